@@ -1,0 +1,40 @@
+"""The web side put together: webhooks, the health page, and the simulator where it may be shown."""
+
+from typing import Any
+
+from flask import Flask, Response, jsonify
+
+from gateway import parts, webhooks
+from gateway.config import Settings
+from gateway.store import health
+from gateway.web import simulator
+
+
+def create_app(settings: Settings) -> Flask:
+    """The WSGI application of one web process."""
+    gateway = parts.build(settings, pool_size=max(settings.web_threads // 2, 4))
+    app = Flask("gateway", root_path=str(parts.__file__).removesuffix("parts.py") + "web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = webhooks.MAX_BODY
+    app.url_map.strict_slashes = False
+    app.extensions["gateway"] = gateway
+    app.register_blueprint(webhooks.blueprint(gateway))
+    if simulator.may_be_shown(settings):
+        app.register_blueprint(simulator.blueprint(gateway))
+    app.add_url_rule("/health", view_func=lambda: _health(gateway))
+    app.after_request(_harden)
+    return app
+
+
+def _health(gateway: parts.Gateway) -> tuple[Response, int]:
+    """Whether the database answers and workers and clock are alive; 503 when messages would not go out."""
+    state: dict[str, Any] = health.look(gateway.engine)
+    state["redis"] = gateway.bell.answers()
+    return jsonify(state), 200 if state["ok"] else 503
+
+
+def _harden(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

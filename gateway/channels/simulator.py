@@ -1,0 +1,165 @@
+"""The simulator: a carrier of our own, so that everything can be tried without an account.
+
+It travels the same path as a real one. Its protocol, all JSON in UTF-8:
+
+    we send      POST <base_url>/simulator/carrier/messages
+                 {"token", "to", "body", "validity_s": int or null, "sender", "callback_url"}
+                 -> 201 {"id"}, 429 (Retry-After), or 400 {"error": a reason of base.OUTCOMES}
+    it tells us  POST <callback_url>/inbound
+                 {"id", "from", "to", "text", "sent_at": ISO 8601 with zone, or null}
+                 POST <callback_url>/report
+                 {"token", "id", "state": "accepted" | "sent" | "delivered" | "failed" | "expired"}
+                 signed: X-Timestamp: <unix seconds>,
+                         X-Signature: hex HMAC-SHA256(secret, X-Timestamp + "." + raw body)
+    we answer    204
+
+`callback_url` is <public address>/c/<channel public id>. An old timestamp is not refused: a replay meets the
+unique id.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.channels import base
+from gateway.channels.base import Capabilities, Field, State
+
+# settings
+kind = "simulator"
+fields: tuple[Field, ...] = (
+    Field("secret", "what its callbacks are signed with", secret=True),
+    Field("sender", "the number clients see and answer to"),
+    Field("base_url", "where the simulator runs: the address of this gateway's own pages"),
+)
+capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
+
+# inbound fields
+_INBOUND = ("id", "from", "to", "text")
+_REPORT = ("id", "state")
+
+# report table
+_STATES: Mapping[str, State] = {
+    "accepted": "accepted",
+    "sent": "sent",
+    "delivered": "delivered",
+    "failed": "failed",
+    "expired": "expired",
+}
+
+
+def check(settings: base.Settings) -> list[str]:
+    """See Channel.check."""
+    return base.check_fields(fields, settings)
+
+
+# verify
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The X-Signature of a callback; the simulator signs with it too."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def verify(settings: base.Settings, request: base.CallbackRequest) -> bool:
+    """See Channel.verify."""
+    timestamp, given = request.header("x-timestamp"), request.header("x-signature")
+    if not (timestamp.isascii() and timestamp.isdigit() and given.isascii()):
+        return False
+    return hmac.compare_digest(sign(settings["secret"], timestamp, request.body), given)
+
+
+# read
+def read_inbound(request: base.CallbackRequest) -> base.Inbound:
+    """See Channel.read_inbound."""
+    sent = _read(request, _INBOUND)
+    return base.Inbound(
+        carrier_id=sent["id"],
+        sender_phone=sent["from"],
+        to_phone=sent["to"],
+        text=base.well_formed(sent["text"]),
+        sent_at=_instant(sent.get("sent_at")),
+    )
+
+
+def read_report(request: base.CallbackRequest) -> base.Report:
+    """See Channel.read_report."""
+    sent = _read(request, _REPORT)
+    return base.Report(base.opaque(sent.get("token")), sent["id"], _STATES.get(sent["state"]))
+
+
+def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, Any]:
+    sent = base.read_object(request.body)
+    missing = [name for name in needed if not isinstance(sent.get(name), str)]
+    if missing or base.opaque(sent["id"]) is None:
+        raise base.BadCallback(
+            f"The callback lacks {', '.join(missing) or 'a readable id'}: see the protocol."
+        )
+    return sent
+
+
+def _instant(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo else None
+
+
+def inbound_reply() -> base.WireReply:
+    """See Channel.inbound_reply."""
+    return base.WireReply(204, {})
+
+
+# request
+def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireRequest:
+    """See Channel.send_request."""
+    message = {
+        "token": outgoing.token,
+        "to": outgoing.to,
+        "body": outgoing.body,
+        "validity_s": outgoing.validity_s,
+        "sender": outgoing.sender or settings["sender"],
+        "callback_url": settings["callback_url"],
+    }
+    url = settings["base_url"].rstrip("/") + "/simulator/carrier/messages"
+    return base.WireRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(message).encode())
+
+
+def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
+    """See Channel.list_request. The simulator cannot be asked."""
+
+
+def inbound_list_request(
+    settings: base.Settings, number: str, since_at: datetime | None = None, page: str | None = None
+) -> None:
+    """See Channel.inbound_list_request. The simulator cannot be asked."""
+
+
+def own_numbers(settings: base.Settings) -> tuple[str, ...]:
+    """See Channel.own_numbers."""
+    return (settings["sender"],)
+
+
+def redact_request(settings: base.Settings, carrier_id: str) -> None:
+    """See Channel.redact_request. The simulator's messages are synthetic."""
+
+
+# read_answer
+def read_answer(reply: base.WireReply) -> base.SendResult:
+    """See Channel.read_answer."""
+    answer = base.read_object(reply.body)
+    if reply.status == 429:
+        return base.refused("rate_limited", "429", base.retry_after(reply))
+    if reply.status == 201:
+        carrier_id = base.opaque(answer.get("id"))
+        return base.SendResult("accepted", carrier_id) if carrier_id else base.refused("unreadable")
+    if 400 <= reply.status < 500 and "error" in answer:
+        reasons = [reason for reason in base.OUTCOMES if reason == answer["error"]]
+        return base.refused(reasons[0] if reasons else "unrecognised", base.opaque(answer["error"]))
+    return base.refused("server_error" if reply.status >= 500 else "unreadable", str(reply.status))
+
+
+def read_list(reply: base.WireReply) -> base.Page:
+    """See Channel.read_list. The simulator cannot be asked."""
+    raise base.BadList("The simulator keeps no list of messages; there is nothing to read.")

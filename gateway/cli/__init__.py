@@ -1,0 +1,49 @@
+"""The command line. A table of commands, each imported only when it is called."""
+
+import importlib
+from typing import Any
+
+import click
+
+from gateway.domain import errors
+
+COMMANDS = {
+    "doctor": "gateway.cli.doctor:doctor",
+    "key": "gateway.cli.key:make_key",
+    "migrate": "gateway.cli.run:migrate",
+    "number": "gateway.cli.text:read_numbers",
+    "reset": "gateway.cli.run:reset",
+    "run": "gateway.cli.run:run",
+    "segments": "gateway.cli.text:count_segments",
+    "web": "gateway.cli.web:serve",
+}
+"""Command -> "module:attribute" of a click command or group."""
+
+
+class Refusal(click.ClickException):
+    """Prints the message of an `errors.Refused` on standard error; the program exits with 2."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except errors.Refused as refused:
+            raise Refusal(str(refused)) from refused
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Reminders and check-ins by SMS and USSD, and the answers to them."""

@@ -1,0 +1,91 @@
+"""The commands that start, migrate and empty the gateway."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+import gateway
+from gateway import embedded, store, supervisor
+from gateway.config import Settings
+from gateway.domain.errors import Refused
+from gateway.store import base, units
+from gateway.vault import Vault, parse_keys
+
+PROCFILE = Path(gateway.__file__).parents[1] / "Procfile"
+
+
+@click.command("run")
+def run() -> None:
+    """Start everything on this machine and keep it running until Ctrl-C.
+
+    Without DATABASE_URL and REDIS_URL, PostgreSQL and Valkey are started from `./var`, and an empty database is filled
+    with the example register.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = Settings.from_env(os.environ)
+    with embedded.running(settings) as ready, embedded.revived(settings):
+        migrate_to_head(ready)
+        if settings.embedded:
+            load_example(ready)
+        click.echo(f"Phone simulator: {ready.local_url}/simulator\nHealth:          {ready.local_url}/health")
+        click.echo("Ctrl-C stops everything; the data stays in " + str(ready.var) if ready.embedded else "Ctrl-C stops.")
+        environ = {**os.environ, "GATEWAY_VAR": str(ready.var), "PYTHONUNBUFFERED": "1"}
+        supervisor.run(supervisor.parse(PROCFILE.read_text()), environ, ready.var / "processes", sys.stdout)
+
+
+@click.command("migrate")
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    with embedded.running(Settings.from_env(os.environ)) as settings:
+        migrate_to_head(settings)
+        click.echo("The database is up to date.")
+
+
+@click.command("reset")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(yes: bool) -> None:
+    """Delete the embedded database with all its clients, and the keys it was encrypted with."""
+    var = Settings.from_env({**os.environ, "DATABASE_URL": ""}).var
+    if not embedded.is_made(var):
+        click.echo(f"{var} holds no embedded database: nothing to do.")
+        return
+    if not yes:
+        click.confirm(f"Delete every client, message and key in {var}, for good?", abort=True)
+    embedded.empty(var)
+    click.echo(f"{var} is empty.")
+
+
+def migrate_to_head(settings: Settings) -> None:
+    """Run the migrations that the database lacks. Raises Refused when that needs an owner we were not told."""
+    missing = store.missing_migrations(settings.database_url)
+    if missing and not settings.admin_url:
+        raise Refused(
+            f"The database lacks the migrations {', '.join(reversed(missing))}, and its login role may not make them. Run "
+            "`python -m gateway migrate` with GATEWAY_ADMIN_DATABASE_URL set to the address of the database's owner."
+        )
+    if missing:
+        click.echo("Preparing the database…")
+        store.migrate(settings.admin_url, urlsplit(settings.database_url).username)
+
+
+def load_example(settings: Settings) -> None:
+    """Load the example register into a database without a single unit."""
+    engine = base.connect(settings.database_url)
+    try:
+        with base.unit_of_work(engine) as work:
+            if units.any_there(work):
+                return
+        if importlib.util.find_spec("gateway.usecases.load_example"):
+            from gateway.usecases import load_example
+
+            click.echo("Loading the example register…")
+            vault = Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys))
+            load_example.load(engine, vault)
+    finally:
+        engine.dispose()

@@ -1,0 +1,168 @@
+"""What we say and what we understand, read once from `templates_sms/` and `locales/`.
+
+A language is a folder in `locales/` with `language.toml` (how it writes dates, what its letters may cost),
+`forbidden.toml`, `words.toml` (what clients type) and `LC_MESSAGES/messages.po`, and one text file beside each
+`about.toml`. Nothing in the program lists the languages.
+
+Strings for pages and the command line are English in the source, written `_("…")` so that `pybabel extract` finds
+them, where `_ = content.load().gettext(language)`; values go in afterwards: `_("{count} sent").format(count=3)`.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import dates
+from babel.messages.pofile import read_po
+
+from gateway.domain import interpret, segments, templates, wording
+from gateway.domain.templates import Template, TemplateError
+from gateway.domain.wording import Finding, Language
+
+ROOT = Path(__file__).parents[1]
+
+
+class Content:
+    """Everything under one root. Read when made (words and translations: when first asked for); never changes."""
+
+    def __init__(self, root: Path) -> None:
+        self._locales = root / "locales"
+        folders = sorted(path.parent for path in self._locales.glob("*/language.toml"))
+        self.languages: dict[str, Language] = {folder.name: _language(folder) for folder in folders}
+        self.templates: dict[tuple[str, str], Template] = {}
+        for path in sorted((root / "templates_sms").glob("*/about.toml")):
+            for template in _purpose(path.parent, self.languages):
+                self.templates[template.purpose, template.language] = template
+
+    @cached_property
+    def lexicons(self) -> dict[str, interpret.Lexicon]:
+        """What clients type, by language."""
+        paths = sorted(self._locales.glob("*/words.toml"))
+        return {path.parent.name: interpret.lexicon(path.parent.name, _toml(path)) for path in paths}
+
+    @cached_property
+    def _messages(self) -> dict[str, dict[str, str]]:
+        return {code: _translations(self._locales / code / "LC_MESSAGES" / "messages.po") for code in self.languages}
+
+    @cached_property
+    def purposes(self) -> list[str]:
+        """Everything there are words for, in at least one language."""
+        return sorted({purpose for purpose, _language in self.templates})
+
+    def version(self, purpose: str) -> str:
+        """The version of a purpose: it changes with any of its files, in any language. KeyError for an unknown one."""
+        return self.templates[purpose, self.available(purpose)[0]].version
+
+    def available(self, purpose: str) -> list[str]:
+        """The languages a purpose is written in."""
+        return [code for code in self.languages if (purpose, code) in self.templates]
+
+    def gettext(self, language: str) -> Callable[[str], str]:
+        """A function from an English string of the program to the language's; untranslated ones stay English."""
+        messages = self._messages.get(language, {})
+        return lambda text: messages.get(text) or text
+
+    def when(self, instant: datetime, zone: str, language: str) -> dict[str, str]:
+        """`day`, `date` and `time` of an instant as a clock on the wall in `zone` shows them, for a template."""
+        local = instant.astimezone(ZoneInfo(zone))
+        spoken = self.languages[language]
+        day, on = _dated(spoken.locale, spoken.day, spoken.date, local.date())
+        return {"day": day, "date": on, "time": _timed(spoken.locale, spoken.time, local.hour, local.minute)}
+
+    def lint(self) -> list[Finding]:
+        """What is wrong with the library; empty when every text is fit to be sent."""
+        reads: dict[str, wording.Read] = {code: partial(self._read, code) for code in self.languages}
+        return wording.lint_library(self.templates, self.languages, reads)
+
+    def _read(self, language: str, text: str, expecting: interpret.Expecting) -> interpret.Meaning:
+        return interpret.interpret(text, self.lexicons, language, expecting)
+
+
+def load(root: Path | None = None) -> Content:
+    """Read all content, once per process and root. TemplateError names the file that is broken."""
+    return _load(root or ROOT)
+
+
+_load = lru_cache(Content)
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language of a terminal, from its locale variables: `vi_VN.UTF-8` is `vi`; English when they name none of ours."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        code = environment.get(name, "").partition("_")[0].partition(".")[0]
+        if code in load().languages:
+            return code
+    return "en"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as broken:
+        raise TemplateError(f"{'/'.join(path.parts[-3:])} cannot be read: {broken}.") from broken
+
+
+def _language(folder: Path) -> Language:
+    data, forbidden = _toml(folder / "language.toml"), _toml(folder / "forbidden.toml")
+    try:
+        return Language(
+            code=folder.name,
+            name=data["name"],
+            locale=data["locale"],
+            letters=frozenset(data["letters"]),
+            extra_segments=data["extra_segments"],
+            longest=data["longest"],
+            forbidden=tuple(word for group in forbidden.values() for word in group),
+            **data["dates"],
+        )
+    except (KeyError, TypeError) as wrong:
+        raise TemplateError(f"locales/{folder.name}/language.toml: {wrong} is missing or unknown.") from wrong
+
+
+def _purpose(folder: Path, languages: Mapping[str, Language]) -> list[Template]:
+    """The purpose in each language that has words for it: an empty file is no text."""
+    about = templates.read_about(folder.name, _toml(folder / "about.toml"))
+    texts = {path.name.removesuffix(".txt"): path.read_text("utf-8").strip() for path in folder.glob("*.txt")}
+    for name in texts:
+        if name.removesuffix(".open") not in languages:
+            raise TemplateError(f"templates_sms/{folder.name}/{name}.txt: there is no locales/{name.removesuffix('.open')}/.")
+    version = _version(folder)
+    return [
+        Template(folder.name, code, texts[code], about, version, texts.get(f"{code}.open") or None)
+        for code in languages
+        if texts.get(code)
+    ]
+
+
+def _version(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _translations(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        return {m.id: m.string for m in read_po(file) if isinstance(m.id, str) and isinstance(m.string, str) and not m.fuzzy}
+
+
+@lru_cache(maxsize=4096)
+def _dated(locale: str, day: str, pattern: str, on: date) -> tuple[str, str]:
+    return _plain(dates.format_date(on, day, locale)), _plain(dates.format_date(on, pattern, locale))
+
+
+@lru_cache(maxsize=8192)
+def _timed(locale: str, pattern: str, hour: int, minute: int) -> str:
+    return _plain(dates.format_time(time(hour, minute), pattern, locale=locale))
+
+
+def _plain(text: str) -> str:
+    return segments.tidy(text)

@@ -1,0 +1,87 @@
+"""Which column of a table holds what, found by its heading in English or Vietnamese, however it is typed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.domain import cells
+from gateway.domain.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`places`: field -> its columns, from 0. `own`: columns kept as the client's own fields, under their heading.
+
+    `ignored`: headings nobody asked for. They are named, not stored: a register may hold what we must not keep.
+    """
+
+    places: Mapping[str, tuple[int, ...]]
+    own: tuple[tuple[int, str], ...]
+    ignored: tuple[str, ...]
+    width: int
+
+    def cell(self, row: Sequence[str], field: str) -> str:
+        """The row's cell for a field that has one column, tidied; empty when the column or the cell is missing."""
+        place = self.places.get(field)
+        return cells.clean(row[place[0]]) if place and place[0] < len(row) else ""
+
+    def all_cells(self, row: Sequence[str], field: str) -> list[str]:
+        """The row's filled cells for a field that may have several columns, as typed."""
+        return [row[place] for place in self.places.get(field, ()) if place < len(row) and row[place].strip()]
+
+
+def find(
+    headings: Sequence[str],
+    words: Mapping[str, Sequence[str]],
+    *,
+    required: Collection[str],
+    several: Collection[str] = (),
+    own: Collection[str] = (),
+) -> Columns:
+    """Match each heading with the field that lists it in `words` (compared by `cells.key`: no tones, case, spaces).
+
+    Refused when a required field has no column, or a field outside `several` has two: nobody should guess which.
+    `own` names further headings to keep. The message never repeats a heading, for the first line may be a person.
+    """
+    fields = {cells.key(word): field for field, listed in words.items() for word in listed}
+    wanted = {cells.key(name) for name in own}
+    places: dict[str, tuple[int, ...]] = {}
+    kept, ignored = [], []
+    for place, heading in enumerate(headings):
+        name = cells.clean(heading)
+        field = _field(cells.key(name), fields, several)
+        if field is not None:
+            places[field] = (*places.get(field, ()), place)
+        elif cells.key(name) in wanted:
+            kept.append((place, name))
+        elif name:
+            ignored.append(name)
+    _check(places, words, required, several)
+    return Columns(places, tuple(kept), tuple(ignored), len(headings))
+
+
+def _field(key: str, fields: Mapping[str, str], several: Collection[str]) -> str | None:
+    """The field of a heading; "Phone 2" is one more column of a field that may have several."""
+    field = fields.get(key) or fields.get(key.rstrip("0123456789"))
+    return field if field in several or key in fields else None
+
+
+def _check(
+    places: Mapping[str, tuple[int, ...]],
+    words: Mapping[str, Sequence[str]],
+    required: Collection[str],
+    several: Collection[str],
+) -> None:
+    for field in required:
+        if field not in places:
+            listed = ", ".join(words[field][:4])
+            raise Refused(
+                f"The first line must name the columns, and none is named as the {field.replace('_', ' ')}. "
+                f"Give its column one of these names: {listed}."
+            )
+    for field, columns in places.items():
+        if len(columns) > 1 and field not in several:
+            numbers = " and ".join(str(place + 1) for place in columns)
+            raise Refused(
+                f"Columns {numbers} are both named as the {field.replace('_', ' ')}, and nothing says which to take. "
+                "Rename one of them."
+            )

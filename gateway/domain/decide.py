@@ -1,0 +1,242 @@
+"""What a client's text leads to: the situation it arrives in, and the effects it has. Crisis and stop come first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from gateway.domain.effects import (
+    AnswerAppointment,
+    Effect,
+    RaiseFlag,
+    RecordAnswer,
+    ReleaseWaiting,
+    Reply,
+    SetLanguage,
+    StartPhone,
+    StopPhone,
+)
+from gateway.domain.interpret import Expecting, Meaning
+
+# Answers to what nobody understood, to unknown phones and to noise: once a day is polite, more is a conversation of machines.
+POLITE_EVERY = timedelta(days=1)
+AUTOMATIC_AN_HOUR = 3
+IDENTICAL_AN_HOUR = 2
+REPEAT_WITHIN = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One person on the phone that wrote."""
+
+    id: UUID
+    language: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text of ours that waits for an answer from this phone."""
+
+    outbound_id: UUID
+    client_id: UUID
+    expects: Expecting
+    about_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that bears on a decision about one inbound text."""
+
+    clients: tuple[Client, ...]
+    questions: tuple[Question, ...]
+    language: str  # of the clients, else of the channel's unit
+    stopped: str | None  # the reason in the stop ledger
+    stop_asked: bool  # we asked "shall we stop?" and wait for the answer
+    replies_last_hour: tuple[str, ...]  # purposes of our automatic replies to this phone
+    noise_replied_at: datetime | None  # the last "not understood" or "unknown sender"
+    seconds_since_same: float | None  # since the same text came from this phone
+    carrier_stop: str | None = None  # the carrier acted on a keyword itself: stop | start | help
+
+
+def expecting(situation: Situation) -> Expecting:
+    """What the one open question asks; nothing when none or several are open (a phone may be shared)."""
+    return situation.questions[0].expects if len(situation.questions) == 1 else Expecting("none")
+
+
+def is_repeat(situation: Situation) -> bool:
+    """Whether this is probably a text that arrived before under another carrier id."""
+    since = situation.seconds_since_same
+    return since is not None and since < REPEAT_WITHIN.total_seconds()
+
+
+def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
+    """The effects of an inbound text, in the order they are applied.
+
+    Crisis is decided before anything else and is never held back by a stop, a loop or a repeat; stop comes next.
+    """
+    effects = _crisis(meaning, situation)
+    if is_repeat(situation):
+        return effects
+    wants = {meaning.meaning, *meaning.also}
+    if "stop" in wants or situation.carrier_stop == "stop":
+        return effects + _stop(situation, "crisis" in wants)
+    if situation.carrier_stop == "start":
+        return [*effects, StartPhone()]
+    if "crisis" in wants:
+        return effects + _answers(meaning, situation)
+    if situation.carrier_stop == "help":
+        return effects
+    if meaning.doubt == "stop":
+        return effects + _doubtful_stop(situation)
+    if not situation.clients:
+        return effects + _stranger(meaning, situation, now)
+    return effects + _muted(_handle(meaning, situation, now), situation)
+
+
+def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:
+    client_id = _only_client(situation)
+    if "crisis" in (meaning.meaning, *meaning.also):
+        answer = Reply("crisis_answer", situation.language, urgent=True, client_id=client_id)
+        return [RaiseFlag("crisis", client_id), answer]
+    if meaning.doubt == "crisis":
+        return [RaiseFlag("crisis_in_doubt", client_id)]
+    return []
+
+
+def _stop(situation: Situation, in_crisis: bool) -> list[Effect]:
+    if situation.stopped == "stop":
+        return []  # said already, and confirmed once
+    effects: list[Effect] = [StopPhone("carrier" if situation.carrier_stop == "stop" else "stop")]
+    # After the carrier's own confirmation ours would be a second copy; in a crisis the crisis answer is enough.
+    if situation.carrier_stop != "stop" and not in_crisis and situation.clients:
+        effects.append(Reply("stop_confirmed", situation.language, client_id=_only_client(situation)))
+    elif situation.carrier_stop != "stop" and not situation.clients:
+        effects.append(Reply("unknown_sender", situation.language))
+    return effects
+
+
+def _doubtful_stop(situation: Situation) -> list[Effect]:
+    if situation.stopped:
+        return []
+    client_id = _only_client(situation)
+    return [
+        StopPhone("in_doubt"),
+        RaiseFlag("stop_in_doubt", client_id),
+        Reply("stop_doubt", situation.language, client_id=client_id),
+    ]
+
+
+def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
+    """An unknown phone gets one neutral answer a day, the same whatever it wrote: no hint of who is enrolled."""
+    effects: list[Effect] = [RaiseFlag("unknown_sender")]
+    if meaning.meaning == "start" and situation.stopped:
+        effects.append(StartPhone())
+    if _may_be_polite(situation, now):
+        effects.append(Reply("unknown_sender", situation.language))
+    return effects
+
+
+def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
+    if situation.stop_asked and situation.stopped == "in_doubt":
+        return _after_doubt(meaning, situation)
+    client_id, language = _only_client(situation), situation.language
+    match meaning.meaning:
+        case "start":
+            return [StartPhone(), Reply("started", language, client_id=client_id)]
+        case "help":
+            return [Reply("help", language, client_id=client_id)]
+        case "wrong_number":
+            return [
+                StopPhone("wrong_number"),
+                RaiseFlag("wrong_number", client_id),
+                Reply("wrong_number_noted", language, client_id=client_id),
+            ]
+        case "language" if isinstance(meaning.value, str):
+            changes: list[Effect] = [SetLanguage(c.id, meaning.value) for c in situation.clients]
+            return [*changes, Reply("language_changed", meaning.value, client_id=client_id)]
+        case "callback":
+            return [RaiseFlag("callback", client_id), Reply("callback_noted", language, client_id=client_id)]
+        case "info":
+            return [RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)]
+        case "yes" | "no" | "number" | "reschedule" if len(situation.questions) == 1:
+            return _answers(meaning, situation)
+        case _ if meaning.doubt == "crisis":
+            return []  # a person reads it today; an automatic answer might be the wrong word
+        case _:
+            return _unclear(situation, now)
+
+
+def _after_doubt(meaning: Meaning, situation: Situation) -> list[Effect]:
+    """We had asked "shall we stop?": yes stops, a plain no goes on; anything else stays paused for a person."""
+    client_id, language = _only_client(situation), situation.language
+    if meaning.meaning == "yes":
+        return [StopPhone("stop"), Reply("stop_confirmed", language, client_id=client_id)]
+    if meaning.meaning in ("no", "start"):
+        return [StartPhone(), Reply("started", language, client_id=client_id)]
+    return [RaiseFlag("stop_in_doubt", client_id)]
+
+
+def _answers(meaning: Meaning, situation: Situation) -> list[Effect]:
+    """The answer to the one open question, when there is one and the text answers it."""
+    if len(situation.questions) != 1:
+        return []
+    said = meaning.meaning if meaning.meaning != "crisis" else next(iter(meaning.also), "")
+    question = situation.questions[0]
+    if said not in ("yes", "no", "number", "reschedule"):
+        return []
+    value = str(meaning.value) if said == "number" else said
+    recorded = RecordAnswer(question.outbound_id, question.client_id, value)
+    follow_up = _follow_up(question, said, meaning, situation)
+    return [recorded, *(follow_up if meaning.meaning != "crisis" else [])]
+
+
+def _follow_up(question: Question, said: str, meaning: Meaning, situation: Situation) -> list[Effect]:
+    client_id, language = question.client_id, situation.language
+    kind = question.expects.kind
+    if kind == "ready":
+        return [ReleaseWaiting(question.outbound_id)] if said == "yes" else []
+    if kind == "appointment" and question.about_id is not None:
+        answer = {"yes": "confirmed", "no": "declined", "reschedule": "reschedule"}[said]
+        effects: list[Effect] = [AnswerAppointment(question.about_id, answer)]
+        if answer != "confirmed":
+            effects.append(RaiseFlag(answer, client_id, question.about_id))
+        if "meant the visit" in meaning.why:
+            effects.append(RaiseFlag("meant_the_visit", client_id, question.about_id))
+        reply = f"appointment_{answer}"
+        return [*effects, Reply(reply, language, client_id=client_id, about_id=question.about_id)]
+    if kind == "yes_no":
+        if said == "no":
+            return [RaiseFlag("not_well", client_id), Reply("check_in_not_well", language, client_id=client_id)]
+        return [Reply("check_in_well", language, client_id=client_id)]
+    return []
+
+
+def _unclear(situation: Situation, now: datetime) -> list[Effect]:
+    client_id = _only_client(situation)
+    reason = "which_person" if len(situation.questions) > 1 else "other_text"
+    effects: list[Effect] = [RaiseFlag(reason, client_id)]
+    if _may_be_polite(situation, now) and not situation.stopped:
+        effects.append(Reply("not_understood", situation.language, client_id=client_id))
+    return effects
+
+
+def _may_be_polite(situation: Situation, now: datetime) -> bool:
+    return situation.noise_replied_at is None or now - situation.noise_replied_at >= POLITE_EVERY
+
+
+def _muted(effects: list[Effect], situation: Situation) -> list[Effect]:
+    """Take the reply away where the other side is probably a machine, or the phone is stopped, and tell a person."""
+    replies = [e for e in effects if isinstance(e, Reply)]
+    if not replies:
+        return effects
+    sent = situation.replies_last_hour
+    looping = len(sent) >= AUTOMATIC_AN_HOUR or any(sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies)
+    if not looping:
+        return effects
+    kept: list[Effect] = [e for e in effects if not isinstance(e, Reply)]
+    return [*kept, RaiseFlag("loop", _only_client(situation))]
+
+
+def _only_client(situation: Situation) -> UUID | None:
+    """The client, when the phone belongs to one person alone."""
+    return situation.clients[0].id if len(situation.clients) == 1 else None

@@ -1,0 +1,99 @@
+"""Why a person should look: the closed list of reasons, how grave each is, by when, and what may come of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from gateway.domain import windows
+from gateway.domain.windows import Window, Zone
+
+Severity = Literal["low", "medium", "high", "urgent"]
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "urgent")
+"""In rising order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`within`: service hours until it is due; for urgent ones, time on the clock. `what` is said to staff."""
+
+    severity: Severity
+    within: timedelta
+    what: str
+
+
+def _rule(severity: Severity, hours: int, what: str) -> Rule:
+    return Rule(severity, timedelta(hours=hours), what)
+
+
+RULES: dict[str, Rule] = {
+    # Somebody may be in danger, or nobody knows what was written: whoever is on duty is alerted at once.
+    "crisis": _rule("urgent", 0, "words that may mean danger to life"),
+    "deciding_failed": _rule("urgent", 0, "a text that the program could not handle; nobody has read it yet"),
+    "alert_failed": _rule("urgent", 0, "an alert to the person on duty did not get through"),
+    # Today: a person waits, or texting is paused until a person decides.
+    "crisis_in_doubt": _rule("high", 2, "words that may, or may not, mean danger to life"),
+    "callback": _rule("high", 4, "asks to be called"),
+    "not_well": _rule("high", 4, "answered that they are not well"),
+    "stop_in_doubt": _rule("high", 4, "may want no more texts; sending is paused"),
+    "wrong_number": _rule("high", 8, "somebody else may have this phone; sending is paused"),
+    # Within a working day or so.
+    "reschedule": _rule("medium", 8, "asks for another appointment time"),
+    "declined": _rule("medium", 8, "will not come to the appointment"),
+    "meant_the_visit": _rule("medium", 4, "cancelled: the visit, or the texts?"),
+    "which_person": _rule("medium", 4, "several people share the phone; whose answer is it?"),
+    "other_text": _rule("medium", 8, "wrote something that no rule understands"),
+    "info": _rule("medium", 8, "asks for information"),
+    "loop": _rule("medium", 8, "too many texts back and forth; automatic answers are muted"),
+    "cannot_reach": _rule("medium", 8, "texts do not reach this phone"),
+    "not_sent_in_time": _rule("medium", 4, "a text expired before it could be sent"),
+    "delivery_unknown": _rule(
+        "medium", 8, "nobody knows whether a text went out; it is not sent again by itself"
+    ),
+    "language_missing": _rule("medium", 8, "there is no text in the client's language"),
+    "no_open_hours": _rule(
+        "medium", 8, "the hours of unit and client have nothing in common; nothing can be sent"
+    ),
+    # When there is time.
+    "unknown_sender": _rule("low", 16, "a text from a phone that nobody is registered with"),
+    "number_to_verify": _rule(
+        "low", 24, "the number was altered or is old; ask the client whether it is theirs"
+    ),
+    "report_not_understood": _rule("low", 24, "the carrier reported something that is not in its documents"),
+}
+
+OUTCOMES: dict[str, str] = {
+    "spoke_to_client": "spoke to the client",
+    "client_safe": "the client is safe",
+    "emergency_called": "emergency help was called",
+    "handed_on": "handed on to another service or colleague",
+    "answered_by_text": "answered by text",
+    "rescheduled": "appointment changed",
+    "texts_stopped": "the client wants no texts",
+    "details_corrected": "number, hours or language corrected",
+    "not_reached": "tried, could not reach the client",
+    "no_action": "nothing to do",
+    "raised_by_mistake": "raised by mistake",
+}
+"""How a flag may end; closing one takes one of these."""
+
+
+def rank(severity: Severity) -> int:
+    """0 for low to 3 for urgent, to sort by."""
+    return SEVERITIES.index(severity)
+
+
+def due_at(reason: str, opened_at: datetime, hours: Window | None, zone: Zone) -> datetime:
+    """When the flag becomes overdue: after its time in the unit's service hours, which stand still over night.
+
+    Urgent flags, and those of a unit whose hours never open, go by the clock. An unknown reason is a KeyError.
+    """
+    rule = RULES[reason]
+    if rule.severity == "urgent" or windows.never_opens(hours):
+        return opened_at + rule.within
+    at, left = opened_at, rule.within
+    while True:
+        opens_at = windows.next_open(hours, zone, at)
+        at = windows.last_moment(hours, zone, opens_at)
+        if opens_at + left <= at:
+            return opens_at + left
+        left -= at - opens_at

@@ -1,0 +1,73 @@
+"""Slips of the finger: which known word a misspelt one was meant to be.
+
+A slip is one letter missing, doubled, swapped with its neighbour, or replaced by a key beside it (QWERTY) or on the
+same key (a keypad of a basic phone). Long words may hold two. Anything further off is another word.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_PAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
+SHORTEST = 4
+_LONG = 8
+
+
+def _pairs() -> Iterable[str]:
+    for key in _PAD:
+        yield from (a + b for a in key for b in key)
+    for row in _ROWS:
+        for a, b in zip(row, row[1:], strict=False):
+            yield from (a + b, b + a)
+    for above, below in zip(_ROWS, _ROWS[1:], strict=False):
+        for at, letter in enumerate(below):
+            for other in above[at : at + 2]:
+                yield from (letter + other, other + letter)
+
+
+_NEIGHBOURS = frozenset(_pairs())
+
+Index = Mapping[str, tuple[str, ...]]
+"""A word with one letter left out -> the words that gives it."""
+
+
+def index(words: Iterable[str]) -> Index:
+    """Make the look-up `nearest` needs, of words of at least SHORTEST letters."""
+    found: dict[str, set[str]] = {}
+    for word in words:
+        if len(word) >= SHORTEST and word.isalpha() and word.isascii():
+            for form in _shorter(word):
+                found.setdefault(form, set()).add(word)
+    return {form: tuple(sorted(meant)) for form, meant in found.items()}
+
+
+def _shorter(word: str) -> list[str]:
+    return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
+
+
+def nearest(word: str, words: Index, long_words: tuple[str, ...]) -> str | None:
+    """The one word this may be a slip for; None when there is none or more than one."""
+    if not 3 <= len(word) <= 24:
+        return None
+    candidates = {meant for form in _shorter(word) for meant in words.get(form, ()) if is_slip(word, meant)}
+    if len(candidates) > 1:  # the first letter is seldom wrong
+        candidates = {meant for meant in candidates if meant[0] == word[0]}
+    if len(candidates) == 1:
+        return candidates.pop()
+    if not candidates and len(word) >= _LONG - 1:
+        near = process.extractOne(word, long_words, scorer=OSA.distance, score_cutoff=2)
+        return near[0] if near and near[0][0] == word[0] else None
+    return None
+
+
+def is_slip(typed: str, meant: str) -> bool:
+    """Whether `typed` is one slip away from `meant`."""
+    if len(typed) != len(meant):
+        return abs(len(typed) - len(meant)) == 1 and OSA.distance(typed, meant) == 1
+    wrong = [at for at in range(len(typed)) if typed[at] != meant[at]]
+    if len(wrong) == 1:
+        pair = typed[wrong[0]] + meant[wrong[0]]
+        return pair[0] == "*" or pair in _NEIGHBOURS
+    return len(wrong) == 2 and OSA.distance(typed, meant) == 1

@@ -1,0 +1,176 @@
+"""From evidence to one meaning. Never a guess: what is not certain is `other`.
+
+Crisis goes before everything, stop before any open question; then the answer to what was asked; then the rest.
+"""
+
+from collections.abc import Sequence
+
+from gateway.domain.interpret import numbers, phrases, slips
+from gateway.domain.interpret.answer import Expecting, Meaning
+from gateway.domain.interpret.evidence import Evidence
+from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.phrases import Hit
+
+_REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
+_MAY_COME_WITH_ANSWER = {"callback", "info", "wrong_number"}
+_ABROAD = {"stop", "start", "crisis", "callback", "wrong_number", "language", "help"}
+_MOST_TOKENS = 80
+
+
+def weigh(own: Evidence, others: Sequence[Evidence], lexicon: Lexicon, expecting: Expecting, asks: bool) -> Meaning:
+    """The meaning of a text. `others` is the same text read in the other languages; `asks`: it ends in "?"."""
+    danger, danger_doubt = _danger(own, others)
+    stop, stop_doubt = _stop(own, others, expecting)
+    if danger:
+        return Meaning("crisis", also=("stop",) if stop else (), why=_why("words of danger", danger))
+    doubt = "crisis" if danger_doubt else "stop" if stop_doubt and not stop else None
+    doubtful = danger_doubt or stop_doubt
+    requests = _requests(own, others, asks)
+    if stop:
+        also = ("wrong_number",) if "wrong_number" in requests else ()
+        return Meaning("stop", also=also, doubt=doubt, why=_why("asks for no more texts", stop))
+    found = _answer(own, lexicon, expecting, asks) if stop_doubt is None else None
+    found = _combine(found, requests)
+    if found is None:
+        why = _why(f"may mean {doubt}", doubtful) if doubtful else "nothing here is certain"
+        return Meaning("other", doubt=doubt, why=why)
+    why = f"{found.why}; {_why(f'may mean {doubt}', doubtful)}" if doubtful else found.why
+    return Meaning(found.meaning, found.value, found.also, doubt, why)
+
+
+def _why(reason: str, hit: Hit) -> str:
+    return f"{reason}: “{hit.phrase.text}”"
+
+
+def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit | None]:
+    """A sure sign of danger, or else one in doubt: ambiguous words, or sure ones that are denied."""
+    sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases") if e is own or _is_clear_abroad(hit)]
+    for evidence, hit in sure:
+        if hit not in evidence.negated:
+            return hit, None
+    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt")
+    return None, next(iter(doubtful), None)
+
+
+def _is_clear_abroad(hit: Hit) -> bool:
+    """In another language than the client's only what takes several words is sure not to be something else."""
+    return hit.phrase.meaning in _ABROAD and hit.end - hit.start >= 2
+
+
+def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[Hit | None, Hit | None]:
+    whole = [hit for hit in own.of("stop", "whole") if own.is_whole(hit)]
+    bare = [hit for hit in own.of("stop", "unless_asked") if own.is_whole(hit)]
+    if expecting.kind == "appointment" and any(own.is_whole(hit) for hit in own.of("appointment", "cancel")):
+        return None, None
+    sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
+    sure += [hit for other in others for hit in other.of("stop", "phrases") if _is_clear_abroad(hit)]
+    if sure:
+        return sure[0], None
+    return None, next(iter(bare + own.of("stop", "doubt")), None)
+
+
+def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str, Meaning]:
+    """Everything the text asks for that needs no open question, by meaning, in order of precedence."""
+    found: dict[str, Meaning] = {}
+    for meaning in _REQUESTS:
+        hit = _request(own, meaning)
+        if hit is None and meaning in _ABROAD:
+            hits = [_request(other, meaning) for other in others]
+            hit = next((h for h in hits if h and _is_clear_abroad(h)), None)
+        if hit:
+            value = hit.phrase.list_name if meaning == "language" else None
+            found[meaning] = Meaning(meaning, value, why=_why(f"asks for {meaning}", hit))
+    for hit in own.of("info", "keywords"):
+        last = own.tokens[hit.end].word if hit.end == len(own.tokens) - 1 else ""
+        if hit.start == 0 and last.isdecimal() and len(last) < 4:
+            return {"info": Meaning("info", int(last), why=_why("asks for a numbered service", hit))}
+    return found
+
+
+def _request(evidence: Evidence, meaning: str) -> Hit | None:
+    names = ("phrases", "whole", "en", "vi", "fr")
+    for hit in evidence.of(meaning, *names):
+        anywhere = hit.phrase.list_name == "phrases" or (meaning == "language" and hit.phrase.words > 1)
+        if anywhere or evidence.is_whole(hit):
+            return hit
+    return None
+
+
+def _combine(answer: Meaning | None, requests: dict[str, Meaning]) -> Meaning | None:
+    """An answer goes first and what else is asked for with it; but a question of theirs is no answer of ours."""
+    if answer is None:
+        return next(iter(requests.values()), None)
+    if "help" in requests or "wrong_number" in requests:
+        return next(iter(requests.values()))
+    also = tuple(meaning for meaning in requests if meaning in _MAY_COME_WITH_ANSWER)
+    return Meaning(answer.meaning, answer.value, also, why=answer.why)
+
+
+def _answer(own: Evidence, lexicon: Lexicon, expecting: Expecting, asks: bool) -> Meaning | None:
+    """The answer to what was asked, or None. A text that is long, or asks back, is no plain answer."""
+    if expecting.kind == "none" or len(own.tokens) > _MOST_TOKENS:
+        return None
+    if expecting.kind in ("scale", "menu"):
+        number = numbers.read(own.tokens, lexicon, expecting.low, expecting.high)
+        why = f"the only number, within {expecting.low} to {expecting.high}"
+        return None if number is None or asks else Meaning("number", number, why=why)
+    if expecting.kind == "appointment":
+        return _visit(own, lexicon, asks)
+    return _yes_or_no(own, lexicon, asks, digits=("yes", "no") if expecting.kind == "yes_no" else ("yes",))
+
+
+def _visit(own: Evidence, lexicon: Lexicon, asks: bool) -> Meaning | None:
+    said = {name: own.of("appointment", name) for name in ("yes", "no", "reschedule", "cancel")}
+    plain = _yes_or_no(own, lexicon, asks, digits=("yes", "reschedule", "no"))
+    if plain and plain.meaning == "reschedule":
+        return plain
+    if said["reschedule"]:
+        return Meaning("reschedule", why=_why("asks for another time", said["reschedule"][0]))
+    if said["cancel"]:
+        return Meaning("no", why=_why("meant the visit?", said["cancel"][0]))
+    yes = [hit for hit in said["yes"] if not any(refusal.covers(hit) for refusal in said["no"])]
+    no = [hit for hit in said["no"] if not any(promise.covers(hit) for promise in said["yes"])]
+    if yes and no or asks and yes:
+        return None
+    for meaning, hits in (("no", no), ("yes", yes)):
+        if hits and not (plain and plain.meaning != meaning and not _is_opener(plain)):
+            return Meaning(meaning, why=_why("speaks of coming", hits[0]))
+    return plain if not (yes or no) else None
+
+
+def _is_opener(plain: Meaning) -> bool:
+    return "first word" in plain.why
+
+
+def _yes_or_no(own: Evidence, lexicon: Lexicon, asks: bool, digits: tuple[str, ...]) -> Meaning | None:
+    whole = {m: [hit for hit in own.of(m, "whole", "starts") if own.is_whole(hit)] for m in ("yes", "no")}
+    number = numbers.read(own.tokens, lexicon, 1, 3)
+    if number is not None and number <= len(digits):
+        meaning = digits[number - 1]
+        clash = whole["no"] if meaning == "yes" else whole["yes"]
+        return None if clash else Meaning(meaning, why=f"answered {number}")
+    if asks:
+        return None
+    for meaning, hits in whole.items():
+        if hits and not whole["no" if meaning == "yes" else "yes"]:
+            return Meaning(meaning, why=_why(f"says {meaning}", hits[0]))
+    for meaning in ("yes", "no"):
+        for hit in own.of(meaning, "starts"):
+            if hit.start == own.core[0] or hit.start == 0:
+                return Meaning(meaning, why=_why(f"{meaning} as first word", hit))
+    return _slipped(own, lexicon)
+
+
+def _slipped(own: Evidence, lexicon: Lexicon) -> Meaning | None:
+    """One unknown word after a yes/no question: a slip of just one of the answers ("tes", "yws")."""
+    first, last = own.core
+    if last - first != 1 or own.tokens[first].known or len(own.tokens[first].word) < 3:
+        return None
+    word = own.tokens[first].word
+    meant = {
+        anchored.phrase.meaning
+        for answer, filed in lexicon.by_anchor.items()
+        for anchored in filed
+        if anchored.phrase.meaning in ("yes", "no") and len(answer) >= 3 and slips.is_slip(word, answer)
+    }
+    return Meaning(meant.pop(), why=f"a slip of the finger: “{word}”") if len(meant) == 1 else None

@@ -1,0 +1,113 @@
+"""Whether a due message may leave now: send it, hold it until a moment, or drop it, and why. Asked on locked rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from gateway.domain import messages, windows
+from gateway.domain.windows import Window
+
+# What a stopped phone may still get: the one confirmation, the one question whether stop was meant, and answers to its own words.
+EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer", "unknown_sender"})
+
+# A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
+IDENTICAL_IN_HALF_AN_HOUR = 5
+AUTOMATIC_IN_AN_HOUR = 20
+BULK_A_DAY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose time has come, with what bears on it, read while its row and its client's are locked."""
+
+    id: UUID
+    purpose: str
+    consent_purpose: str | None
+    lane: int
+    send_before: datetime
+    exempt_until: datetime | None
+    to_staff: bool
+    client_status: str | None  # None: no client
+    stopped: str | None
+    consented: bool
+    in_flight: bool
+    hours: tuple[Window | None, Window | None]  # the unit's, the client's
+    zone: str
+    campaign_state: str | None
+    identical_in_half_an_hour: int
+    automatic_in_an_hour: int
+    bulk_today: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`send`, `hold` (until `until`) or `drop` (into `state`), and the reason that staff read."""
+
+    action: str
+    reason: str = ""
+    until: datetime | None = None
+    state: str = ""
+
+
+SEND = Verdict("send")
+
+
+def judge(due: Due, now: datetime, sending_on: bool) -> Verdict:
+    """Whether the message leaves now. Urgent texts pass everything but expiry, a person's stop and the loop guard."""
+    if now >= due.send_before:
+        return Verdict("drop", "its time passed", state="expired")
+    if due.stopped and due.purpose not in EVEN_WHEN_STOPPED and not due.to_staff:
+        return Verdict("drop", f"opted out ({due.stopped})", state="suppressed")
+    if (looping := _looping(due)) is not None:
+        return looping
+    if due.lane == messages.URGENT:
+        return SEND
+    if not sending_on:
+        return _hold_or_expire(due, now + timedelta(seconds=30), "sending is switched off")
+    return _about_the_client(due, now) or _about_the_hour(due, now) or SEND
+
+
+def _looping(due: Due) -> Verdict | None:
+    """Five equal texts to one phone, or twenty automatic ones in an hour: stop, except a crisis answer or an alert."""
+    if due.lane == messages.URGENT:
+        return None
+    if due.identical_in_half_an_hour >= IDENTICAL_IN_HALF_AN_HOUR:
+        return Verdict("drop", "loop guard: the same text again and again", state="suppressed")
+    if due.automatic_in_an_hour >= AUTOMATIC_IN_AN_HOUR:
+        return Verdict("drop", "loop guard: too many texts in an hour", state="suppressed")
+    return None
+
+
+def _about_the_client(due: Due, now: datetime) -> Verdict | None:
+    if due.in_flight:
+        return Verdict("hold", "another text to this client is on its way", until=now + timedelta(seconds=2))
+    if due.campaign_state == "cancelled":
+        return Verdict("drop", "campaign cancelled", state="cancelled")
+    if due.campaign_state == "paused":
+        return _hold_or_expire(due, now + timedelta(seconds=30), "campaign paused")
+    if due.lane == messages.REPLY:
+        return None  # answers to the client's own text need no consent and no active status
+    if due.client_status == "closed":
+        return Verdict("drop", "client closed", state="suppressed")
+    if due.client_status == "paused":
+        return _hold_or_expire(due, now + timedelta(hours=1), "client paused")
+    if due.consent_purpose and not due.consented:
+        return Verdict("drop", f"no consent for {due.consent_purpose}", state="suppressed")
+    if due.bulk_today >= BULK_A_DAY:
+        return _hold_or_expire(due, now + timedelta(hours=1), "enough texts today")
+    return None
+
+
+def _about_the_hour(due: Due, now: datetime) -> Verdict | None:
+    if due.to_staff or (due.exempt_until is not None and now < due.exempt_until):
+        return None
+    window = windows.narrower(*due.hours)
+    opens_at = windows.next_open(window, due.zone, now)
+    return None if opens_at <= now else _hold_or_expire(due, opens_at, "quiet hours")
+
+
+def _hold_or_expire(due: Due, until: datetime, reason: str) -> Verdict:
+    if until >= due.send_before:
+        return Verdict("drop", f"{reason}; its time passes before then", state="expired")
+    return Verdict("hold", reason, until=until)
+

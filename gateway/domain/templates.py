@@ -1,0 +1,139 @@
+"""What we say: a text with named places, what is known about it, and which language a client gets.
+
+A place is written `{day}`, and only names that the template itself lists may stand there. Values are put in once and
+never read again, so nothing a client or a worker typed can act as a template.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, get_args
+
+from gateway.domain.errors import Refused
+
+Kind = Literal["reminder", "prompt", "notice", "answer", "staff"]
+Semantics = Literal["at_most_once", "once_more", "at_least_once"]
+Policy = Literal["dont_send", "campaign_default", "unit_default"]
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class TemplateError(Refused):
+    """A template or a value for it is not fit to be sent. Names the template and the place, never the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What `about.toml` says of a purpose; the same for all its languages."""
+
+    kind: Kind  # before an appointment, by campaign, after an event, to the client's own text, to staff
+    semantics: Semantics
+    consent: str  # the purpose a client must have consented to; "" for answers and alerts
+    expects: str = "none"  # as `interpret.Expecting` writes it
+    placeholders: tuple[str, ...] = ()
+    open_placeholders: tuple[str, ...] = ()  # only where the client lets us name the service
+    segments: int = 1  # at most, in GSM-7
+    open_segments: int = 1
+    keywords: tuple[str, ...] = ()  # meanings of the words in CAPITALS that the text teaches
+    advertising: bool = False  # counts as advertising until counsel says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One purpose in one language. `body` is for discreet levels 1 and 2, `open_body` (if any) for level 0."""
+
+    purpose: str
+    language: str
+    body: str
+    about: About
+    version: str
+    open_body: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it, so that a campaign keeps the text it started with."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The template that `to_dict` gave."""
+        return cls(**{**data, "about": read_about(data["purpose"], data["about"])})
+
+
+def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: value in words, f"one of {', '.join(map(repr, words))}"
+
+
+_WORDS = (lambda value: isinstance(value, list | tuple) and all(isinstance(word, str) for word in value), "a list of words")
+_COUNT = (lambda value: type(value) is int and value > 0, "a whole number from 1")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "kind": _one_of(*get_args(Kind)),
+    "semantics": _one_of(*get_args(Semantics)),
+    "consent": _one_of("reminder", "check_in", "service_information", "study", ""),
+    "expects": (lambda value: isinstance(value, str), "what a reply may be, such as 'yes_no'"),
+    "placeholders": _WORDS,
+    "open_placeholders": _WORDS,
+    "segments": _COUNT,
+    "open_segments": _COUNT,
+    "keywords": _WORDS,
+    "advertising": (lambda value: isinstance(value, bool), "true or false"),
+}
+
+
+def read_about(purpose: str, data: Mapping[str, Any]) -> About:
+    """Check what `about.toml` holds; TemplateError names the key that is wrong."""
+    for key in sorted(set(data) - set(_RULES) | {"kind", "semantics", "consent"} - set(data)):
+        raise TemplateError(f"{purpose}/about.toml: {key} is {'unknown' if key in data else 'missing'}; known: {', '.join(_RULES)}.")
+    for key, value in data.items():
+        fits, rule = _RULES[key]
+        if not fits(value):
+            raise TemplateError(f"{purpose}/about.toml: {key} must be {rule}.")
+    return About(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+
+
+def places(body: str) -> list[str]:
+    """The names of the places in a text, each once, in their order."""
+    return list(dict.fromkeys(_PLACE.findall(body)))
+
+
+def without_places(body: str) -> str:
+    """The fixed words alone."""
+    return _PLACE.sub(" ", body)
+
+
+def render(template: Template, values: Mapping[str, str], discreet: int = 1) -> str:
+    """Put the values in. At discreet level 0 the open text is taken, unless a value that only it needs is missing.
+
+    Values that the text does not use are ignored. Raises TemplateError on a place that the template does not list,
+    on a missing or empty value, and on a line break or control character in one.
+    """
+    body, allowed = template.body, template.about.placeholders
+    if discreet == 0 and template.open_body and all(values.get(name) for name in template.about.open_placeholders):
+        body, allowed = template.open_body, allowed + template.about.open_placeholders
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in allowed:
+            raise TemplateError(f"{template.purpose}, {template.language}: {{{name}}} is not among its placeholders.")
+        text = values.get(name)
+        if not text:
+            raise TemplateError(f"{template.purpose}, {template.language}: no value for {{{name}}}.")
+        if _CONTROL.search(text):
+            raise TemplateError(
+                f"{template.purpose}, {template.language}: the value for {{{name}}} holds a line break or control character."
+            )
+        return text
+
+    return _PLACE.sub(value, body)
+
+
+def choose_language(
+    wanted: str, available: Collection[str], policy: Policy, campaign_default: str, unit_default: str
+) -> tuple[str | None, str]:
+    """The language to send in (None: don't) and a note to show with the message; no note when it is the one wanted."""
+    if wanted in available:
+        return wanted, ""
+    instead = {"dont_send": None, "campaign_default": campaign_default, "unit_default": unit_default}[policy]
+    if instead in available:
+        return instead, f"no text in {wanted}; sent in {instead} ({policy})"
+    return None, f"no text in {wanted}; not sent ({policy})"

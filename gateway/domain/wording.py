@@ -1,0 +1,204 @@
+"""Whether a text is fit to be sent: neutral words, few segments, the right places, answers nobody can mistake.
+
+Source of the rules: field practice of HIV and drug services (a text is a voicemail that anyone may play), carriers'
+keywords, and the arithmetic of segments. docs/writing-templates.md explains each finding and its cure.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.domain import segments, templates
+from gateway.domain.interpret import Expecting, Meaning
+from gateway.domain.templates import Template
+
+Read = Callable[[str, Expecting], Meaning]
+"""How an incoming text in the template's language would be understood."""
+
+# Whole-message words that carriers act on themselves, before we see them (Twilio's defaults, CTIA). "Yes" opts in.
+CARRIER_WORDS = frozenset(
+    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke", "start", "yes", "unstop", "help", "info"}
+)
+NEVER_AN_ANSWER = frozenset({"stop", "start", "help", "wrong_number", "crisis"})
+
+_CAPITALS = re.compile(r"(?<!\[)\b[A-Z]{2,}(?: [A-Z]{2,})*\b(?!\])")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What `locales/<code>/language.toml` and `forbidden.toml` say."""
+
+    code: str
+    name: str
+    locale: str  # for Babel
+    day: str  # CLDR date patterns
+    date: str
+    time: str
+    letters: frozenset[str]  # that it may use beyond GSM-7
+    extra_segments: int  # that its letters may cost beyond a template's limit
+    longest: Mapping[str, str]  # the longest realistic value of each placeholder
+    forbidden: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`where` is the file, `what` says what is wrong and what to do."""
+
+    where: str
+    what: str
+
+
+def forbidden_in(text: str, forbidden: tuple[str, ...]) -> list[str]:
+    """The forbidden words in a text, as they stand there. Whole words; with tones, or all of a word without."""
+    return [match[0] for match in _pattern(forbidden).finditer(segments.tidy(text).casefold())]
+
+
+@lru_cache
+def _pattern(forbidden: tuple[str, ...]) -> re.Pattern[str]:
+    """`addict*` stands for every word that begins so. A toned word is not mistaken for another that folds alike."""
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(_phrase, forbidden)) or '(?!)'})(?!\w)")
+
+
+def _phrase(entry: str) -> str:
+    return r"\s+".join(_either(word) for word in entry.casefold().split())
+
+
+def _either(word: str) -> str:
+    stem, rest = (word[:-1], r"\w*") if word.endswith("*") else (word, "")
+    return f"(?:{re.escape(stem)}|{re.escape(segments.fold(stem))}){rest}"
+
+
+def lint_library(
+    library: Mapping[tuple[str, str], Template], languages: Mapping[str, Language], reads: Mapping[str, Read]
+) -> list[Finding]:
+    """Every finding over all templates: `lint` of each, and the languages that are missing."""
+    found = []
+    for purpose in sorted({purpose for purpose, _ in library}):
+        versions = {code: library[purpose, code] for code in languages if (purpose, code) in library}
+        some_open = any(template.open_body for template in versions.values())
+        for code in languages:
+            template = versions.get(code)
+            if template is None:
+                found.append(Finding(f"{purpose}/{code}.txt", "is missing or empty: write it, nothing else is sent for it."))
+            elif some_open and not template.open_body:
+                found.append(Finding(f"{purpose}/{code}.open.txt", "is missing or empty, though other languages have it."))
+    for (_, code), template in sorted(library.items()):
+        found += lint(template, languages[code], reads[code])
+    return found
+
+
+def lint(template: Template, language: Language, read: Read) -> list[Finding]:
+    """What is wrong with both texts of one template in one language."""
+    about = template.about
+    found = [(".txt", what) for what in _lint(template, template.body, about.placeholders, about.segments, language, read)]
+    if template.open_body:
+        names = about.placeholders + about.open_placeholders
+        texts = _lint(template, template.open_body, names, about.open_segments, language, read)
+        found += [(".open.txt", what) for what in texts]
+    return [Finding(f"{template.purpose}/{template.language}{ending}", what) for ending, what in found]
+
+
+def _lint(
+    template: Template, body: str, names: tuple[str, ...], limit: int, language: Language, read: Read
+) -> Iterator[str]:
+    fixed = templates.without_places(body)
+    yield from _wrong_places(body, fixed, names)
+    for word in forbidden_in(fixed, language.forbidden):
+        yield f"says {word!r}, which tells a stranger too much: use a neutral word."
+    yield from _accidental(body, language)
+    yield from _too_long(body, limit, language)
+    yield from _wrong_keywords(fixed, template, read)
+    if template.about.expects != "none":
+        yield from _wrong_answers(fixed, template, read)
+
+
+def _wrong_places(body: str, fixed: str, names: tuple[str, ...]) -> Iterator[str]:
+    used = templates.places(body)
+    for name in used:
+        if name not in names:
+            yield f"{{{name}}} is not among the placeholders of about.toml: correct or list it."
+    for name in names:
+        if name not in used:
+            yield f"{{{name}}} of about.toml is missing here."
+    if "{" in fixed or "}" in fixed:
+        yield "holds a brace that is no placeholder: placeholders are {small_letters}."
+    if "\n" in body:
+        yield "holds a line break: write it as one line."
+
+
+def _accidental(body: str, language: Language) -> Iterator[str]:
+    odd = [c for c in segments.forcing(body) if c not in language.letters]
+    if not odd and segments.tidy(body) != body:
+        odd = sorted(set(body) - set(segments.tidy(body)))
+    if odd or segments.tidy(body) != body:
+        named = ", ".join(f"{c} (U+{ord(c):04X})" for c in odd) or "letters with separate marks (NFD)"
+        yield f"holds {named}, which costs segments by accident: write {segments.tidy(body)!r}."
+
+
+def _too_long(body: str, limit: int, language: Language) -> Iterator[str]:
+    unknown = [name for name in templates.places(body) if name not in language.longest]
+    if unknown:
+        yield f"no longest value for {', '.join(unknown)} in locales/{language.code}/language.toml: add it."
+        return
+    text = segments.tidy(fill(body, language.longest))
+    for label, counted in (("", segments.count(text)), ("without tones ", segments.count(segments.fold(text)))):
+        allowed = limit + (language.extra_segments if counted.encoding == "UCS-2" else 0)
+        if counted.segments > allowed:
+            yield (
+                f"takes {label}{counted.segments} {counted.encoding} segments ({counted.units} units) at the longest values, "
+                f"{allowed} are allowed: shorten it."
+            )
+
+
+def fill(body: str, values: Mapping[str, str]) -> str:
+    """The text with the values it has; for counting and previews, never for sending."""
+    return re.sub(r"\{([a-z_]+)\}", lambda match: values.get(match[1], match[0]), body)
+
+
+def _wrong_keywords(fixed: str, template: Template, read: Read) -> Iterator[str]:
+    """A word in capitals is one to be typed back: it must do what the text promises."""
+    taught = {word: read(word, Expecting("none")).meaning for word in _CAPITALS.findall(fixed)}
+    keywords = template.about.keywords
+    for word, meaning in taught.items():
+        if meaning not in keywords:
+            yield f"teaches {word!r}, which is understood as {meaning!r}: about.toml's keywords are {list(keywords)}."
+    if template.about.expects == "none":
+        for meaning in set(keywords) - set(taught.values()):
+            yield f"teaches no word for {meaning!r}, as about.toml promises: write the word in capitals."
+
+
+def _wrong_answers(fixed: str, template: Template, read: Read) -> Iterator[str]:
+    """Each answer is asked for by its figure, and no word of the question does something else when typed back."""
+    expecting = Expecting.parse(template.about.expects)
+    for figure in _figures(expecting):
+        if not re.search(rf"\b{figure}\b", fixed):
+            yield f"does not say what {figure} means, though {template.about.expects!r} is expected."
+    for phrase in _phrases(fixed):
+        meaning = _meant(phrase, expecting, read)
+        if meaning and meaning not in template.about.keywords:
+            yield f"asks with {phrase!r}; a client who types it back is taken for {meaning!r}: use another word."
+
+
+def _figures(expecting: Expecting) -> range:
+    last = {"yes_no": 2, "appointment": 3, "ready": 1}.get(expecting.kind)
+    return range(1, last + 1) if last else range(expecting.low, expecting.high + 1)
+
+
+def _phrases(fixed: str) -> list[str]:
+    """Every one, two and three words in a row that no punctuation or figure separates."""
+    phrases = []
+    for clause in re.split(r"[^\w\s']|\d", fixed):
+        words = _WORD.findall(clause)
+        phrases += [" ".join(words[i : i + n]) for n in (1, 2, 3) for i in range(len(words) - n + 1)]
+    return list(dict.fromkeys(phrases))
+
+
+def _meant(phrase: str, expecting: Expecting, read: Read) -> str | None:
+    if phrase.casefold() in CARRIER_WORDS:
+        return "stop" if phrase.casefold() == "stop" else "a carrier's own keyword"
+    asked, bare = read(phrase, expecting), read(phrase, Expecting("none"))
+    if asked.doubt == "stop":
+        return "stop"
+    return next((m.meaning for m in (asked, bare) if m.meaning in NEVER_AN_ANSWER), None)

@@ -1,0 +1,39 @@
+"""Structured lines on standard error, one JSON object each: what happened and ids, never a name, number or text."""
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+_lock = threading.Lock()
+process = "gateway"
+
+
+def info(event: str, **fields: Any) -> None:
+    """Write one line. Fields are ids, counts, codes and names of classes."""
+    _write("info", event, fields)
+
+
+def warning(event: str, **fields: Any) -> None:
+    """Write one line that somebody should look at."""
+    _write("warning", event, fields)
+
+
+def error(event: str, cause: BaseException | None = None, **fields: Any) -> None:
+    """Write one line about a failure: the exception's class and place, never its message, which may hold a text."""
+    if cause is not None:
+        fields["error"] = type(cause).__name__
+        frame = cause.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        if frame is not None:
+            fields["at"] = f"{frame.tb_frame.f_globals.get('__name__')}:{frame.tb_lineno}"
+    _write("error", event, fields)
+
+
+def _write(level: str, event: str, fields: dict[str, Any]) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = json.dumps({"at_utc": stamp, "level": level, "process": process, "event": event, **fields}, default=str)
+    with _lock:
+        print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,32 @@
+"""What every process holds: its settings, the database, the keys, the words and the bell. Built once, at its start."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from gateway import content, vault
+from gateway.config import Settings
+from gateway.queues import Bell
+from gateway.store import base
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts, handed down to where they are needed."""
+
+    settings: Settings
+    engine: Engine
+    vault: vault.Vault
+    content: content.Content
+    bell: Bell
+
+
+def build(settings: Settings, pool_size: int = 4) -> Gateway:
+    """The parts for these settings. Raises what is wrong with keys or templates; connects to nothing yet."""
+    return Gateway(
+        settings=settings,
+        engine=base.connect(settings.database_url, pool_size),
+        vault=vault.Vault(vault.parse_keys(settings.master_keys), vault.parse_keys(settings.index_keys)),
+        content=content.load(),
+        bell=Bell(settings.redis_url),
+    )

@@ -1,0 +1,131 @@
+"""Appointments: when a client is expected, with whom, what they answered, and whether they came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.errors import NotFound
+from gateway.store.base import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """One appointment; `zone` is the client's, else the unit's."""
+
+    id: UUID
+    client_id: UUID
+    unit_id: UUID
+    worker_id: UUID | None
+    outside_id: str | None
+    starts_at: datetime
+    status: str
+    answer: str | None
+    revision: int
+    client_code: str
+    worker_code: str | None
+    zone: str
+
+
+_COLUMNS = """a.id, a.client_id, a.unit_id, a.worker_id, a.outside_id, a.starts_at, a.status, a.answer, a.revision,
+  c.code AS client_code, s.code AS worker_code, coalesce(c.time_zone, u.time_zone) AS zone
+  FROM appointments a JOIN clients c ON c.id = a.client_id JOIN units u ON u.id = a.unit_id
+    LEFT JOIN staff s ON s.id = a.worker_id"""
+_GET = text(f"SELECT {_COLUMNS} WHERE a.id = :id")
+_BY_OUTSIDE_ID = text(f"SELECT {_COLUMNS} WHERE a.unit_id = :unit AND a.outside_id = :outside")
+_LIST = text(f"""
+  SELECT {_COLUMNS} WHERE a.starts_at >= :since AND a.starts_at < :until
+    AND (CAST(:client AS uuid) IS NULL OR a.client_id = :client)
+    AND (CAST(:worker AS uuid) IS NULL OR a.worker_id = :worker)
+    AND (CAST(:status AS text) IS NULL OR a.status = :status)
+  ORDER BY a.starts_at, a.id LIMIT :most""")
+
+
+def get(work: Work, appointment_id: UUID) -> Appointment:
+    """The appointment. Raises NotFound."""
+    row = work.one(_GET, id=appointment_id)
+    if row is None:
+        raise NotFound("no such appointment in your units: `python -m gateway appointment list` shows them")
+    return Appointment(*row)
+
+
+def by_outside_id(work: Work, unit_id: UUID, outside_id: str) -> Appointment | None:
+    """The appointment that another system calls by this id."""
+    row = work.one(_BY_OUTSIDE_ID, unit=unit_id, outside=outside_id)
+    return None if row is None else Appointment(*row)
+
+
+def list_between(
+    work: Work, since: datetime, until: datetime, *, client_id: UUID | None = None, worker_id: UUID | None = None,
+    status: str | None = None, most: int = 1000,
+) -> Sequence[Appointment]:  # fmt: skip
+    """The actor's appointments that begin in [since, until), in order."""
+    rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, status=status, most=most)
+    return [Appointment(*row) for row in rows]
+
+
+def starts_at(work: Work, appointment_id: UUID) -> datetime | None:
+    """When it begins; None when there is no such appointment."""
+    at: datetime | None = work.value(text("SELECT starts_at FROM appointments WHERE id = :id"), id=appointment_id)
+    return at
+
+
+_ADD = text("""
+  INSERT INTO appointments (id, client_id, unit_id, worker_id, outside_id, starts_at, created_at, updated_at)
+  SELECT :id, c.id, c.unit_id, :worker, :outside, :starts_at, :now, :now FROM clients c WHERE c.id = :client""")
+
+
+def add(
+    work: Work, client_id: UUID, starts_at: datetime, worker_id: UUID | None = None, outside_id: str | None = None
+) -> UUID:
+    """Keep an appointment; its reminders are planned by the clock."""
+    appointment_id = uuid4()
+    work.execute(_ADD, {"id": appointment_id, "client": client_id, "worker": worker_id, "outside": outside_id,
+                        "starts_at": starts_at, "now": work.now})  # fmt: skip
+    return appointment_id
+
+
+# A yes to the old time says nothing about the new one.
+_MOVE = text("""
+  UPDATE appointments SET starts_at = :starts_at, worker_id = coalesce(:worker, worker_id), status = 'booked',
+    answer = NULL, answered_at = NULL, revision = revision + 1, updated_at = :now WHERE id = :id""")
+
+
+def move(work: Work, appointment_id: UUID, starts_at: datetime, worker_id: UUID | None = None) -> None:
+    """Give it a new time; its revision rises, so that the clock plans its reminders anew."""
+    work.execute(_MOVE, {"id": appointment_id, "starts_at": starts_at, "worker": worker_id, "now": work.now})
+
+
+def set_worker(work: Work, appointment_id: UUID, worker_id: UUID) -> None:
+    """Who expects the client; reminders do not name them, so nothing is planned anew."""
+    work.execute(
+        text("UPDATE appointments SET worker_id = :worker, updated_at = :now WHERE id = :id"),
+        {"id": appointment_id, "worker": worker_id, "now": work.now},
+    )
+
+
+def set_status(work: Work, appointment_id: UUID, status: str) -> None:
+    """cancelled, attended or missed."""
+    work.execute(
+        text("UPDATE appointments SET status = :status, updated_at = :now WHERE id = :id"),
+        {"id": appointment_id, "status": status, "now": work.now},
+    )
+
+
+def answer(work: Work, appointment_id: UUID, answer: str) -> None:
+    """What the client said: confirmed, declined or reschedule. The latest answer holds."""
+    work.execute(
+        text("UPDATE appointments SET answer = :answer, answered_at = :now, updated_at = :now WHERE id = :id"),
+        {"id": appointment_id, "answer": answer, "now": work.now},
+    )
+
+
+_CANCEL_STEPS = text("""
+  UPDATE occurrences SET state = 'cancelled', reason = :reason WHERE appointment_id = :id AND state = 'waiting'""")
+
+
+def cancel_steps(work: Work, appointment_id: UUID, reason: str) -> int:
+    """Cancel the reminders not planned yet; the number cancelled. Take the client's row first (`clients.lock`)."""
+    return int(work.execute(_CANCEL_STEPS, {"id": appointment_id, "reason": reason}).rowcount)

@@ -1,0 +1,137 @@
+"""One transaction, one actor, one clock: `unit_of_work` opens everything that touches the database."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, TextClause, create_engine, text
+from sqlalchemy.engine import Row
+
+from gateway import log
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a staff member, seen by the row-level policies, or (no id) the system, which sees all rows."""
+
+    staff_id: UUID | None = None
+    unit_id: UUID | None = None
+    role: str = "system"
+
+
+SYSTEM = Actor()
+
+
+@dataclass(slots=True)
+class Work:
+    """An open transaction: its connection, who acts, what time it is, and what is to happen after the commit."""
+
+    connection: Connection
+    actor: Actor
+    now: datetime
+    _after: list[Callable[[], None]] = field(default_factory=list)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` run once the transaction is committed, and not at all when it is not."""
+        self._after.append(call)
+
+    def execute(self, sql: TextClause, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> Any:
+        """Run one statement; a list of values runs it for each."""
+        return self.connection.execute(sql, values)
+
+    def one(self, sql: TextClause, **values: Any) -> Row[Any] | None:
+        """The only row, or None. Raises when there are several."""
+        return self.connection.execute(sql, values).one_or_none()
+
+    def all(self, sql: TextClause, **values: Any) -> Sequence[Row[Any]]:
+        """All rows."""
+        return self.connection.execute(sql, values).all()
+
+    def value(self, sql: TextClause, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        return self.connection.execute(sql, values).scalar()
+
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str = "") -> int:
+        """Insert rows that all have the same columns, many at a time; the number inserted.
+
+        `on_conflict` is SQL, such as "ON CONFLICT DO NOTHING".
+        """
+        if not rows:
+            return 0
+        if len(rows) == 1:
+            columns = list(rows[0])
+            sql = _insert_sql(table, tuple(columns), on_conflict)
+            return int(self.connection.execute(sql, dict(rows[0])).rowcount)
+        return _insert_many(self.connection, table, rows, on_conflict)
+
+
+_INSERTS: dict[tuple[str, tuple[str, ...], str], TextClause] = {}
+
+
+def _insert_sql(table: str, columns: tuple[str, ...], on_conflict: str) -> TextClause:
+    known = _INSERTS.get((table, columns, on_conflict))
+    if known is None:
+        names, values = ", ".join(columns), ", ".join(f":{c}" for c in columns)
+        known = _INSERTS[table, columns, on_conflict] = text(
+            f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}"
+        )
+    return known
+
+
+def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> int:
+    """COPY into a table that lives as long as the transaction, then one INSERT: 5 times faster than row by row."""
+    columns = ", ".join(rows[0])
+    cursor = connection.connection.cursor()
+    if not on_conflict:
+        target = table
+    else:
+        target = f"pg_temp.incoming_{table}"
+        cursor.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS;"
+            f"TRUNCATE {target}"
+        )
+    with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(tuple(row.values()))
+    if not on_conflict:
+        return len(rows)
+    cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {target} {on_conflict}")
+    return int(cursor.rowcount)
+
+
+def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:
+    """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor."""
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return create_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_recycle=1800,
+        connect_args={"connect_timeout": 5, "prepare_threshold": 5, **options},
+    )
+
+
+_BEGIN = {
+    role: text(f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', :actor, true), now()")
+    for role in ("gateway_system", "gateway_staff")
+}
+
+
+@contextmanager
+def unit_of_work(engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None) -> Iterator[Work]:
+    """One transaction for `actor`; commits at the end of the block, rolls back when it raises.
+
+    The time is the database's unless given (simulation, tests). What was registered with `after_commit` runs after
+    the commit, and an error in it is logged, never raised: the work is done by then.
+    """
+    with engine.connect() as connection:
+        role = "gateway_system" if actor.staff_id is None else "gateway_staff"
+        begun = connection.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")}).one()
+        work = Work(connection, actor, now or begun[2].astimezone(UTC))
+        yield work
+        connection.commit()
+    for call in work._after:
+        try:
+            call()
+        except Exception as error:
+            log.warning("after_commit_failed", error=type(error).__name__)

@@ -1,0 +1,173 @@
+"""Our connections to carriers: one row each, its secrets encrypted under a key of its own."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.errors import NotFound, Refused
+from gateway.store.base import Work
+from gateway.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel with its settings in the clear: keep it in memory only."""
+
+    id: UUID
+    unit_id: UUID
+    name: str
+    kind: str
+    settings: dict[str, Any]
+    prefix: str
+    rate: float | None
+    reserved: float
+    state: str
+    backfilled_to: datetime | None
+
+
+_COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state, c.backfilled_to,
+  k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+_GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
+_LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
+
+
+def add(
+    work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
+    rate: float | None = None,
+) -> UUID:  # fmt: skip
+    """Keep a channel; its settings are encrypted. Raises Refused when the name is taken."""
+    if work.value(text("SELECT 1 FROM channels WHERE name = :name"), name=name):
+        raise Refused(f"there is a channel {name!r} already: choose another name, or disable that one first")
+    channel_id, key_id = uuid4(), uuid4()
+    key, wrapped = vault.new_key(key_id)
+    work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])
+    sealed = key.encrypt(json.dumps(settings), "channels.settings", channel_id)
+    row = {"id": channel_id, "unit_id": unit_id, "key_id": key_id, "name": name, "kind": kind,
+           "settings_enc": sealed, "prefix": prefix, "rate": rate}  # fmt: skip
+    work.insert("channels", [row])
+    return channel_id
+
+
+def get(work: Work, vault: Vault, channel_id: UUID) -> Channel:
+    """The channel. Raises NotFound."""
+    row = work.one(_GET, id=channel_id)
+    if row is None:
+        raise NotFound("no such channel")
+    return _open(row, vault)
+
+
+def list_all(work: Work, vault: Vault) -> list[Channel]:
+    """Every channel, by name."""
+    return [_open(row, vault) for row in work.all(_LIST)]
+
+
+def _open(row: Any, vault: Vault) -> Channel:
+    key = vault.open_key(row.wrapped, row.key_id)
+    settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
+    return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state, row.backfilled_to)
+
+
+def for_phone(work: Work, e164: str) -> UUID:
+    """The active channel whose prefix fits the phone best. Raises Refused when none does."""
+    found = work.value(
+        text("""SELECT id FROM channels WHERE state <> 'disabled' AND :phone LIKE prefix || '%'
+                ORDER BY length(prefix) DESC, name LIMIT 1"""), phone=e164)  # fmt: skip
+    if found is None:
+        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`")
+    return UUID(str(found))
+
+
+_PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' ORDER BY length(prefix) DESC, name")
+
+
+def prefixes(work: Work) -> list[tuple[str, UUID]]:
+    """All (prefix, channel), the best match first: for choosing channels of many phones at once."""
+    return [(row.prefix, row.id) for row in work.all(_PREFIXES)]
+
+
+_SLOT = text("SELECT rate, reserved, state, paused_until, next_free_at FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many messages may leave in the next second: `all` of them, of which at most `bulk` from the bulk lane."""
+
+    all: int
+    bulk: int
+
+
+def room(work: Work, channel_id: UUID, wanted: int) -> Room:
+    """What the channel's rate lets leave in the next second, at most `wanted`; locks its row when it has a rate.
+
+    GCRA: the row keeps the instant at which the channel is next free. A share of each second stays reserved for the
+    urgent and reply lanes. Nothing when the channel is paused or another claim holds it just now.
+    """
+    quick = work.one(text("SELECT rate, state, paused_until FROM channels WHERE id = :id"), id=channel_id)
+    if quick is None or not _is_open(quick, work.now):
+        return Room(0, 0)
+    if quick.rate is None:
+        return Room(wanted, wanted)
+    row = work.one(_SLOT, id=channel_id)
+    if row is None:
+        return Room(0, 0)
+    ahead_s = max((row.next_free_at - work.now).total_seconds(), 0.0) if row.next_free_at.year > 1 else 0.0
+    # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
+    free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
+    bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
+    return Room(max(min(free, wanted), 0), max(min(bulk, wanted), 0))
+
+
+def _is_open(row: Any, now: datetime) -> bool:
+    return row.state == "active" or (row.state == "paused" and row.paused_until is not None and row.paused_until <= now)
+
+
+def spend(work: Work, channel_id: UUID, count: int) -> None:
+    """Move the channel's next free instant by `count` messages."""
+    work.execute(
+        text("""UPDATE channels SET next_free_at = greatest(next_free_at, :now) + make_interval(secs => :count / rate)
+                WHERE id = :id AND rate IS NOT NULL"""),
+        {"id": channel_id, "count": float(count), "now": work.now},
+    )  # fmt: skip
+
+
+def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> None:
+    """Stop claiming for the channel, for some seconds or until a person resumes it."""
+    until = None if seconds is None else work.now + timedelta(seconds=seconds)
+    work.execute(
+        text("UPDATE channels SET state = 'paused', state_reason = :reason, paused_until = :until WHERE id = :id AND state <> 'disabled'"),
+        {"id": channel_id, "reason": reason, "until": until},
+    )
+
+
+def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = None) -> None:
+    """active or disabled, by a person."""
+    work.execute(
+        text("UPDATE channels SET state = :state, state_reason = :reason, paused_until = NULL WHERE id = :id"),
+        {"id": channel_id, "state": state, "reason": reason},
+    )
+
+
+_DUE = text("""
+  SELECT c.id, (SELECT min(o.lane) FROM outbound o WHERE o.channel_id = c.id AND o.lane = ANY(:lanes) AND o.state = 'planned'
+    AND o.waits_for IS NULL AND o.send_after <= :now) AS lane
+  FROM channels c WHERE c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now)""")
+
+
+def due(work: Work) -> list[UUID]:
+    """Channels with something due, those with urgent or reply rows first."""
+    first: list[UUID] = []
+    for lane in (0, 1, 2):
+        rows = work.all(_DUE, lanes=[lane], now=work.now)
+        first += [row.id for row in rows if row.lane is not None and row.id not in first]
+    return first
+
+
+def count_unreadable(work: Work, channel_id: UUID, bad: int, reset: bool) -> int:
+    """Count answers in a row that were no answer; the count so far."""
+    return int(work.value(
+        text("UPDATE channels SET unreadable = CASE WHEN :reset THEN 0 ELSE unreadable END + :bad WHERE id = :id RETURNING unreadable"),
+        id=channel_id, bad=bad, reset=reset) or 0)  # fmt: skip

@@ -1,0 +1,105 @@
+"""Reasons for a person to look. A flag is opened by a rule or a person and closed by a person alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain import flags as rules
+from gateway.domain.errors import NotFound, Refused
+from gateway.store import units
+from gateway.store.base import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag as staff see it; `number` is what they say aloud."""
+
+    id: UUID
+    number: int
+    unit_id: UUID
+    client_id: UUID | None
+    inbound_id: UUID | None
+    about_id: UUID | None
+    reason: str
+    severity: str
+    state: str
+    owner_id: UUID | None
+    opened_at: datetime
+    due_at: datetime
+    closed_at: datetime | None
+    outcome: str | None
+    client_code: str | None
+    owner_code: str | None
+
+
+_ADD = text("""
+  INSERT INTO flags (id, unit_id, client_id, inbound_id, about_id, reason, severity, opened_at, due_at, dedupe_key)
+  VALUES (:id, :unit, :client, :inbound, :about, :reason, :severity, :now, :due, :dedupe)
+  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id""")
+
+
+def add(
+    work: Work, *, unit_id: UUID, reason: str, dedupe_key: str, client_id: UUID | None = None, inbound_id: UUID | None = None,
+    about_id: UUID | None = None,
+) -> Flag | None:  # fmt: skip
+    """Open a flag, due by its reason's rule in the unit's service hours; None when one of this dedupe key was opened before."""
+    unit = units.get(work, unit_id)
+    added = work.value(
+        _ADD, id=uuid4(), unit=unit_id, client=client_id, inbound=inbound_id, about=about_id, reason=reason,
+        severity=rules.RULES[reason].severity, now=work.now, due=rules.due_at(reason, work.now, unit.hours, unit.time_zone),
+        dedupe=dedupe_key,
+    )  # fmt: skip
+    return None if added is None else get(work, added)
+
+
+_COLUMNS = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,
+  f.opened_at, f.due_at, f.closed_at, f.outcome, c.code AS client_code, s.code AS owner_code
+  FROM flags f LEFT JOIN clients c ON c.id = f.client_id LEFT JOIN staff s ON s.id = f.owner_id"""
+_GET = text(f"SELECT {_COLUMNS} WHERE f.id = :id")
+_BY_NUMBER = text(f"SELECT {_COLUMNS} WHERE f.number = :number")
+_OPEN = text(f"""
+  SELECT {_COLUMNS} WHERE f.state <> 'closed' AND (CAST(:client AS uuid) IS NULL OR f.client_id = :client)
+  ORDER BY array_position('{{urgent,high,medium,low}}', f.severity), f.due_at, f.number LIMIT :most""")
+
+
+def get(work: Work, flag_id: UUID) -> Flag:
+    """The flag. Raises NotFound."""
+    row = work.one(_GET, id=flag_id)
+    if row is None:
+        raise NotFound("no such flag in your units")
+    return Flag(*row)
+
+
+def by_number(work: Work, number: int) -> Flag:
+    """The flag that staff call by this number. Raises NotFound."""
+    row = work.one(_BY_NUMBER, number=number)
+    if row is None:
+        raise NotFound(f"no flag {number} in your units: `python -m gateway flag list` shows the open ones")
+    return Flag(*row)
+
+
+def list_open(work: Work, client_id: UUID | None = None, most: int = 200) -> Sequence[Flag]:
+    """Flags not closed, gravest and soonest due first."""
+    return [Flag(*row) for row in work.all(_OPEN, client=client_id, most=most)]
+
+
+_ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner WHERE id = :id AND state <> 'closed'")
+_CLOSE = text("""
+  UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now WHERE id = :id AND state <> 'closed'""")
+
+
+def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
+    """Give the flag an owner. Raises Refused when it is closed."""
+    if work.execute(_ASSIGN, {"id": flag_id, "owner": owner_id}).rowcount == 0:
+        raise Refused("this flag is closed: nothing was changed")
+
+
+def close(work: Work, flag_id: UUID, outcome: str) -> None:
+    """Close the flag with one of the outcomes of the rules. Raises Refused for another one, or when it is closed already."""
+    if outcome not in rules.OUTCOMES:
+        raise Refused(f"{outcome!r} is no outcome; one of: {', '.join(rules.OUTCOMES)}")
+    if work.execute(_CLOSE, {"id": flag_id, "outcome": outcome, "now": work.now}).rowcount == 0:
+        raise Refused("this flag is closed already: its outcome stays")

@@ -1,0 +1,302 @@
+"""Texts out: planned, claimed, recorded, reported. The heart of law 4; every statement here is set-based."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.messages import RANK
+from gateway.store.base import Work
+from gateway.vault import DataKey, Vault
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A text to be planned. `key` is the receiver's; `dedupe_key` makes planning it twice plan it once."""
+
+    unit_id: UUID
+    key_id: UUID
+    key: DataKey
+    channel_id: UUID
+    to: str
+    body: str
+    encoding: str
+    segments: int
+    purpose: str
+    language: str
+    lane: int
+    semantics: str
+    dedupe_key: str
+    send_after: datetime
+    send_before: datetime
+    client_id: UUID | None = None
+    consent_purpose: str | None = None
+    expects: str = "none"
+    campaign_id: UUID | None = None
+    occurrence_id: UUID | None = None
+    inbound_id: UUID | None = None
+    about_id: UUID | None = None
+    exempt_until: datetime | None = None
+    waits_for: UUID | None = None
+    state: str = "planned"
+    reason: str | None = None
+    id: UUID = field(default_factory=uuid4)
+
+
+def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
+    """Keep texts to be sent; those whose dedupe key is known are left out. The number kept."""
+    rows = [_row(new, vault, work.now) for new in news]
+    return work.insert("outbound", rows, "ON CONFLICT (dedupe_key) DO NOTHING")
+
+
+def _row(new: New, vault: Vault, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new.id, "unit_id": new.unit_id, "client_id": new.client_id, "key_id": new.key_id,
+        "channel_id": new.channel_id, "campaign_id": new.campaign_id, "occurrence_id": new.occurrence_id,
+        "inbound_id": new.inbound_id, "about_id": new.about_id, "waits_for": new.waits_for, "purpose": new.purpose,
+        "consent_purpose": new.consent_purpose, "language": new.language, "lane": new.lane, "expects": new.expects,
+        "semantics": new.semantics, "dedupe_key": new.dedupe_key, "send_after": new.send_after,
+        "send_before": new.send_before, "exempt_until": new.exempt_until,
+        "to_enc": new.key.encrypt(new.to, "outbound.to", new.id), "to_hash": vault.hash_phone(new.to),
+        "body_enc": new.key.encrypt(new.body, "outbound.body", new.id), "body_hash": vault.hash_body(new.body),
+        "encoding": new.encoding, "segments": new.segments, "state": new.state, "reason": new.reason,
+        "created_at": now, "state_at": now, "attempts": 0,
+    }  # fmt: skip
+
+
+# --- claiming -------------------------------------------------------------------------------------------------------
+
+# One lane at a time, so that a million texts due tomorrow cost nothing today.
+_LOCK_DUE = text("""
+  SELECT o.id, o.client_id, l.lane FROM (VALUES (0, :all), (1, :all), (2, :bulk)) l(lane, room), LATERAL (
+    SELECT id, client_id FROM outbound
+    WHERE channel_id = :channel AND lane = l.lane AND state = 'planned' AND waits_for IS NULL AND send_after <= :now
+    ORDER BY send_after LIMIT l.room FOR UPDATE SKIP LOCKED) o""")
+_LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")
+
+# A statement of its own, after the locks are held: its snapshot sees what the last holder of each client committed.
+_FACTS = text("""
+  SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.purpose, o.consent_purpose, o.lane, o.send_before, o.exempt_until,
+    o.to_enc, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
+    coalesce(co.granted, false) AS consented,
+    o.client_id IS NOT NULL AND EXISTS (
+      SELECT FROM outbound f WHERE f.client_id = o.client_id AND f.state = 'submitting') AS in_flight,
+    u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
+    u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk
+  FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
+    LEFT JOIN clients c ON c.id = o.client_id
+    LEFT JOIN stops s ON s.phone_hash = o.to_hash
+    LEFT JOIN consents co ON co.client_id = o.client_id AND co.purpose = o.consent_purpose
+    LEFT JOIN campaigns ca ON ca.id = o.campaign_id
+    LEFT JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE p.body_hash = o.body_hash AND p.state_at > :half_an_hour_ago) AS identical,
+        count(*) FILTER (WHERE p.purpose <> 'manual' AND p.state_at > :an_hour_ago) AS automatic,
+        count(*) FILTER (WHERE p.lane = 2 AND p.state_at > :a_day_ago) AS bulk
+      FROM outbound p WHERE p.to_hash = o.to_hash AND p.state_at > :a_day_ago
+        AND p.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')) n ON true
+  WHERE o.id = ANY(:ids) ORDER BY o.lane, o.send_after""")
+
+
+def claim_due(work: Work, channel_id: UUID, room_all: int, room_bulk: int, since: dict[str, datetime]) -> Sequence[Any]:
+    """Lock due rows and their clients, and read what judging them needs. Rows of clients locked elsewhere are left."""
+    locked = work.all(_LOCK_DUE, channel=channel_id, now=work.now, all=room_all, bulk=room_bulk)
+    if not locked:
+        return []
+    locked = sorted(locked, key=lambda row: row.lane)[:room_all]
+    wanted = sorted({row.client_id for row in locked if row.client_id is not None})
+    free = {row.id for row in work.all(_LOCK_CLIENTS, ids=wanted)} if wanted else set()
+    ids = [row.id for row in locked if row.client_id is None or row.client_id in free]
+    return work.all(_FACTS, ids=ids, **since) if ids else []
+
+
+_SUBMIT = text("""
+  WITH claimed AS (
+    UPDATE outbound o SET state = 'submitting', state_at = :now, attempt_id = u.attempt, attempts = o.attempts + 1, reason = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[])) u(id, attempt) WHERE o.id = u.id
+    RETURNING o.id, o.attempt_id, o.channel_id, o.attempts)
+  INSERT INTO attempts (id, outbound_id, channel_id, number, started_at)
+  SELECT attempt_id, id, channel_id, attempts, :now FROM claimed""")
+
+
+def submit(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
+    """Move locked rows to `submitting`, each with an attempt row: from the commit on, bytes may leave."""
+    work.execute(_SUBMIT, {"ids": ids, "tokens": tokens, "now": work.now})
+
+
+_HOLD = text("""UPDATE outbound o SET send_after = u.until, reason = u.reason
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:untils AS timestamptz[]), CAST(:reasons AS text[])) u(id, until, reason)
+  WHERE o.id = u.id""")
+
+
+def hold(work: Work, ids: list[UUID], untils: list[datetime], reasons: list[str]) -> None:
+    """Give locked rows their next moment, and staff the reason."""
+    work.execute(_HOLD, {"ids": ids, "untils": untils, "reasons": reasons})
+
+
+_DROP = text("""UPDATE outbound o SET state = u.state, reason = u.reason, state_at = :now
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[])) u(id, state, reason)
+  WHERE o.id = u.id""")
+
+
+def drop(work: Work, ids: list[UUID], states: list[str], reasons: list[str]) -> None:
+    """Close locked rows that never leave: expired, suppressed or cancelled, with the reason."""
+    work.execute(_DROP, {"ids": ids, "states": states, "reasons": reasons, "now": work.now})
+
+
+# --- recording ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended and what that makes of its message."""
+
+    message_id: UUID
+    token: UUID
+    state: str
+    attempt: str
+    reason: str | None = None
+    code: str | None = None
+    carrier_id: str | None = None
+    again_at: datetime | None = None
+
+
+# Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
+_LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_RECORD_ATTEMPTS = text("""
+  UPDATE attempts a SET state = u.state, reason = u.reason, code = u.code, carrier_id = coalesce(a.carrier_id, u.carrier_id),
+    settled_at = :now
+  FROM unnest(CAST(:tokens AS uuid[]), CAST(:attempts AS text[]), CAST(:reasons AS text[]), CAST(:codes AS text[]),
+    CAST(:carrier_ids AS text[])) u(id, state, reason, code, carrier_id)
+  WHERE a.id = u.id AND a.state IN ('submitting', 'unknown')""")
+# A report may have come before the answer: the state only rises, and only an attempt closed as not sent goes back.
+_RECORD_MESSAGES = text("""
+  UPDATE outbound o SET carrier_id = coalesce(o.carrier_id, u.carrier_id),
+    state = CASE WHEN rises THEN u.state ELSE o.state END,
+    reason = CASE WHEN rises THEN u.reason ELSE o.reason END,
+    code = CASE WHEN rises THEN u.code ELSE o.code END,
+    state_at = CASE WHEN rises THEN :now ELSE o.state_at END,
+    send_after = coalesce(u.again_at, o.send_after)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+      CAST(:codes AS text[]), CAST(:carrier_ids AS text[]), CAST(:agains AS timestamptz[]))
+      u(id, token, state, reason, code, carrier_id, again_at),
+    LATERAL (SELECT outbound_rank(u.state) > outbound_rank(o.state)
+      OR (u.state = 'planned' AND o.state IN ('submitting', 'unknown')) AS rises) r
+  WHERE o.id = u.id AND o.attempt_id = u.token""")
+
+
+def record(work: Work, outcomes: Sequence[Outcome]) -> None:
+    """Write how attempts ended, many at a time. A state that a report wrote meanwhile is never lowered."""
+    values = {
+        "ids": [o.message_id for o in outcomes], "tokens": [o.token for o in outcomes],
+        "states": [o.state for o in outcomes], "attempts": [o.attempt for o in outcomes],
+        "reasons": [o.reason for o in outcomes], "codes": [o.code for o in outcomes],
+        "carrier_ids": [o.carrier_id for o in outcomes], "agains": [o.again_at for o in outcomes], "now": work.now,
+    }  # fmt: skip
+    work.execute(_LOCK, values)
+    work.execute(_RECORD_ATTEMPTS, values)
+    work.execute(_RECORD_MESSAGES, values)
+
+
+# --- reports --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a carrier said of one attempt. `token` None: it is found by the carrier's id."""
+
+    channel_id: UUID
+    token: UUID | None
+    carrier_id: str
+    state: str
+    code: str | None
+    reason: str | None
+
+
+_KEEP_REPORTS = text("""
+  INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
+  SELECT u.channel_id, a.id, u.carrier_id, u.state, coalesce(u.code, ''), :now, a.id IS NOT NULL
+  FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
+    CAST(:codes AS text[])) u(channel_id, token, carrier_id, state, code)
+    LEFT JOIN LATERAL (SELECT id FROM attempts WHERE channel_id = u.channel_id AND
+      CASE WHEN u.token IS NULL THEN carrier_id = u.carrier_id ELSE id = u.token END LIMIT 1) a ON true
+  ON CONFLICT DO NOTHING""")
+_MATCH = text("""
+  SELECT u.n, a.id, a.outbound_id FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]))
+    WITH ORDINALITY u(channel_id, token, carrier_id, n), LATERAL (
+      SELECT id, outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
+      UNION ALL
+      SELECT id, outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id
+    ) a""")
+_REPORT_ATTEMPTS = text("""
+  UPDATE attempts a SET state = 'accepted', carrier_id = coalesce(a.carrier_id, u.carrier_id), settled_at = :now
+  FROM unnest(CAST(:attempts AS uuid[]), CAST(:carrier_ids AS text[])) u(id, carrier_id)
+  WHERE a.id = u.id AND (a.state <> 'accepted' OR a.carrier_id IS NULL)""")
+# A failure is believed only of the latest attempt; that something arrived is believed of any.
+_REPORT_MESSAGES = text("""
+  UPDATE outbound o SET state = u.state, reason = u.reason, code = u.code, state_at = :now,
+    carrier_id = coalesce(o.carrier_id, u.carrier_id)
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+    CAST(:codes AS text[]), CAST(:carrier_ids AS text[])) u(id, attempt, state, reason, code, carrier_id)
+  WHERE o.id = u.id AND o.state NOT IN ('cancelled', 'suppressed') AND outbound_rank(u.state) > outbound_rank(o.state)
+    AND (o.attempt_id = u.attempt OR u.state IN ('accepted', 'sent', 'delivered'))
+  RETURNING o.id, o.unit_id, o.client_id, o.to_hash, o.state, o.reason""")
+
+
+def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
+    """Keep reports, each once, and let them raise their messages; the messages whose state changed.
+
+    Reports may be doubled, late and out of order; only the highest of a batch counts for a message.
+    """
+    columns = {
+        "channels": [r.channel_id for r in reports], "tokens": [r.token for r in reports],
+        "carrier_ids": [r.carrier_id for r in reports], "states": [r.state for r in reports],
+        "codes": [r.code for r in reports], "now": work.now,
+    }  # fmt: skip
+    work.execute(_KEEP_REPORTS, columns)
+    highest: dict[UUID, tuple[UUID, Reported]] = {}
+    for row in work.all(_MATCH, channels=columns["channels"], tokens=columns["tokens"], carrier_ids=columns["carrier_ids"]):
+        said = reports[row.n - 1]
+        best = highest.get(row.outbound_id)
+        if said.state in RANK and (best is None or RANK[said.state] > RANK[best[1].state]):
+            highest[row.outbound_id] = (row.id, said)
+    if not highest:
+        return []
+    matched = list(highest.values())
+    values = {
+        "ids": list(highest), "attempts": [token for token, _ in matched], "states": [r.state for _, r in matched],
+        "reasons": [r.reason for _, r in matched], "codes": [r.code for _, r in matched],
+        "carrier_ids": [r.carrier_id for _, r in matched], "now": work.now,
+    }  # fmt: skip
+    work.execute(_LOCK, values)
+    work.execute(_REPORT_ATTEMPTS, values)
+    return list(work.execute(_REPORT_MESSAGES, values).all())
+
+
+# --- stopping -------------------------------------------------------------------------------------------------------
+
+
+def cancel_for_phone(work: Work, phone_hash: bytes, reason: str, keep: Iterable[str] = ()) -> int:
+    """Cancel all that is planned for a phone, except answers of the purposes in `keep`. The number cancelled."""
+    return int(work.execute(
+        text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
+                WHERE to_hash = :phone AND state = 'planned' AND purpose <> ALL(:keep)"""),
+        {"phone": phone_hash, "reason": reason, "now": work.now, "keep": list(keep)}).rowcount)  # fmt: skip
+
+
+def cancel_about(work: Work, client_id: UUID, about_id: UUID, reason: str) -> int:
+    """Cancel all bulk texts planned for a client about an appointment. The number cancelled."""
+    return int(work.execute(
+        text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
+                WHERE client_id = :client AND about_id = :about AND state = 'planned' AND lane = 2"""),
+        {"client": client_id, "about": about_id, "reason": reason, "now": work.now}).rowcount)  # fmt: skip
+
+
+def release(work: Work, ping_id: UUID, exempt_until: datetime) -> int:
+    """Let the text behind an answered ping go, now and at any hour, as an answer to the client's own text."""
+    return int(work.execute(
+        text("""UPDATE outbound SET waits_for = NULL, lane = 1, send_after = :now, exempt_until = :until
+                WHERE waits_for = :ping AND state = 'planned'"""),
+        {"ping": ping_id, "now": work.now, "until": exempt_until}).rowcount)  # fmt: skip

@@ -1,0 +1,140 @@
+"""Staff members: who may do what in which units, and whom to alert."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.errors import NotFound, Refused
+from gateway.store.base import Actor, Work
+from gateway.vault import DataKey, Vault
+
+ROLES = ("case_worker", "reviewer", "supervisor", "administrator", "analyst")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A staff member as lists show them. `name` is "" where it was not asked for."""
+
+    id: UUID
+    unit_id: UUID
+    code: str
+    role: str
+    language: str
+    on_duty: bool
+    active: bool
+    name: str = ""
+    phone: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts when this person does."""
+        return Actor(self.id, self.unit_id, self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """Somebody to be told at once, on their own phone. `details` and `zone` are their unit's."""
+
+    id: UUID
+    unit_id: UUID
+    key_id: UUID
+    key: DataKey
+    phone: str
+    language: str
+    zone: str
+    details: Mapping[str, Any]
+
+
+_SEES = text("INSERT INTO staff_units (staff_id, unit_id) SELECT :id, unit_id FROM unit_tree WHERE ancestor_id = :unit")
+
+
+def add(
+    work: Work, vault: Vault, *, unit_id: UUID, code: str, name: str, role: str, language: str, phone: str | None = None,
+    on_duty: bool = False,
+) -> UUID:  # fmt: skip
+    """Keep a staff member, who sees their unit and all below. Raises Refused when the code is taken."""
+    if work.value(text("SELECT 1 FROM staff WHERE code = :code"), code=code):
+        raise Refused(f"there is a staff member {code!r} already: choose another code")
+    staff_id, key_id = uuid4(), uuid4()
+    key, wrapped = vault.new_key(key_id)
+    work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])
+    work.insert("staff", [{
+        "id": staff_id, "unit_id": unit_id, "key_id": key_id, "code": code, "role": role, "language": language,
+        "name_enc": key.encrypt(name, "staff.name", staff_id), "on_duty": on_duty, "active": True,
+        "phone_enc": key.encrypt(phone, "staff.phone", staff_id) if phone else None,
+        "phone_hash": vault.hash_phone(phone) if phone else None,
+    }])  # fmt: skip
+    work.execute(_SEES, {"id": staff_id, "unit": unit_id})
+    return staff_id
+
+
+_MEMBER = "s.id, s.unit_id, s.code, s.role, s.language, s.on_duty, s.active"
+_BY_CODE = text(f"SELECT {_MEMBER} FROM staff s WHERE s.code = :code")
+
+
+def by_code(work: Work, code: str) -> Member:
+    """The staff member, without name and phone. Raises NotFound."""
+    row = work.one(_BY_CODE, code=code)
+    if row is None:
+        raise NotFound(f"no staff member {code!r} in your units: `python -m gateway staff list` shows them")
+    return Member(*row)
+
+
+_LIST = text(f"""
+  SELECT {_MEMBER}, s.key_id, s.name_enc, s.phone_enc, k.wrapped FROM staff s JOIN keys k ON k.id = s.key_id ORDER BY s.code""")
+
+
+def list_all(work: Work, vault: Vault) -> list[Member]:
+    """The staff members the actor sees, by code, with names and phones."""
+    members = []
+    for *member, key_id, name, phone, wrapped in work.all(_LIST):
+        key, staff_id = vault.open_key(wrapped, key_id), member[0]
+        alert = key.decrypt(phone, "staff.phone", staff_id) if phone else None
+        members.append(Member(*member, key.decrypt(name, "staff.name", staff_id), alert))
+    return members
+
+
+def set_duty(work: Work, staff_id: UUID, on_duty: bool) -> None:
+    """On duty: urgent flags are texted to them."""
+    work.execute(text("UPDATE staff SET on_duty = :on WHERE id = :id"), {"id": staff_id, "on": on_duty})
+
+
+def set_active(work: Work, staff_id: UUID, active: bool) -> None:
+    """An inactive staff member can do nothing and is told nothing, at once."""
+    work.execute(
+        text("UPDATE staff SET active = :active, on_duty = on_duty AND :active WHERE id = :id"),
+        {"id": staff_id, "active": active},
+    )
+
+
+def any_there(work: Work) -> bool:
+    """Whether there is any staff member at all: the first one is added by nobody."""
+    return bool(work.value(text("SELECT EXISTS (SELECT FROM staff)")))
+
+
+# Nearest first: those on duty in the unit, then in the one above it; if nobody is on duty anywhere, the supervisors.
+_TO_ALERT = text("""
+  WITH near AS (
+    SELECT s.*, t.distance, dense_rank() OVER (
+        ORDER BY NOT s.on_duty, NOT s.on_duty AND s.role <> 'supervisor', t.distance) AS turn
+    FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id
+    WHERE t.unit_id = :unit AND s.active AND s.phone_enc IS NOT NULL
+      AND (s.on_duty OR s.role IN ('supervisor', 'administrator')))
+  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, u.details
+  FROM near n JOIN keys k ON k.id = n.key_id JOIN units u ON u.id = n.unit_id WHERE n.turn = 1 ORDER BY n.code""")
+
+
+def to_alert(work: Work, vault: Vault, unit_id: UUID) -> list[Alerted]:
+    """Whom to tell of an urgent flag in the unit: whoever is on duty nearest to it going up, else a supervisor.
+
+    Empty only when nobody there or above has an alert phone. Runs as the system: the staff may be of any unit above.
+    """
+    people = []
+    for row in work.all(_TO_ALERT, unit=unit_id):
+        key = vault.open_key(row.wrapped, row.key_id)
+        phone = key.decrypt(row.phone_enc, "staff.phone", row.id)
+        people.append(Alerted(row.id, row.unit_id, row.key_id, key, phone, row.language, row.time_zone, row.details))
+    return people

@@ -1,0 +1,103 @@
+"""What was said with clients, for staff to read: the inbox, a client's messages, one message with all that became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from gateway.domain.errors import NotFound
+from gateway.store.base import Work
+from gateway.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A text that came in. `text` is None where its key was destroyed or belongs to a unit above."""
+
+    id: UUID
+    unit_id: UUID
+    client_id: UUID | None
+    client_code: str | None  # None: an unknown or shared phone
+    received_at: datetime
+    text: str | None
+    meaning: str | None  # None: not handled yet
+    value: str | None
+    doubt: str | None
+    late: bool
+    flags: Sequence[str]  # "12 crisis (open)"
+
+
+_INBOX = text("""
+  SELECT i.id, i.unit_id, i.client_id, c.code, i.received_at, i.key_id, k.wrapped, i.body_enc, i.meaning, i.value, i.doubt, i.late,
+    ARRAY(SELECT f.number || ' ' || f.reason || ' (' || f.state || ')' FROM flags f WHERE f.inbound_id = i.id ORDER BY f.number)
+      AS flags
+  FROM inbound i LEFT JOIN clients c ON c.id = i.client_id LEFT JOIN keys k ON k.id = i.key_id
+  WHERE (CAST(:client AS uuid) IS NULL OR i.client_id = :client) ORDER BY i.received_at DESC, i.id LIMIT :most""")
+
+
+def inbox(work: Work, vault: Vault, client_id: UUID | None = None, most: int = 20) -> list[Received]:
+    """The latest texts of the actor's units (or of one client), the newest first."""
+    return [
+        Received(
+            row.id, row.unit_id, row.client_id, row.code, row.received_at, _open(row, vault, "inbound.body"), row.meaning, row.value,
+            row.doubt, row.late, row.flags,
+        )
+        for row in work.all(_INBOX, client=client_id, most=most)
+    ]  # fmt: skip
+
+
+def _open(row: Any, vault: Vault, place: str) -> str | None:
+    if row.wrapped is None or not row.body_enc:
+        return None
+    return vault.open_key(row.wrapped, row.key_id).decrypt(row.body_enc, place, row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text of ours, without its words."""
+
+    id: UUID
+    unit_id: UUID
+    client_code: str | None
+    purpose: str
+    language: str
+    lane: int
+    state: str
+    reason: str | None
+    code: str | None
+    segments: int
+    send_after: datetime
+    send_before: datetime
+    created_at: datetime
+    state_at: datetime
+
+
+_SENT = """o.id, o.unit_id, c.code AS client_code, o.purpose, o.language, o.lane, o.state, o.reason, o.code, o.segments, o.send_after,
+  o.send_before, o.created_at, o.state_at"""
+_LIST = text(f"""
+  SELECT {_SENT} FROM outbound o LEFT JOIN clients c ON c.id = o.client_id
+  WHERE (CAST(:client AS uuid) IS NULL OR o.client_id = :client) AND (CAST(:state AS text) IS NULL OR o.state = :state)
+  ORDER BY o.created_at DESC, o.id LIMIT :most""")
+
+
+def list_sent(work: Work, client_id: UUID | None = None, state: str | None = None, most: int = 50) -> list[Sent]:
+    """The latest texts of ours in the actor's units, the newest first."""
+    return [Sent(*row) for row in work.all(_LIST, client=client_id, state=state, most=most)]
+
+
+_ONE = text(f"""
+  SELECT {_SENT}, o.key_id, k.wrapped, o.body_enc FROM outbound o LEFT JOIN clients c ON c.id = o.client_id
+    LEFT JOIN keys k ON k.id = o.key_id WHERE o.id = :id""")
+_ATTEMPTS = text("""
+  SELECT number, state, reason, code, started_at, settled_at FROM attempts WHERE outbound_id = :id ORDER BY number""")
+
+
+def read_sent(work: Work, vault: Vault, message_id: UUID) -> tuple[Sent, str | None, Sequence[Any]]:
+    """One text of ours with its words (None: its key was destroyed) and its attempts. Raises NotFound."""
+    row = work.one(_ONE, id=message_id)
+    if row is None:
+        raise NotFound("no such message in your units: `python -m gateway message list` shows the latest")
+    return Sent(*row[:14]), _open(row, vault, "outbound.body"), work.all(_ATTEMPTS, id=message_id)

@@ -1,0 +1,128 @@
+"""Units: a tree of provinces, districts, communes, clinics and services. Every row of the gateway belongs to one."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import time
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.errors import NotFound, Refused
+from gateway.domain.windows import Window
+from gateway.store.base import Work
+
+KINDS = ("province", "district", "commune", "clinic", "service")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as it is stored. `details` are public words: service name, call-back number, helplines."""
+
+    id: UUID
+    parent_id: UUID | None
+    kind: str
+    code: str
+    name: str
+    time_zone: str
+    language: str
+    region: str
+    opens: time | None
+    closes: time | None
+    tones: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hours(self) -> Window | None:
+        """When clients of the unit may be texted; None: always."""
+        return None if self.opens is None or self.closes is None else Window(self.opens, self.closes)
+
+
+_COLUMNS = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details"
+_TREE = text("""
+  INSERT INTO unit_tree (unit_id, ancestor_id, distance)
+  SELECT :id, ancestor_id, distance + 1 FROM unit_tree WHERE unit_id = :parent UNION ALL SELECT :id, :id, 0""")
+# Whoever sees the unit above sees the new one.
+_SEEN = text("INSERT INTO staff_units (staff_id, unit_id) SELECT staff_id, :id FROM staff_units WHERE unit_id = :parent")
+
+
+def add(
+    work: Work, *, kind: str, code: str, name: str, time_zone: str, language: str, region: str, parent_id: UUID | None = None,
+    hours: Window | None = None, tones: str = "saves", details: Mapping[str, Any] | None = None,
+) -> UUID:  # fmt: skip
+    """Keep a unit below its parent, visible to all who see the parent. Raises Refused when the code is taken."""
+    if find(work, code) is not None:
+        raise Refused(f"there is a unit {code!r} already: choose another code")
+    unit_id = uuid4()
+    row = {"id": unit_id, "parent_id": parent_id, "kind": kind, "code": code, "name": name, "time_zone": time_zone,
+           "language": language, "region": region, "opens": hours.opens if hours else None,
+           "closes": hours.closes if hours else None, "tones": tones, "details": json.dumps(dict(details or {}))}  # fmt: skip
+    work.insert("units", [row])
+    work.execute(_TREE, {"id": unit_id, "parent": parent_id})
+    work.execute(_SEEN, {"id": unit_id, "parent": parent_id})
+    return unit_id
+
+
+_EDIT = text("""
+  UPDATE units SET name = :name, time_zone = :time_zone, language = :language, region = :region, opens = :opens,
+    closes = :closes, tones = :tones, details = CAST(:details AS jsonb) WHERE id = :id""")
+
+
+def save(work: Work, unit: Unit) -> None:
+    """Write the unit as it is now. Its code, kind and place in the tree stay."""
+    work.execute(_EDIT, {
+        "id": unit.id, "name": unit.name, "time_zone": unit.time_zone, "language": unit.language, "region": unit.region,
+        "opens": unit.opens, "closes": unit.closes, "tones": unit.tones, "details": json.dumps(dict(unit.details)),
+    })  # fmt: skip
+
+
+def get(work: Work, unit_id: UUID) -> Unit:
+    """The unit. Raises NotFound."""
+    row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.id = :id"), id=unit_id)
+    if row is None:
+        raise NotFound("no such unit")
+    return Unit(*row)
+
+
+def find(work: Work, code: str) -> Unit | None:
+    """The unit of this code, wherever it is."""
+    row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.code = :code"), code=code)
+    return None if row is None else Unit(*row)
+
+
+def by_code(work: Work, code: str) -> Unit:
+    """The unit of this code among those the actor sees. Raises NotFound."""
+    unit = find(work, code)
+    if unit is None or not is_seen(work, unit.id):
+        raise NotFound(f"no unit {code!r} among yours: `python -m gateway unit list` shows them")
+    return unit
+
+
+_SEEN_BY = text("SELECT EXISTS (SELECT FROM staff_units WHERE staff_id = :staff AND unit_id = :unit)")
+
+
+def is_seen(work: Work, unit_id: UUID) -> bool:
+    """Whether the unit is one of the actor's."""
+    return work.actor.staff_id is None or bool(work.value(_SEEN_BY, staff=work.actor.staff_id, unit=unit_id))
+
+
+_LIST = text(f"""
+  SELECT {_COLUMNS} FROM units u
+  WHERE CAST(:staff AS uuid) IS NULL OR u.id IN (SELECT unit_id FROM staff_units WHERE staff_id = :staff) ORDER BY u.code""")
+
+
+def list_seen(work: Work) -> list[Unit]:
+    """The actor's units (all, for the system), by code."""
+    return [Unit(*row) for row in work.all(_LIST, staff=work.actor.staff_id)]
+
+
+def below(work: Work, unit_id: UUID) -> Sequence[UUID]:
+    """The unit and all below it."""
+    return list(work.connection.execute(
+        text("SELECT unit_id FROM unit_tree WHERE ancestor_id = :id"), {"id": unit_id}).scalars())  # fmt: skip
+
+
+def any_there(work: Work) -> bool:
+    """Whether the database holds any unit at all."""
+    return bool(work.value(text("SELECT EXISTS (SELECT FROM units)")))

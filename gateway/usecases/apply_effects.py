@@ -1,0 +1,156 @@
+"""Carry out what `decide` said, inside the transaction that keeps the inbound text. The only place that knows how."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from gateway import log
+from gateway.content import Content
+from gateway.domain import effects as fx
+from gateway.domain import flags as flag_rules
+from gateway.domain import judge
+from gateway.domain import messages as lanes
+from gateway.store import appointments, clients, consents, flags, messages, staff, units
+from gateway.store.base import Work
+from gateway.usecases import compose, send_text
+from gateway.vault import DataKey, Vault
+
+REPLY_EXEMPT = timedelta(minutes=10)
+REPLY_LIVES = timedelta(hours=12)
+URGENT_LIVES = timedelta(hours=24)
+# Confirmations of what the client asked for may come at any hour, however late they are.
+ANY_HOUR = frozenset({"stop_confirmed", "crisis_answer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The inbound text that effects follow from."""
+
+    inbound_id: UUID
+    channel_id: UUID
+    unit_id: UUID  # of the client, else of the channel
+    phone: str
+    phone_hash: bytes
+    key_id: UUID
+    key: DataKey
+    client_units: Mapping[UUID, UUID]  # of everyone on the phone
+
+    def unit_of(self, client_id: UUID | None) -> UUID:
+        """Where a row about this client belongs."""
+        return self.client_units.get(client_id, self.unit_id) if client_id is not None else self.unit_id
+
+
+def apply(work: Work, vault: Vault, content: Content, source: Source, effects: Sequence[fx.Effect]) -> bool:
+    """Apply the effects in their order; whether a text was queued or let go, so that the channel is to be rung."""
+    told = False
+    for effect in effects:
+        match effect:
+            case fx.StopPhone(reason):
+                stop_phone(work, source.phone_hash, reason, "inbound", source.inbound_id)
+            case fx.StartPhone():
+                consents.start_phone(work, source.phone_hash, "inbound", source.inbound_id)
+            case fx.AnswerAppointment(appointment_id, answer):
+                appointments.answer(work, appointment_id, answer)
+            case fx.RecordAnswer(outbound_id, client_id, value):
+                _record_answer(work, source, outbound_id, client_id, value)
+            case fx.ReleaseWaiting(ping_id):
+                told |= messages.release(work, ping_id, work.now + REPLY_EXEMPT) > 0
+            case fx.SetLanguage(client_id, language):
+                clients.set_language(work, client_id, language)
+            case fx.RaiseFlag():
+                told |= _raise_flag(work, vault, content, source, effect)
+            case fx.Reply():
+                told |= _reply(work, vault, content, source, effect)
+    return told
+
+
+def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_id: UUID | None) -> int:
+    """Stop a phone and everyone on it, and cancel what is planned; the number of texts cancelled.
+
+    Takes the clients' rows first: a claim that holds them commits before us, one that comes after sees the stop.
+    """
+    work.execute(
+        text("""SELECT id FROM clients WHERE id IN (SELECT client_id FROM phones WHERE phone_hash = :phone)
+                ORDER BY id FOR NO KEY UPDATE"""),
+        {"phone": phone_hash},
+    )
+    consents.stop_phone(work, phone_hash, reason, source, source_id)
+    return messages.cancel_for_phone(work, phone_hash, f"opted out ({reason})", keep=judge.EVEN_WHEN_STOPPED)
+
+
+def _record_answer(work: Work, source: Source, outbound_id: UUID, client_id: UUID, value: str) -> None:
+    work.execute(text("UPDATE outbound SET answered_at = :now WHERE id = :id AND answered_at IS NULL"),
+                 {"id": outbound_id, "now": work.now})  # fmt: skip
+    row = {"outbound_id": outbound_id, "client_id": client_id, "unit_id": source.unit_of(client_id),
+           "inbound_id": source.inbound_id, "value": value, "answered_at": work.now}  # fmt: skip
+    work.insert("answers", [row], "ON CONFLICT (outbound_id) DO NOTHING")
+
+
+def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
+    flag = flags.add(
+        work, unit_id=source.unit_of(effect.client_id), reason=effect.reason, client_id=effect.client_id, inbound_id=source.inbound_id,
+        about_id=effect.about_id, dedupe_key=f"{effect.reason}:{source.inbound_id}",
+    )  # fmt: skip
+    if flag is None or flag_rules.RULES[effect.reason].severity != "urgent":
+        return False
+    return alert_staff(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number)
+
+
+def alert_staff(work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int) -> bool:
+    """Text whoever is on duty nearest to the unit, else the supervisor, on their own phone: "flag 12, please look"."""
+    told = False
+    for person in staff.to_alert(work, vault, unit_id):
+        try:
+            queued = send_text.queue(
+                work, vault, content, _as_recipient(person), "staff_alert", {"flag": str(number)}, lane=lanes.URGENT,
+                dedupe_key=f"alert:{flag_id}:{person.id}", send_before=work.now + URGENT_LIVES, about_id=flag_id,
+            )  # fmt: skip
+            told |= bool(queued)
+        except Exception as error:  # one bad number must not keep the others from hearing
+            log.error("alert_not_queued", error, flag=flag_id, staff=person.id)
+    if not told:
+        log.warning("nobody_to_alert", flag=flag_id, unit=unit_id)
+    return told
+
+
+def _as_recipient(person: Any) -> compose.Recipient:
+    return compose.Recipient(
+        unit_id=person.unit_id, key_id=person.key_id, key=person.key, phone=person.phone, language=person.language,
+        zone=person.zone, unit_language=person.language, details=person.details,
+    )  # fmt: skip
+
+
+def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
+    person = _recipient(work, vault, source, effect)
+    any_hour = effect.purpose in ANY_HOUR
+    lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
+    values = dict(effect.values)
+    if effect.about_id is not None and effect.purpose.startswith("appointment_"):
+        starts_at = appointments.starts_at(work, effect.about_id)
+        values |= content.when(starts_at, person.zone, person.language) if starts_at is not None else {}
+    queued = send_text.queue(
+        work, vault, content, person, effect.purpose, values, lane=lanes.URGENT if effect.urgent else lanes.REPLY,
+        dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}", send_before=work.now + lives, about_id=effect.about_id,
+        inbound_id=source.inbound_id, channel_id=source.channel_id, exempt_for=lives if any_hour else REPLY_EXEMPT,
+    )  # fmt: skip
+    return bool(queued)
+
+
+def _recipient(work: Work, vault: Vault, source: Source, effect: fx.Reply) -> compose.Recipient:
+    """The phone that wrote; worded for its client when it is one client's, else as discreetly as we can."""
+    person = clients.recipients(work, vault, [effect.client_id]).get(effect.client_id) if effect.client_id else None
+    if person is not None:
+        return compose.Recipient(
+            unit_id=person.unit_id, key_id=person.key_id, key=person.key, phone=source.phone, language=effect.language,
+            zone=person.zone, client_id=person.id, unit_language=person.unit_language, tones=person.tones,
+            discreet=person.discreet, name=person.name, details=person.details,
+        )  # fmt: skip
+    unit = units.get(work, source.unit_id)
+    return compose.Recipient(
+        unit_id=source.unit_id, key_id=source.key_id, key=source.key, phone=source.phone, language=effect.language,
+        zone=unit.time_zone, unit_language=unit.language, tones=unit.tones, discreet=2, details=unit.details,
+    )  # fmt: skip

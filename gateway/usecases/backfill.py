@@ -1,0 +1,76 @@
+"""Fetch texts that the carrier holds and we never got: an outage longer than its retries loses a webhook for good."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+
+from gateway import log
+from gateway.channels import base, registry
+from gateway.content import Content
+from gateway.store import channels
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import receive_message
+from gateway.vault import Vault
+from gateway.wire import Wire
+
+# How far each run looks back beyond the last complete one: a text may be listed late.
+OVERLAP = timedelta(hours=1)
+FIRST_LOOK_BACK = timedelta(days=1)
+MAX_PAGES = 50
+
+
+def backfill(
+    engine: Engine, vault: Vault, content: Content, wire: Wire, ring: Callable[[UUID], None], now: datetime | None = None
+) -> int:
+    """Ask every channel that can list for the texts clients sent since the last complete look; how many were missing.
+
+    Those we have make no second row (unique carrier id); those we miss are kept, marked late, and decided about.
+    """
+    with unit_of_work(engine, SYSTEM, now) as work:
+        asked, began_at = [c for c in channels.list_all(work, vault) if c.state != "disabled"], work.now
+    missing = 0
+    for channel in asked:
+        carrier = registry.by_kind(channel.kind)
+        if not carrier.capabilities.can_list:
+            continue
+        since = (channel.backfilled_to or began_at - FIRST_LOOK_BACK) - OVERLAP
+        try:
+            for found in _listed(carrier, channel, wire, since):
+                missing += _keep(engine, vault, content, channel, found, ring, now)
+        except base.BadList as error:
+            log.warning("backfill_later", channel=channel.id, why=type(error).__name__)
+            continue
+        with unit_of_work(engine, SYSTEM, now) as work:
+            work.execute(text("UPDATE channels SET backfilled_to = :at WHERE id = :id"), {"at": began_at, "id": channel.id})
+    return missing
+
+
+def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, since: datetime) -> list[base.Found]:
+    found: list[base.Found] = []
+    for number in carrier.own_numbers(channel.settings):
+        page: str | None = None
+        for _ in range(MAX_PAGES):
+            request = carrier.inbound_list_request(channel.settings, number, since, page)
+            if request is None:
+                break
+            reply = wire.call(request).reply
+            if reply is None:
+                raise base.BadList("the carrier did not answer")
+            listed = carrier.read_list(reply)
+            fresh = [f for f in listed.found if f.created_at is None or f.created_at >= since]
+            found += [f for f in fresh if f.direction == "inbound"]
+            page = listed.next
+            if page is None or not fresh:
+                break
+    return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
+
+
+def _keep(
+    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, found: base.Found, ring: Callable[[UUID], None],
+    now: datetime | None,
+) -> int:  # fmt: skip
+    message = base.Inbound(found.carrier_id, found.sender, found.to, found.body, found.created_at)
+    kept = receive_message.receive(engine, vault, content, channel, message, ring, now, late=True)
+    return 0 if kept is None else 1

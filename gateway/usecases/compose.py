@@ -1,0 +1,137 @@
+"""Turn a purpose and values into the text one person gets: language, wording for their discreet level, tones, segments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import segments, templates, wording
+from gateway.domain.templates import Policy, Template, TemplateError
+from gateway.vault import DataKey
+
+Value = str | datetime | Mapping[str, str]
+"""What a place may be filled with: words, words by language, or (`starts_at`) a moment that gives day, date and time."""
+
+Pinned = Mapping[tuple[str, str], Template]
+"""Templates by purpose and language, as they were when a campaign started."""
+
+# What we say of our own accord is checked for length and words; an answer to a cry for help always leaves.
+CHECKED = frozenset({"reminder", "prompt", "notice"})
+
+# Where the given name is written last.
+GIVEN_NAME_LAST = frozenset({"vi"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a text goes to: a client, a staff member or an unknown phone, with what its wording depends on."""
+
+    unit_id: UUID
+    key_id: UUID
+    key: DataKey
+    phone: str
+    language: str
+    zone: str
+    client_id: UUID | None = None
+    unit_language: str = "en"
+    tones: str = "saves"  # when to fold: never | saves | always
+    discreet: int = 1
+    name: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)  # of the unit: service name, call-back number, helplines
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A finished text with its price in segments; `note` says what a fall-back of language did."""
+
+    purpose: str
+    language: str
+    body: str
+    encoding: str
+    segments: int
+    expects: str
+    semantics: str
+    consent_purpose: str | None
+    note: str | None = None
+
+
+class Unsendable(Exception):
+    """No text can be made for this person; the message is the reason that staff read."""
+
+
+class NoLanguage(Unsendable):
+    """The purpose is not written in the person's language, and the policy allows no other."""
+
+
+def compose(
+    content: Content, recipient: Recipient, purpose: str, values: Mapping[str, Value], *, pinned: Pinned | None = None,
+    policy: Policy = "dont_send", campaign_default: str | None = None,
+) -> Text:  # fmt: skip
+    """The text for one person, in their language or the one that `policy` chooses, which `note` then says.
+
+    `values` win over what is known of the unit (service, phone, helplines) and the person (first name). Segments are
+    counted on the finished text. Raises NoLanguage, or Unsendable with what is wrong: a value that is missing, holds a
+    line break or a forbidden word, or makes the text longer than its template allows. The reason repeats no value.
+    """
+    template, note = _choose(content, recipient, purpose, pinned or content.templates, policy, campaign_default)
+    said = _words(content, recipient, template.language, values)
+    try:
+        rendered = templates.render(template, said, recipient.discreet)
+    except TemplateError as error:
+        raise Unsendable(str(error)) from None
+    body = segments.cheapest(rendered, recipient.tones)  # type: ignore[arg-type]
+    counted = segments.count(body)
+    if template.about.kind in CHECKED:
+        _check(content, template, said, counted, recipient.discreet)
+    about = template.about
+    return Text(
+        purpose, template.language, body, counted.encoding, counted.segments, about.expects, about.semantics, about.consent or None,
+        note or None,
+    )  # fmt: skip
+
+
+def _choose(
+    content: Content, recipient: Recipient, purpose: str, library: Pinned, policy: Policy, campaign_default: str | None
+) -> tuple[Template, str]:
+    available = [code for code in content.languages if (purpose, code) in library]
+    if not available:
+        raise Unsendable(f"there is no template {purpose!r}")
+    unit_default = recipient.unit_language
+    language, note = templates.choose_language(recipient.language, available, policy, campaign_default or unit_default, unit_default)
+    if language is None:
+        raise NoLanguage(note)
+    return library[purpose, language], note
+
+
+def _words(content: Content, recipient: Recipient, language: str, values: Mapping[str, Value]) -> dict[str, str]:
+    """All values as words of one language. Dates are said in the language of the text, on the person's own clock."""
+    said = {"first_name": first_name(recipient.name, recipient.language)}
+    for name, value in (*recipient.details.items(), *values.items()):
+        if isinstance(value, datetime):
+            said |= content.when(value, recipient.zone, language)
+        elif isinstance(value, Mapping):
+            said[name] = str(value.get(language, ""))
+        else:
+            said[name] = str(value)
+    return said
+
+
+def first_name(name: str, language: str) -> str:
+    """The name a person is called by; "" when there is none."""
+    parts = name.split()
+    return parts[-1 if language in GIVEN_NAME_LAST else 0] if parts else ""
+
+
+def _check(content: Content, template: Template, said: Mapping[str, str], counted: segments.Segments, discreet: int) -> None:
+    """The fixed words were checked by `template lint`; a value may carry in what they may not."""
+    about, language = template.about, content.languages[template.language]
+    is_open = discreet == 0 and template.open_body is not None
+    for name in about.placeholders + (about.open_placeholders if is_open else ()):
+        if wording.forbidden_in(said.get(name, ""), language.forbidden):
+            raise Unsendable(f"{template.purpose}, {template.language}: the value for {{{name}}} holds a forbidden word")
+    allowed = about.open_segments if is_open else about.segments
+    allowed += language.extra_segments if counted.encoding == "UCS-2" else 0
+    if counted.segments > allowed:
+        raise Unsendable(f"{template.purpose}, {template.language}: takes {counted.segments} segments, {allowed} are allowed")

@@ -1,0 +1,161 @@
+"""Write what became of attempts, in bulk, as answers come; and what follows from a refusal for phone and channel."""
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from gateway import log
+from gateway.channels import base
+from gateway.domain import messages
+from gateway.store import channels, flags
+from gateway.store import messages as rows
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.usecases import apply_effects
+from gateway.vault import Vault
+from gateway.wire import WireResult
+
+FLUSH_SECONDS = 0.2
+FLUSH_ROWS = 500
+UNREADABLE_IN_A_ROW = 5
+# A fault of the channel stops it for this long before it is tried with one claim again; a person may resume it earlier.
+PAUSE_SECONDS = {"daily_limit": 3600, "bad_credentials": None, "bad_sender": None, "country_off": None, "suspended": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message in `submitting`, in the clear: keep it in memory only."""
+
+    message_id: UUID
+    token: UUID
+    to: str
+    body: str
+    lane: int
+    attempts: int
+    send_before: datetime
+    unit_id: UUID
+    client_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt and how it ended."""
+
+    channel_id: UUID
+    sent: Sent
+    result: base.SendResult
+
+
+def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | None = None) -> None:
+    """Write outcomes in one transaction. A state that a delivery report wrote meanwhile is never lowered."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        rows.record(work, [_outcome(e, work.now) for e in ended])
+        for e in ended:
+            if e.result.outcome not in ("accepted", "not_sent_retry", "throttled"):
+                _consequences(work, vault, e)
+            elif e.result.reason == "daily_limit":
+                channels.pause(work, e.channel_id, "daily_limit", PAUSE_SECONDS["daily_limit"])
+        _count_unreadable(work, ended)
+
+
+def _outcome(ended: Ended, now: datetime) -> rows.Outcome:
+    sent, result = ended.sent, ended.result
+    settled = messages.settle(
+        result.outcome, sent.attempts, sent.send_before, now, lane=sent.lane, retry_after_s=result.retry_after_s,
+        spread=(sent.message_id.int & 0xFF) / 255,
+    )  # fmt: skip
+    return rows.Outcome(
+        message_id=sent.message_id, token=sent.token, state=settled.state, attempt=settled.attempt, reason=result.reason,
+        code=result.code, carrier_id=result.carrier_id, again_at=settled.again_at,
+    )  # fmt: skip
+
+
+def _consequences(work: Work, vault: Vault, ended: Ended) -> None:
+    sent, result = ended.sent, ended.result
+    if result.outcome == "opted_out":
+        apply_effects.stop_phone(work, vault.hash_phone(sent.to), "carrier", "carrier", sent.message_id)
+    elif result.outcome == "channel_down":
+        channels.pause(work, ended.channel_id, result.reason or "channel_down", PAUSE_SECONDS.get(str(result.reason), 300))
+        log.error("channel_down", channel=ended.channel_id, reason=result.reason, code=result.code)
+    elif result.outcome in ("permanent", "filtered"):
+        flags.add(work, unit_id=sent.unit_id, reason="cannot_reach", client_id=sent.client_id, inbound_id=None,
+                  about_id=sent.message_id, dedupe_key=f"cannot_reach:{sent.message_id}")  # fmt: skip
+
+
+def _count_unreadable(work: Work, ended: list[Ended]) -> None:
+    """Five answers in a row that are no answer: somebody should look at the channel."""
+    for channel_id in {e.channel_id for e in ended}:
+        results = [e.result for e in ended if e.channel_id == channel_id]
+        bad = sum(r.reason == "unreadable" for r in results)
+        if bad or any(r.outcome == "accepted" for r in results):
+            total = channels.count_unreadable(work, channel_id, bad, reset=bad < len(results))
+            if bad and total >= UNREADABLE_IN_A_ROW:
+                log.error("channel_answers_unreadable", channel=channel_id, in_a_row=total)
+
+
+class Recorder:
+    """Buffers answers and writes them from a thread of its own: every 200 ms or 500 rows.
+
+    While the database is away it keeps what it has and says `healthy` is False, so that nothing more is claimed.
+    """
+
+    def __init__(self, engine: Engine, vault: Vault) -> None:
+        self._engine, self._vault = engine, vault
+        self._waiting: queue.SimpleQueue[tuple[base.Channel, UUID, Sent, WireResult] | None] = queue.SimpleQueue()
+        self.healthy = True
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def put(self, carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult) -> None:
+        """Keep an answer to be written. Quick: the wire's loop calls it."""
+        self._waiting.put((carrier, channel_id, sent, result))
+
+    def close(self, timeout_s: float = 5) -> None:
+        """Write what is left and end."""
+        self._waiting.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        ending = False
+        while not ending:
+            batch, ending = self._take()
+            ended = [Ended(channel_id, sent, base.read(carrier, r.phase, r.reply)) for carrier, channel_id, sent, r in batch]
+            while ended and not self._write(ended):
+                time.sleep(0.5)
+
+    def _take(self) -> tuple[list[tuple[base.Channel, UUID, Sent, WireResult]], bool]:
+        first = self._waiting.get()
+        if first is None:
+            return [], True
+        batch, until = [first], time.monotonic() + FLUSH_SECONDS
+        while len(batch) < FLUSH_ROWS:
+            try:
+                item = self._waiting.get(timeout=max(until - time.monotonic(), 0.001))
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _write(self, ended: list[Ended]) -> bool:
+        """Whether they are settled. A database that is away is waited for; one bad row must not hold up the others."""
+        try:
+            record(self._engine, self._vault, ended)
+        except (OperationalError, InterfaceError) as error:
+            log.error("outcomes_wait_for_database", error, waiting=len(ended))
+            self.healthy = False
+            return False
+        except Exception as error:
+            if len(ended) > 1:
+                half = len(ended) // 2
+                return self._write(ended[:half]) and self._write(ended[half:])
+            # Its lease lapses, it becomes unknown, and is settled by asking the carrier.
+            log.error("outcome_not_written", error, message=ended[0].sent.message_id)
+        self.healthy = True
+        return True

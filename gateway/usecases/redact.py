@@ -1,0 +1,39 @@
+"""Blank the carrier's copy of a text once its fate is final: our erasure cannot reach a carrier's log later."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+
+from gateway.channels import registry
+from gateway.store import channels
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.vault import Vault
+from gateway.wire import Wire
+
+_FINAL = text("""
+  SELECT id, channel_id, carrier_id FROM outbound WHERE redacted_at IS NULL AND carrier_id IS NOT NULL
+    AND state IN ('delivered', 'failed', 'expired') ORDER BY state_at LIMIT 200""")
+_DONE = text("UPDATE outbound SET redacted_at = :now WHERE id = ANY(:ids)")
+
+
+def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None) -> int:
+    """Blank up to 200 texts; how many are blank now. A carrier that refuses is asked again next time."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        final = work.all(_FINAL)
+        by_id = {c.id: c for c in channels.list_all(work, vault)} if final else {}
+    blank = []
+    for row in final:
+        channel = by_id[row.channel_id]
+        request = registry.by_kind(channel.kind).redact_request(channel.settings, row.carrier_id)
+        if request is None or _is_blanked(wire.call(request).reply):
+            blank.append(row.id)
+    if blank:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            work.execute(_DONE, {"ids": blank, "now": work.now})
+    return len(blank)
+
+
+def _is_blanked(reply: object) -> bool:
+    # 404: the carrier has no such message any more.
+    status = getattr(reply, "status", 0)
+    return 200 <= status < 300 or status == 404

@@ -1,0 +1,200 @@
+"""Claim what is due on a channel, judge it on locked rows, hand it to the wire. No transaction is open while it flies.
+
+`claim` is one transaction: locks, judges, moves what passes to `submitting` with an attempt row, commits. Only then do
+requests leave. What became of them is written by `record_outcomes`. A message is never sent again blindly: after
+`submitting` only an outcome that proves nothing left may plan it again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
+
+from gateway import log
+from gateway.channels import base, registry
+from gateway.domain import judge, messages, windows
+from gateway.store import channels, switches
+from gateway.store import messages as rows
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.usecases.record_outcomes import Recorder, Sent
+from gateway.vault import Vault
+from gateway.wire import Wire, WireClosed, WireResult
+
+BATCH = 500
+SLICE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Messages that passed, committed as `submitting`; `more` when there is probably more to claim at once."""
+
+    channel: channels.Channel | None
+    sends: list[Sent]
+    more: bool
+
+
+def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None) -> Claim:
+    """Move up to `wanted` due messages of a channel to `submitting`, each with an attempt row, and commit.
+
+    Held messages get their next moment and dropped ones their final state, with the reason. From the commit on each
+    returned message must be submitted to the wire once, or recorded as not sent.
+    """
+    with unit_of_work(engine, SYSTEM, now) as work:
+        room = channels.room(work, channel_id, wanted)
+        if room.all == 0:
+            return Claim(None, [], False)
+        due = rows.claim_due(work, channel_id, room.all, room.bulk, _since(work.now))
+        if not due:
+            return Claim(None, [], False)
+        sends = _judge_all(work, vault, due)
+        channel = channels.get(work, vault, channel_id)
+        if sends:
+            rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
+            if channel.rate is not None:
+                channels.spend(work, channel_id, len(sends))
+        return Claim(channel, sends, len(due) >= room.all)
+
+
+def _since(now: datetime) -> dict[str, datetime]:
+    return {
+        "half_an_hour_ago": now - timedelta(minutes=30),
+        "an_hour_ago": now - timedelta(hours=1),
+        "a_day_ago": now - timedelta(days=1),
+    }
+
+
+def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
+    sending_on = switches.is_on(work, "sending")
+    sends: list[Sent] = []
+    held: list[tuple[UUID, datetime, str]] = []
+    dropped: list[tuple[UUID, str, str]] = []
+    busy: set[UUID] = set()  # clients who already have a text of this claim on its way
+    for row in due:
+        verdict = judge.judge(_facts(row, row.client_id in busy), work.now, sending_on)
+        if verdict.action == "send":
+            try:
+                sends.append(_open(row, vault))
+            except Exception as error:  # one unreadable row must not hold up the others
+                log.error("message_unreadable", error, message=row.id)
+                dropped.append((row.id, "suppressed", "its text or number cannot be decrypted"))
+                continue
+            if row.client_id is not None and row.lane != messages.URGENT:
+                busy.add(row.client_id)
+        elif verdict.action == "hold":
+            assert verdict.until is not None
+            held.append((row.id, verdict.until, verdict.reason))
+        else:
+            dropped.append((row.id, verdict.state, verdict.reason))
+    if held:
+        rows.hold(work, *map(list, zip(*held, strict=True)))  # type: ignore[arg-type]
+    if dropped:
+        rows.drop(work, *map(list, zip(*dropped, strict=True)))  # type: ignore[arg-type]
+    return sends
+
+
+def _facts(row: Any, busy: bool) -> judge.Due:
+    return judge.Due(
+        id=row.id, purpose=row.purpose, consent_purpose=row.consent_purpose, lane=row.lane, send_before=row.send_before,
+        exempt_until=row.exempt_until, to_staff=row.purpose == "staff_alert", client_status=row.status, stopped=row.stopped,
+        consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
+        _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
+        identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
+    )  # fmt: skip
+
+
+def _window(opens: Any, closes: Any) -> windows.Window | None:
+    return None if opens is None or closes is None else windows.Window(opens, closes)
+
+
+def _open(row: Any, vault: Vault) -> Sent:
+    key = vault.open_key(row.wrapped, row.key_id)
+    return Sent(
+        message_id=row.id, token=uuid4(), to=key.decrypt(row.to_enc, "outbound.to", row.id),
+        body=key.decrypt(row.body_enc, "outbound.body", row.id), lane=row.lane, attempts=row.attempts + 1,
+        send_before=row.send_before, unit_id=row.unit_id, client_id=row.client_id,
+    )  # fmt: skip
+
+
+class Sender:
+    """One process's pipeline: claims while the wire has room, and records as answers come.
+
+    `due` may be called from several threads (the doorbell, the poll); each channel is claimed by one at a time.
+    """
+
+    def __init__(self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str) -> None:
+        self._engine, self._vault, self._wire, self._recorder = engine, vault, wire, recorder
+        self._callback_base = callback_base
+        self._locks: dict[UUID, threading.Lock] = {}
+        self._again: set[UUID] = set()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopping.set()
+
+    def due(self, channel_id: UUID) -> int:
+        """Claim and send what is due on a channel, for at most ten seconds; how many were handed to the wire.
+
+        Returns at once when another thread is at it already: that one looks once more before it ends.
+        """
+        lock = self._locks.setdefault(channel_id, threading.Lock())
+        self._again.add(channel_id)
+        sent = 0
+        while channel_id in self._again and not self._stopping.is_set():
+            if not lock.acquire(blocking=False):
+                return sent
+            try:
+                self._again.discard(channel_id)
+                sent += self._slice(channel_id)
+            finally:
+                lock.release()
+        return sent
+
+    def _slice(self, channel_id: UUID) -> int:
+        until, sent, more = time.monotonic() + SLICE_SECONDS, 0, True
+        while more and time.monotonic() < until and not self._stopping.is_set():
+            room = min(self._wire.free(), BATCH)
+            if room < min(BATCH, self._wire.max_open) // 4 or not self._recorder.healthy:
+                # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
+                time.sleep(0.005)
+                continue
+            claimed = claim(self._engine, self._vault, channel_id, room)
+            more = claimed.more
+            if claimed.sends:
+                assert claimed.channel is not None
+                self._submit(claimed.channel, claimed.sends)
+                sent += len(claimed.sends)
+        return sent
+
+    def _submit(self, channel: channels.Channel, sends: list[Sent]) -> None:
+        carrier = registry.by_kind(channel.kind)
+        settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
+        now = datetime.now(tz=sends[0].send_before.tzinfo)
+        pairs = []
+        for sent in sends:
+            outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, _validity(sent.send_before, now))
+            pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
+        try:
+            self._wire.submit_many(pairs)
+        except WireClosed:
+            for sent in sends:
+                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
+
+    def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
+        return lambda result: self._recorder.put(carrier, channel_id, sent, result)
+
+
+def _validity(send_before: datetime, now: datetime) -> int:
+    return max(int((send_before - now).total_seconds()), 1)
+
+
+def poll(engine: Engine) -> list[UUID]:
+    """Channels with something due, urgent and replies first. Raises when PostgreSQL is away."""
+    with unit_of_work(engine, SYSTEM) as work:
+        return channels.due(work)
+

@@ -1,0 +1,50 @@
+"""Queue one text to one person: a message by hand, an answer, an alert. Nothing leaves here; a worker sends it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import messages as lanes
+from gateway.store import channels, messages
+from gateway.store.base import Work
+from gateway.usecases import compose
+from gateway.vault import Vault
+
+
+def queue(
+    work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, values: Mapping[str, str], *, lane: int,
+    dedupe_key: str, send_before: datetime, about_id: UUID | None = None, inbound_id: UUID | None = None,
+    channel_id: UUID | None = None, exempt_for: timedelta | None = None,
+) -> list[UUID]:  # fmt: skip
+    """Plan one text; the ids of the rows kept, none when `dedupe_key` is known.
+
+    A client of discreet level 2 gets "you have a message" first; the text itself waits behind their answer, unless it
+    answers their own words. Raises compose.Unsendable with the reason, and Refused when no channel reaches the phone.
+    """
+    told = compose.compose(content, person, purpose, values)
+    channel_id = channel_id or channels.for_phone(work, person.phone)
+    ping = None
+    if person.client_id is not None and person.discreet == 2 and lane == lanes.BULK:
+        ping = _new(work, person, compose.compose(content, person, "message_waiting", {}), channel_id=channel_id, lane=lane,
+                    dedupe_key=f"{dedupe_key}:ping", send_before=send_before)  # fmt: skip
+    real = _new(
+        work, person, told, channel_id=channel_id, lane=lane, dedupe_key=dedupe_key, send_before=send_before, about_id=about_id,
+        inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None, waits_for=ping.id if ping else None,
+    )  # fmt: skip
+    rows = [real] if ping is None else [ping, real]
+    return [row.id for row in rows if messages.add(work, vault, [row])]
+
+
+def _new(
+    work: Work, person: compose.Recipient, told: compose.Text, *, channel_id: UUID, lane: int, dedupe_key: str, send_before: datetime,
+    about_id: UUID | None = None, inbound_id: UUID | None = None, exempt_until: datetime | None = None, waits_for: UUID | None = None,
+) -> messages.New:  # fmt: skip
+    return messages.New(
+        unit_id=person.unit_id, key_id=person.key_id, key=person.key, channel_id=channel_id, to=person.phone, body=told.body,
+        encoding=told.encoding, segments=told.segments, purpose=told.purpose, language=told.language, lane=lane,
+        semantics=told.semantics, dedupe_key=dedupe_key, send_after=work.now, send_before=send_before,
+        client_id=person.client_id, consent_purpose=told.consent_purpose if lane == lanes.BULK else None,
+        expects=told.expects, inbound_id=inbound_id, about_id=about_id, exempt_until=exempt_until, waits_for=waits_for,
+        reason=told.note,
+    )  # fmt: skip

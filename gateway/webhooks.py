@@ -1,0 +1,103 @@
+"""Where carriers post: /c/<channel>/inbound and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
+
+import threading
+import time
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from gateway import log
+from gateway.channels import registry
+from gateway.channels.base import BadCallback, CallbackRequest, WireReply
+from gateway.domain.errors import NotFound
+from gateway.parts import Gateway
+from gateway.store import channels
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import receive_message, record_reports
+
+MAX_BODY = 256 * 1024
+REMEMBER_SECONDS = 5.0
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The carriers' routes. A fault of ours answers 503, so that a carrier that tries again does."""
+    routes = Blueprint("webhooks", __name__)
+    known = _Channels(gateway)
+    reports = record_reports.GroupCommit(gateway.engine)
+
+    @routes.post("/c/<uuid:channel_id>/inbound")
+    def inbound(channel_id: UUID) -> Response:
+        channel, callback = known.get(channel_id), _callback(gateway)
+        carrier = registry.by_kind(channel.kind)
+        if not carrier.verify(channel.settings, callback):
+            return _forged(channel_id)
+        receive_message.receive(
+            gateway.engine, gateway.vault, gateway.content, channel, carrier.read_inbound(callback), gateway.bell.ring
+        )
+        return _response(carrier.inbound_reply())
+
+    @routes.post("/c/<uuid:channel_id>/report")
+    def report(channel_id: UUID) -> Response:
+        channel, callback = known.get(channel_id), _callback(gateway)
+        carrier = registry.by_kind(channel.kind)
+        if not carrier.verify(channel.settings, callback):
+            return _forged(channel_id)
+        reports.record(channel_id, carrier.read_report(callback))
+        return _response(carrier.inbound_reply())
+
+    @routes.errorhandler(NotFound)
+    def no_channel(_: NotFound) -> Response:
+        return Response("no such channel\n", 404, content_type="text/plain")
+
+    @routes.errorhandler(BadCallback)
+    def bad(error: BadCallback) -> Response:
+        log.warning("bad_callback", why=str(error))
+        return Response("bad request\n", 400, content_type="text/plain")
+
+    @routes.errorhandler(OperationalError)
+    @routes.errorhandler(InterfaceError)
+    def away(error: Exception) -> Response:
+        log.error("webhook_refused", error)
+        return Response("try again\n", 503, {"Retry-After": "5"}, content_type="text/plain")
+
+    return routes
+
+
+class _Channels:
+    """Channels with their secrets, remembered for a few seconds."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._known: dict[UUID, tuple[float, channels.Channel]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, channel_id: UUID) -> channels.Channel:
+        """The channel; NotFound when there is none, or it was disabled."""
+        known = self._known.get(channel_id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        with unit_of_work(self._gateway.engine, SYSTEM) as work:
+            channel = channels.get(work, self._gateway.vault, channel_id)
+        if channel.state == "disabled":
+            raise NotFound("the channel is disabled")
+        with self._lock:
+            self._known[channel_id] = (time.monotonic() + REMEMBER_SECONDS, channel)
+        return channel
+
+
+def _callback(gateway: Gateway) -> CallbackRequest:
+    """The request as it came, with the address the carrier signed: our configured one, whatever a proxy's headers say."""
+    query = request.query_string.decode("latin-1")
+    path = request.environ.get("RAW_URI", "").partition("?")[0] or request.path
+    url = f"{gateway.settings.public_url}{path}" + (f"?{query}" if query else "")
+    return CallbackRequest(url, path, query, dict(request.headers), request.get_data(cache=False))
+
+
+def _forged(channel_id: UUID) -> Response:
+    log.warning("bad_signature", channel=channel_id)
+    return Response("forbidden\n", 403, content_type="text/plain")
+
+
+def _response(reply: WireReply) -> Response:
+    return Response(reply.body, reply.status, dict(reply.headers))

@@ -1,0 +1,82 @@
+"""What every test may ask for. Servers are real; see tests/servers.py."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import redis
+from sqlalchemy import Engine
+
+from gateway.store import base
+from gateway.vault import Vault, new_setting, parse_keys
+from tests import servers
+from tests.servers import Database, OwnServers
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        servers.begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        servers.end_run()
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """A migrated, empty database of one's own."""
+    with servers.new_database() as made:
+        yield made
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[Engine]:
+    """The database, as the plain role that the gateway connects as."""
+    engine = base.connect(database.url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """An empty Redis database that no other process of the run uses. FLUSHALL needs `own_servers`."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = f"{servers.shared().redis_url}?db={number}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def own_servers() -> Iterator[OwnServers]:
+    """A PostgreSQL (migrated, durable) and a Valkey to stop and kill: `own_servers.start()` gives the addresses."""
+    with servers.own() as pair:
+        yield pair
+
+
+@pytest.fixture(scope="session")
+def keys() -> dict[str, str]:
+    """The settings of a run's keys, for processes that a test starts."""
+    return {"GATEWAY_MASTER_KEYS": new_setting("1"), "GATEWAY_INDEX_KEYS": new_setting("1")}
+
+
+@pytest.fixture
+def vault(keys: dict[str, str]) -> Vault:
+    return Vault(parse_keys(keys["GATEWAY_MASTER_KEYS"]), parse_keys(keys["GATEWAY_INDEX_KEYS"]))
+
+
+@pytest.fixture
+def environ(database: Database, redis_url: str, keys: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a process of the gateway on the test's own database."""
+    return {
+        **os.environ, **keys, "DATABASE_URL": database.url, "GATEWAY_ADMIN_DATABASE_URL": database.admin_url,
+        "REDIS_URL": redis_url, "GATEWAY_VAR": str(tmp_path_factory.mktemp("var")),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Tuesday morning in winter: 03:00 in London, 10:00 in Vietnam."""
+    return datetime(2026, 2, 10, 3, 0, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""The second thin door to the use cases: what happens without anybody asking."""

@@ -1,0 +1,120 @@
+"""What happens by itself: planning, sweeping, settling, back-fill. One leader among all clocks, by an advisory lock.
+
+Each task runs in a thread of its own, so that a slow carrier holds up nothing else. All of them may run in two
+processes at once without harm (unique occurrences, locked rows); the leader only spares the work.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import embedded, log, parts
+from gateway.config import Settings
+from gateway.store import health
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import backfill, plan_due, receive_message, reconcile, redact, sweep
+from gateway.wire import Wire
+
+LEADER_LOCK = 7_203_411
+BEAT_SECONDS = 5.0
+
+Task = tuple[str, float, Callable[[], object]]
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT."""
+    log.process = f"clock-{os.getpid()}"
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    with embedded.running(Settings.from_env(os.environ)) as settings:
+        _run(settings, stopping)
+    return 0
+
+
+def _run(settings: Settings, stopping: threading.Event) -> None:
+    gateway = parts.build(settings, pool_size=8)
+    wire = Wire(max_open=100, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
+    leading = threading.Event()
+    threads = [
+        threading.Thread(target=_repeat, args=(task, leading, stopping), name=task[0], daemon=True)
+        for task in _tasks(gateway, settings, wire)
+    ]
+    for thread in threads:
+        thread.start()
+    while not stopping.is_set():
+        try:
+            _lead(gateway, leading, stopping)
+        except SQLAlchemyError as error:
+            log.error("clock_waits_for_database", error)
+            gateway.engine.dispose()
+        leading.clear()
+        stopping.wait(1)
+    for thread in threads:
+        thread.join(3)
+    wire.close()
+
+
+def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]:
+    engine, vault, content, ring = gateway.engine, gateway.vault, gateway.content, gateway.bell.ring
+    settle = timedelta(seconds=settings.reconcile_after_seconds)
+    lease = timedelta(seconds=settings.lease_seconds)
+    reports = timedelta(hours=settings.report_timeout_hours)
+    often = min(5.0, settings.lease_seconds / 3)
+    return [
+        ("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
+        ("expire", 5, lambda: sweep.expire(engine)),
+        ("lapse", often, lambda: reconcile.lapse(engine, lease)),
+        ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
+        ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
+        ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
+        ("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        ("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
+    ]
+
+
+def _repeat(task: Task, leading: threading.Event, stopping: threading.Event) -> None:
+    """Run one task again and again while leading; at once again while it finds work."""
+    name, every_seconds, run = task
+    while not stopping.is_set():
+        found: object = 0
+        if leading.is_set():
+            try:
+                found = run()
+            except Exception as error:
+                log.error("task_failed", error, task=name)
+                stopping.wait(1)
+        if not found:
+            stopping.wait(every_seconds if leading.is_set() else 0.2)
+
+
+def _lead(gateway: parts.Gateway, leading: threading.Event, stopping: threading.Event) -> None:
+    """Lead while the connection that holds the lock lives; return when stopping. Raises when PostgreSQL goes away."""
+    with gateway.engine.connect() as connection:
+        while not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LEADER_LOCK}).scalar():
+            connection.rollback()
+            if stopping.wait(1):
+                return
+        connection.commit()
+        log.info("leading")
+        leading.set()
+        try:
+            while not stopping.is_set():
+                with unit_of_work(gateway.engine, SYSTEM) as work:
+                    health.beat(work, "clock", log.process)
+                connection.execute(text("SELECT 1"))
+                connection.commit()
+                stopping.wait(BEAT_SECONDS)
+        finally:
+            # A lock held by a pooled connection would outlive our lead.
+            connection.invalidate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""A send worker: `python -m workers.main send`. Hears the bell through RQ, and looks into PostgreSQL each second anyway.
+
+RQ only wakes it: jobs carry a channel's id and no work. With Redis away, everything still goes out by the poll.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
+
+from gateway import embedded, log, parts, queues
+from gateway.config import Settings
+from gateway.store import health
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import send_due
+from gateway.usecases.record_outcomes import Recorder
+from gateway.usecases.send_due import Sender
+from gateway.wire import Wire
+from workers import jobs
+
+DRAIN_SECONDS = 8.0
+BEAT_SECONDS = 5.0
+
+
+class _Ears(SimpleWorker):
+    """RQ's worker in this process. The process's own signals stop it, and a job never runs long enough to be killed."""
+
+    death_penalty_class = TimerDeathPenalty
+
+    def _install_signal_handlers(self) -> None:
+        pass
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGTERM or SIGINT; then claim nothing more, let requests that are open end for 8 s, and write outcomes."""
+    if arguments != [queues.SEND]:
+        print(f"usage: python -m workers.main {queues.SEND}", file=sys.stderr)
+        return 2
+    log.process = f"send-{os.getpid()}"
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    with embedded.running(Settings.from_env(os.environ)) as settings:
+        _run(settings, stopping)
+    return 0
+
+
+def _run(settings: Settings, stopping: threading.Event) -> None:
+    gateway = parts.build(settings)
+    wire = Wire(connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
+    recorder = Recorder(gateway.engine, gateway.vault)
+    sender = Sender(gateway.engine, gateway.vault, wire, recorder, settings.public_url)
+    jobs.serve(sender)
+    threading.Thread(target=_listen, args=(settings.redis_url, stopping), name="ears", daemon=True).start()
+    log.info("sending")
+    _poll(gateway, sender, settings.poll_seconds, stopping)
+    sender.stop()
+    still_open = wire.drain(DRAIN_SECONDS)
+    wire.close()
+    recorder.close()
+    log.info("stopped", without_answer=len(still_open))
+
+
+def _poll(gateway: parts.Gateway, sender: Sender, every_seconds: float, stopping: threading.Event) -> None:
+    """Look for channels with something due, urgent and replies first; each is served by a thread of its own."""
+    serving: dict[object, threading.Thread] = {}
+    last_beat = 0.0
+    while not stopping.is_set():
+        try:
+            for channel_id in send_due.poll(gateway.engine):
+                if channel_id not in serving or not serving[channel_id].is_alive():
+                    serving[channel_id] = threading.Thread(target=_serve, args=(sender, channel_id), daemon=True)
+                    serving[channel_id].start()
+            if time.monotonic() - last_beat > BEAT_SECONDS:
+                with unit_of_work(gateway.engine, SYSTEM) as work:
+                    health.beat(work, "send", log.process)
+                last_beat = time.monotonic()
+        except Exception as error:  # PostgreSQL is away: nothing can be claimed, so nothing can go wrong; look again
+            log.error("poll_failed", error)
+            gateway.engine.dispose()
+        stopping.wait(every_seconds)
+
+
+def _serve(sender: Sender, channel_id: object) -> None:
+    try:
+        sender.due(channel_id)  # type: ignore[arg-type]
+    except Exception as error:
+        log.error("claim_failed", error, channel=channel_id)
+
+
+def _listen(redis_url: str, stopping: threading.Event) -> None:
+    """Hear the bell for as long as the process lives, whatever happens to Redis."""
+    while not stopping.is_set():
+        try:
+            connection = queues.connect(redis_url, socket_timeout=None)
+            queue = Queue(queues.SEND, connection=connection, serializer=JSONSerializer)
+            worker = _Ears([queue], connection=connection, serializer=JSONSerializer, worker_ttl=35, log_job_description=False)
+            worker.work(with_scheduler=False, logging_level="WARNING")
+        except redis.RedisError as error:
+            log.warning("bell_away", error=type(error).__name__)
+        except Exception as error:
+            log.error("ears_failed", error)
+        stopping.wait(1)
+
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
