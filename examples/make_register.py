@@ -1,4 +1,5 @@
-"""Writes the example registers: invented people, in an invented province of Vietnam and an invented English town.
+"""Writes the example registers: invented people, in an invented province of Vietnam and an invented English
+town.
 
     python examples/make_register.py [--into FOLDER] [--seed WORD] [--today 2026-03-02]
 
@@ -40,8 +41,8 @@ ENGLAND = [
 ]  # fmt: skip
 
 CLIENT_HEADINGS = words(
-    "Mã khách hàng,Họ và tên,Số điện thoại,Số điện thoại khác,Ngôn ngữ,Múi giờ,Giờ được nhắn,Mức kín đáo,Mã xã,"
-    "Xã/Phường,Huyện,Nhóm,Trạng thái,Từ chối nhận tin,Đồng ý nhận tin,Căn cứ đồng ý,Ngày đồng ý,Ghi chú",
+    "Mã khách hàng,Họ và tên,Số điện thoại,Số điện thoại khác,Ngôn ngữ,Múi giờ,Giờ được nhắn,Mức kín đáo,"
+    "Mã xã,Xã/Phường,Huyện,Nhóm,Trạng thái,Từ chối nhận tin,Đồng ý nhận tin,Căn cứ đồng ý,Ngày đồng ý,Ghi chú",
     ",",
 )
 PHONE, UNIT = CLIENT_HEADINGS.index("Số điện thoại"), CLIENT_HEADINGS.index("Mã xã")
@@ -61,10 +62,10 @@ FAMILY = words(
 MIDDLE_MEN = words("Văn Hữu Đức Công Quang Minh Xuân Thanh Ngọc Đình Bá Duy")
 MIDDLE_WOMEN = words("Thị Thị Thị Ngọc Thu Thanh Kim Hồng Mai Bích Diệu Như")
 MEN = words(
-    "Hùng Dũng Huy Nam Sơn Tuấn Long Bình Thắng Hải Cường Khánh Lâm Phúc Tùng Việt Quân Thành Được Giang Hưng Đạt"
+    "Hùng Dũng Huy Nam Sơn Tuấn Long Bình Thắng Hải Cường Khánh Lâm Phúc Tùng Việt Quân Thành Được Hưng Đạt"
 )
 WOMEN = words(
-    "Hương Lan Hoa Mai Linh Thảo Nga Hằng Yến Trang Phượng Thủy Ánh Dung Hiền Loan Nhung Oanh Thu Xuân Đào Ước"
+    "Hương Lan Hoa Mai Linh Thảo Nga Hằng Yến Trang Phượng Thủy Ánh Dung Hiền Loan Nhung Oanh Xuân Đào Ước"
 )
 PLACE_FIRST = words(
     "An Bình Cẩm Châu Đại Đồng Hòa Hồng Hưng Khánh Lạc Liên Minh Mỹ Nam Ngọc Phú Phúc Quang Sơn Tam Tân Thanh"
@@ -77,7 +78,7 @@ BRITISH_FIRST = words(
     "Aisha Alan Beth Carl Dawn Ewan Fay Gareth Hana Ian Jodie Karim Leah Mick Nia Omar Paula Ravi Sian Tomasz"
 )
 BRITISH_LAST = words(
-    "Ashworth Begum Cole Dyson Entwistle Farrow Grant Hussain Ingham Jones Kowalski Lomax Morris Nuttall O'Neill"
+    "Ashworth Begum Cole Dyson Entwistle Farrow Grant Hussain Ingham Jones Kowalski Lomax Nuttall O'Neill"
 )
 
 # Prefixes of 11-digit numbers, out of use since 2018; the last seven digits stayed.
@@ -114,7 +115,7 @@ class Chance:
         return self.shuffled(words + [rest] * (total - len(words)))
 
 
-# --- places ---------------------------------------------------------------------------------------------------------
+# --- places -------------------------------------------------------------------------------------------------
 
 
 def place_names(chance: Chance, count: int) -> list[str]:
@@ -143,19 +144,20 @@ def england_units() -> list[Row]:
     return units + [[code, "GL", "clinic", name, *ENGLAND] for code, name in places.items()]
 
 
-# --- phones ---------------------------------------------------------------------------------------------------------
+# --- phones -------------------------------------------------------------------------------------------------
 
 # How many clients have their number written how. What is left over is written plainly.
 WRITTEN = {
-    "spaced": 420, "plus 84": 160, "84": 120, "0084": 30, "full width": 25, "lost zero": 310, "lost zero of 084": 6,
-    "old prefix": 240, "old prefix, lost zero": 40, "two in a cell": 150, "mobile and fixed line": 30, "second column": 90,
-    "fixed line": 70, "premium or short": 12, "a digit too few or too many": 28, "words": 15, "empty": 60,
+    "spaced": 420, "plus 84": 160, "84": 120, "0084": 30, "full width": 25, "lost zero": 310,
+    "lost zero of 084": 6, "old prefix": 240, "old prefix, lost zero": 40, "two in a cell": 150,
+    "mobile and fixed line": 30, "second column": 90, "fixed line": 70, "premium or short": 12,
+    "a digit too few or too many": 28, "words": 15, "empty": 60,
 }  # fmt: skip
 USELESS = {"fixed line", "premium or short", "a digit too few or too many", "words", "empty"}
 
 
 def mobile(chance: Chance, taken: set[str]) -> str:
-    """A new mobile number in today's form. All have 000 after the prefix, which makes them easy to recognise."""
+    """A new mobile number in today's form. All have 000 after the prefix, to be recognised by."""
     while True:
         number = f"{chance.pick(NEW)}000{chance.below(10_000):04}"
         if number not in taken:
@@ -192,7 +194,7 @@ def written(chance: Chance, way: str, number: str, taken: set[str]) -> tuple[str
     return first, mobile(chance, taken) if way == "second column" else ""
 
 
-# --- clients of the province ----------------------------------------------------------------------------------------
+# --- clients of the province --------------------------------------------------------------------------------
 
 
 def fold(text: str) -> str:
@@ -237,69 +239,65 @@ def messy_date(chance: Chance, day: date) -> str:
     return way.format(day, (day - date(1899, 12, 30)).days)
 
 
+# For these columns, how many clients have which word; the others have the last one.
+DEALT = {
+    "Ngôn ngữ": ({"": 640, "Việt": 380, "Tiếng Việt": 300, "VI": 110, "H'Mông": 55, "en": 9, "fr": 6}, "vi"),
+    "Múi giờ": ({"Asia/Ho_Chi_Minh": 280, "GMT+7": 3, "Asia/Hanoi": 3}, ""),
+    "Giờ được nhắn": (
+        {
+            "08:00-20:00": 120,
+            "8h-11h30": 60,
+            "18h30 - 21h": 50,
+            "9h đến 17h": 40,
+            "21h-23h": 5,
+            "sau giờ làm": 3,
+        },
+        "",
+    ),
+    "Mức kín đáo": ({"1": 460, "2": 450, "0": 190, "kín": 30, "5": 8}, ""),
+    "Nhóm": ({"việc làm": 300, "bảo hiểm y tế": 420, "việc làm, bảo hiểm y tế": 60}, ""),
+    "Trạng thái": ({"tạm dừng": 190, "đã đóng": 190, "": 80}, "đang theo dõi"),
+    "Từ chối nhận tin": ({"x": 57, "có": 19}, ""),
+    "Đồng ý nhận tin": (
+        {"nhắc hẹn": 230, "nhắc hẹn; hỏi thăm; thông tin dịch vụ": 800, "": 300, "không": 70, "có": 70},
+        "nhắc hẹn; hỏi thăm",
+    ),
+    "Căn cứ đồng ý": ({"đồng ý bằng lời": 450, "": 110}, "phiếu ký"),
+    "Ngày đồng ý": ({"31/02/2025": 8, "13/25/2025": 7, "": 420}, "a day"),
+    "Ghi chú": ({"gọi buổi tối": 110, "hay đổi số": 90, "ở với mẹ": 120}, ""),
+}
+
+
 def province_clients(chance: Chance, units: Sequence[Row], today: date) -> tuple[list[Row], list[str]]:
     """The register, and the codes of clients whose row is sound enough to have appointments."""
     communes = [unit for unit in units if unit[2] == "commune"]
-    homes = communes + [chance.pick(communes) for _ in range(CLIENTS - COMMUNES)]
+    homes = chance.shuffled(communes + [chance.pick(communes) for _ in range(CLIENTS - COMMUNES)])
+    ways = chance.deal(WRITTEN, CLIENTS, "plain")
+    dealt = {heading: chance.deal(counts, CLIENTS, rest) for heading, (counts, rest) in DEALT.items()}
     names = {unit[0]: unit[3] for unit in units}
-    columns = zip(
-        chance.shuffled(homes),
-        chance.deal(WRITTEN, CLIENTS, "plain"),
-        chance.deal({"": 640, "Việt": 380, "Tiếng Việt": 300, "VI": 110, "H'Mông": 55, "en": 9, "fr": 6}, CLIENTS, "vi"),
-        chance.deal({"Asia/Ho_Chi_Minh": 280, "GMT+7": 3, "Asia/Hanoi": 3}, CLIENTS, ""),
-        chance.deal({"08:00-20:00": 120, "8h-11h30": 60, "18h30 - 21h": 50, "9h đến 17h": 40, "21h-23h": 5,
-                     "sau giờ làm": 3}, CLIENTS, ""),
-        chance.deal({"1": 460, "2": 450, "0": 190, "kín": 30, "5": 8}, CLIENTS, ""),
-        chance.deal({"việc làm": 300, "bảo hiểm y tế": 420, "việc làm, bảo hiểm y tế": 60}, CLIENTS, ""),
-        chance.deal({"tạm dừng": 190, "đã đóng": 190, "": 80}, CLIENTS, "đang theo dõi"),
-        chance.deal({"x": 57, "có": 19}, CLIENTS, ""),
-        chance.deal({"nhắc hẹn": 230, "nhắc hẹn; hỏi thăm; thông tin dịch vụ": 800, "": 300, "không": 70, "có": 70},
-                    CLIENTS, "nhắc hẹn; hỏi thăm"),
-        chance.deal({"đồng ý bằng lời": 450, "": 110}, CLIENTS, "phiếu ký"),
-        chance.deal({"31/02/2025": 8, "13/25/2025": 7, "": 420}, CLIENTS, "date"),
-        strict=True,
-    )  # fmt: skip
-    rows, sound, taken, shared = [], [], set[str](), list[str]()
-    for n, (
-        home,
-        way,
-        language,
-        zone,
-        hours,
-        discreet,
-        group,
-        status,
-        stopped,
-        consent,
-        basis,
-        given,
-    ) in enumerate(columns):
-        number = (
-            chance.pick(shared)
-            if shared and way == "plain" and chance.below(18) == 0
-            else mobile(chance, taken)
-        )
-        shared.append(number)
-        first, second = written(chance, way, number, taken)
-        code = f"KH-{n + 1:05}"
-        given = (
-            messy_date(chance, today - timedelta(days=1 + chance.below(700)))
-            if given == "date" and consent
-            else given
-        )
-        note = chance.pick(["gọi buổi tối", "hay đổi số", "ở với mẹ"]) if chance.below(12) == 0 else ""
-        commune, district = names[home[0]], names[home[1]]
-        rows.append([
-            code, mistyped(chance, person(chance)), first, second, language, zone, hours, discreet, home[0],
-            mistyped(chance, commune), district, group, status, stopped, consent, basis, given, note,
-        ])  # fmt: skip
-        if way not in USELESS and hours != "sau giờ làm" and status != "đã đóng":
-            sound.append(code)
+    rows, sound, taken, numbers = [], [], set[str](), list[str]()
+    for n, (home, way) in enumerate(zip(homes, ways, strict=True)):
+        shares = numbers and way == "plain" and chance.below(18) == 0
+        numbers.append(chance.pick(numbers) if shares else mobile(chance, taken))
+        client = {heading: cells[n] for heading, cells in dealt.items()}
+        client["Mã khách hàng"], client["Họ và tên"] = f"KH-{n + 1:05}", mistyped(chance, person(chance))
+        client["Số điện thoại"], client["Số điện thoại khác"] = written(chance, way, numbers[-1], taken)
+        client["Mã xã"], client["Xã/Phường"] = home[0], mistyped(chance, names[home[0]])
+        client["Huyện"] = names[home[1]]
+        if client["Ngày đồng ý"] == "a day":
+            client["Ngày đồng ý"] = messy_date(chance, today - timedelta(days=1 + chance.below(700)))
+        rows.append([client[heading] for heading in CLIENT_HEADINGS])
+        if (
+            way not in USELESS
+            and client["Giờ được nhắn"] != "sau giờ làm"
+            and client["Trạng thái"] != "đã đóng"
+        ):
+            sound.append(client["Mã khách hàng"])
     return rows + again(chance, rows, taken), sound
 
 
 def again(chance: Chance, rows: Sequence[Row], taken: set[str]) -> list[Row]:
-    """Rows of people who are in the register already: 45 to the letter, 20 typed otherwise, 30 with changed data."""
+    """Rows of people who are there already: 45 to the letter, 20 typed otherwise, 30 with changed data."""
     copied = [chance.pick(rows) for _ in range(45)]
     retyped = [
         [cell and f" {unicodedata.normalize('NFD', cell)} " for cell in chance.pick(rows)] for _ in range(20)
@@ -311,7 +309,7 @@ def again(chance: Chance, rows: Sequence[Row], taken: set[str]) -> list[Row]:
     return chance.shuffled([*copied, *retyped, *changed])
 
 
-# --- appointments ---------------------------------------------------------------------------------------------------
+# --- appointments -------------------------------------------------------------------------------------------
 
 
 def appointments(
@@ -348,7 +346,7 @@ def mixed_appointments(
     return rows
 
 
-# --- England --------------------------------------------------------------------------------------------------------
+# --- England ------------------------------------------------------------------------------------------------
 
 
 def england_clients(chance: Chance, today: date) -> tuple[list[Row], list[str]]:
@@ -371,11 +369,13 @@ def england_clients(chance: Chance, today: date) -> tuple[list[Row], list[str]]:
         day = today - timedelta(days=1 + chance.below(400))
         row = [
             f"GL{n + 1:03}", f"{chance.pick(BRITISH_FIRST)} {chance.pick(BRITISH_LAST)}", phone,
-            chance.pick(["en"] * 12 + ["English", "", "pl", "fr"]), chance.pick(["", "", "", "Europe/London"]),
+            chance.pick(["en"] * 12 + ["English", "", "pl", "fr"]),
+            chance.pick(["", "", "", "Europe/London"]),
             chance.pick([""] * 8 + ["9am-5pm", "10:00-18:00"]), chance.pick(["", "", "1", "2", "0"]),
             chance.pick(["GL-N", "GL-M", "GL-W"]), "active", chance.pick(["no"] * 14 + ["yes"]),
             chance.pick(["reminders; check-ins"] * 6 + ["reminders", "reminders; information", ""]),
-            chance.pick(["signed form"] * 3 + ["verbal"]), chance.pick([f"{day:%d/%m/%Y}", f"{day.day} {day:%b} {day.year}"]),
+            chance.pick(["signed form"] * 3 + ["verbal"]),
+            chance.pick([f"{day:%d/%m/%Y}", f"{day.day} {day:%b} {day.year}"]),
         ]  # fmt: skip
         rows.append(row)
         if way not in ("fixed", "premium", "empty"):
@@ -383,7 +383,7 @@ def england_clients(chance: Chance, today: date) -> tuple[list[Row], list[str]]:
     return rows, sound
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------
 
 
 def write(path: Path, headings: Sequence[str], rows: Sequence[Row], encoding: str = "utf-8") -> None:

@@ -1,11 +1,11 @@
 """What we say and what we understand, read once from `templates_sms/` and `locales/`.
 
 A language is a folder in `locales/` with `language.toml` (how it writes dates, what its letters may cost),
-`forbidden.toml`, `words.toml` (what clients type) and `LC_MESSAGES/messages.po`, and one text file beside each
-`about.toml`. Nothing in the program lists the languages.
+`forbidden.toml`, `words.toml` (what clients type) and `LC_MESSAGES/messages.po`, and one text file beside
+each `about.toml`. Nothing in the program lists the languages.
 
-Strings for pages and the command line are English in the source, written `_("…")` so that `pybabel extract` finds
-them, where `_ = content.load().gettext(language)`; values go in afterwards: `_("{count} sent").format(count=3)`.
+Strings for pages and the command line are English in the source, written `_("…")` so that `pybabel extract`
+finds them; `_ = content.load().gettext(language)`. Values go in afterwards: `_("{n} sent").format(n=3)`.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Content:
-    """Everything under one root. Read when made (words and translations: when first asked for); never changes."""
+    """Everything under one root, read when made (words and translations: when first used); never changes."""
 
     def __init__(self, root: Path) -> None:
         self._locales = root / "locales"
@@ -46,8 +46,12 @@ class Content:
         return {path.parent.name: interpret.lexicon(path.parent.name, _toml(path)) for path in paths}
 
     @cached_property
-    def _messages(self) -> dict[str, dict[str, str]]:
-        return {code: _translations(self._locales / code / "LC_MESSAGES" / "messages.po") for code in self.languages}
+    def translations(self) -> dict[str, dict[str, str]]:
+        """English strings of the program and what they are in each language."""
+        return {
+            code: _translations(self._locales / code / "LC_MESSAGES" / "messages.po")
+            for code in self.languages
+        }
 
     @cached_property
     def purposes(self) -> list[str]:
@@ -55,7 +59,7 @@ class Content:
         return sorted({purpose for purpose, _language in self.templates})
 
     def version(self, purpose: str) -> str:
-        """The version of a purpose: it changes with any of its files, in any language. KeyError for an unknown one."""
+        """Changes with any file of the purpose, in any language. IndexError for an unknown purpose."""
         return self.templates[purpose, self.available(purpose)[0]].version
 
     def available(self, purpose: str) -> list[str]:
@@ -63,12 +67,12 @@ class Content:
         return [code for code in self.languages if (purpose, code) in self.templates]
 
     def gettext(self, language: str) -> Callable[[str], str]:
-        """A function from an English string of the program to the language's; untranslated ones stay English."""
-        messages = self._messages.get(language, {})
+        """A function from the program's English strings to the language's; untranslated ones stay English."""
+        messages = self.translations.get(language, {})
         return lambda text: messages.get(text) or text
 
     def when(self, instant: datetime, zone: str, language: str) -> dict[str, str]:
-        """`day`, `date` and `time` of an instant as a clock on the wall in `zone` shows them, for a template."""
+        """The values `day`, `date` and `time` of an instant, as a clock on the wall in `zone` shows it."""
         local = instant.astimezone(ZoneInfo(zone))
         spoken = self.languages[language]
         day, on = _dated(spoken.locale, spoken.day, spoken.date, local.date())
@@ -76,7 +80,9 @@ class Content:
 
     def lint(self) -> list[Finding]:
         """What is wrong with the library; empty when every text is fit to be sent."""
-        reads: dict[str, wording.Read] = {code: partial(self._read, code) for code in self.languages}
+        reads: dict[str, wording.Read] = {
+            code: partial(self._read, code) for code in self.lexicons if code in self.languages
+        }
         return wording.lint_library(self.templates, self.languages, reads)
 
     def _read(self, language: str, text: str, expecting: interpret.Expecting) -> interpret.Meaning:
@@ -92,7 +98,7 @@ _load = lru_cache(Content)
 
 
 def language_of(environment: Mapping[str, str]) -> str:
-    """The language of a terminal, from its locale variables: `vi_VN.UTF-8` is `vi`; English when they name none of ours."""
+    """The language of a terminal: `LANG=vi_VN.UTF-8` is `vi`; English when it names none of ours."""
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         code = environment.get(name, "").partition("_")[0].partition(".")[0]
         if code in load().languages:
@@ -102,7 +108,14 @@ def language_of(environment: Mapping[str, str]) -> str:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(_text(path))
+    except ValueError as broken:
+        raise TemplateError(f"{'/'.join(path.parts[-3:])} cannot be read: {broken}.") from broken
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
     except (OSError, ValueError) as broken:
         raise TemplateError(f"{'/'.join(path.parts[-3:])} cannot be read: {broken}.") from broken
 
@@ -127,10 +140,12 @@ def _language(folder: Path) -> Language:
 def _purpose(folder: Path, languages: Mapping[str, Language]) -> list[Template]:
     """The purpose in each language that has words for it: an empty file is no text."""
     about = templates.read_about(folder.name, _toml(folder / "about.toml"))
-    texts = {path.name.removesuffix(".txt"): path.read_text("utf-8").strip() for path in folder.glob("*.txt")}
+    texts = {path.name.removesuffix(".txt"): _text(path) for path in folder.glob("*.txt")}
     for name in texts:
         if name.removesuffix(".open") not in languages:
-            raise TemplateError(f"templates_sms/{folder.name}/{name}.txt: there is no locales/{name.removesuffix('.open')}/.")
+            raise TemplateError(
+                f"templates_sms/{folder.name}/{name}.txt: there is no locales/{name.removesuffix('.open')}/."
+            )
     version = _version(folder)
     return [
         Template(folder.name, code, texts[code], about, version, texts.get(f"{code}.open") or None)
@@ -151,7 +166,11 @@ def _translations(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     with path.open("rb") as file:
-        return {m.id: m.string for m in read_po(file) if isinstance(m.id, str) and isinstance(m.string, str) and not m.fuzzy}
+        return {
+            m.id: m.string
+            for m in read_po(file)
+            if isinstance(m.id, str) and isinstance(m.string, str) and not m.fuzzy
+        }
 
 
 @lru_cache(maxsize=4096)

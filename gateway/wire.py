@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from asyncio import sslproto
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -25,6 +26,8 @@ import httptools
 from gateway import log
 from gateway.channels.base import Phase, WireReply, WireRequest
 from gateway.domain.errors import GatewayError
+
+sslproto.SSLProtocol.max_size = 16 << 10  # its read buffer: 256 KiB for each connection otherwise
 
 T = TypeVar("T")
 Error = Literal[
@@ -358,7 +361,7 @@ class _Pipeline:
 class _Connection(asyncio.BufferedProtocol):
     """One connection, one request at a time. The parser calls the on_ methods.
 
-    All read into the pipeline's one buffer, emptied at once: plain protocols get a new one of 256 KiB each time.
+    All read into the pipeline's one buffer and empty it at once; a plain Protocol is given 256 KiB each time.
     """
 
     transport: asyncio.Transport

@@ -25,6 +25,8 @@ RUN = "GATEWAY_TEST_SERVERS"
 """The variable that tells a run's processes where its servers are."""
 PREFIX = "gateway-tests-"
 QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "log_min_messages": "fatal"}
+HOME = Path("/dev/shm") if Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free > 2**30 else None
+"""In memory where there is room: a copied database takes 20 ms there, and 400 on a disk."""
 POSTGRES_BIN = Path(os.environ["TEST_POSTGRES_BIN"]) if os.environ.get("TEST_POSTGRES_BIN") else None
 
 
@@ -39,11 +41,11 @@ class Database:
 
 def begin_run() -> None:
     """Choose the folder of this run's servers, and end what a killed run left behind."""
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for left in (HOME or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         pid = left.name.removeprefix(PREFIX).split("-")[0]
         if pid.isdecimal() and not runner.command_line(int(pid)):
             _end(left)
-    os.environ[RUN] = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    os.environ[RUN] = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=HOME)
 
 
 def end_run() -> None:
@@ -74,7 +76,7 @@ def shared() -> embedded.Addresses:
 def new_database(template: str = "gateway") -> Iterator[Database]:
     """A database of one's own until the block ends."""
     addresses, name = shared(), f"test_{uuid4().hex}"
-    _administer(f"CREATE DATABASE {name} TEMPLATE {template}")
+    _administer(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     try:
         yield Database(name, _other(addresses.database_url, name), _other(addresses.admin_url, name))
     finally:
@@ -125,7 +127,7 @@ class OwnServers:
 @contextmanager
 def own(migrated: bool = True) -> Iterator[OwnServers]:
     """Servers of one's own until the block ends."""
-    var = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-own-"))
+    var = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-own-", dir=HOME))
     try:
         pair = OwnServers(var)
         addresses = pair.start()

@@ -15,6 +15,7 @@ COMMANDS = {
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",
+    "template": "gateway.cli.template:template",
     "web": "gateway.cli.web:serve",
 }
 """Command -> "module:attribute" of a click command or group."""

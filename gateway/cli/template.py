@@ -14,7 +14,9 @@ from gateway.domain.templates import Template, TemplateError
 
 @click.group()
 @click.option(
-    "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder with templates_sms/ and locales/."
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with templates_sms/ and locales/.",
 )
 @click.pass_context
 def template(context: click.Context, root: Path | None) -> None:
@@ -29,7 +31,7 @@ def lint(library: Content) -> None:
     _ = library.gettext(content.language_of(os.environ))
     findings = library.lint()
     for finding in findings:
-        click.echo(f"templates_sms/{finding.where}: {finding.what}")
+        click.echo(f"{finding.where}: {finding.what}")
     if findings:
         click.echo(_("{count} findings.").format(count=len(findings)), err=True)
         raise SystemExit(1)

@@ -1,4 +1,6 @@
-"""One row of an appointment list -> when and where a client is expected, or every reason why it cannot be taken."""
+"""One row of an appointment list -> when and where a client is expected, or every reason why it cannot be
+taken.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ def find_columns(headings: Sequence[str]) -> Columns:
 
 
 def read(row: Sequence[str], found: Columns, today: date) -> Visit | Rejected:
-    """The appointment of this row. `today` is where days_from_today counts from. Takes any text without failing."""
+    """The appointment of this row; days_from_today counts from `today`. Takes any text without failing."""
     reasons = []
     outside_id, client = found.cell(row, "appointment_id"), found.cell(row, "client")
     if not outside_id:

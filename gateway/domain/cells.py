@@ -1,8 +1,8 @@
 """What people type into spreadsheet cells -> dates, times, hours, yes and no. Refused when it is not certain.
 
-Dates are read day first, as in Vietnam and England: 3/4/2026 is the third of April, and 4/13/2026 is refused, not
-turned round. Years of two digits are 2000 to 2099. A number such as 46000 is a spreadsheet's own count of days
-(1900 system: day 1 is 1 January 1900, with its extra 29 February 1900); its fraction is the time of day.
+Dates are read day first, as in Vietnam and England: 3/4/2026 is the third of April, and 4/13/2026 is refused,
+not turned round. Years of two digits are 2000 to 2099. A number such as 46000 is a spreadsheet's own count of
+days (1900 system: day 1 is 1 January 1900, with its extra 29 February 1900); its fraction is the time of day.
 """
 
 import re
@@ -54,9 +54,9 @@ _TO = re.compile(r"\s*(?:[-–—~]|\bto\b|\buntil\b|\bđến\b|\btới\b|\bden\
 
 
 def clean(text: str) -> str:
-    """The text in NFC on one line, without what nobody sees: control and direction marks, doubled or odd spaces.
+    """The text in NFC on one line, without control and direction marks, and with single plain spaces.
 
-    A leading ' before = + - @ is taken off: exports put it there so that spreadsheets see text and no formula.
+    A leading ' before = + - @ goes too: exports put it there so that spreadsheets see text and no formula.
     """
     if not text.isprintable():
         text = _UNSEEN.sub("", text)
@@ -65,7 +65,7 @@ def clean(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """What two spellings of a word have in common: no tones, no case, no spaces, no punctuation, plain digits."""
+    """What two spellings of a word share: no tones, case, spaces or punctuation, and plain digits."""
     plain = segments.fold(unicodedata.normalize("NFKC", text)).casefold()
     return _WORD_BREAKS.sub("", plain)
 
@@ -86,7 +86,7 @@ def read_date(text: str) -> date:
 
 
 def read_day_and_time(text: str) -> tuple[date, time | None]:
-    """The day and, where the cell also holds one, the time of day (12/03/2026 9h30, or 9h30 ngày 12/03/2026)."""
+    """The day and, where the cell also holds one, the time of day (12/03/2026 9h30)."""
     plain = _WEEKDAY.sub("", _plain(text), count=1)
     if serial := _SERIAL.fullmatch(plain):
         return _from_serial(int(serial[1]), serial[2])
@@ -128,7 +128,7 @@ def _day(plain: str) -> date | None:
 
 
 def read_time(text: str) -> time:
-    """A time of day: 09:00, 9h30, 9 giờ 30, 2h chiều, 2:30 PM, 2:30 CH, or a spreadsheet's fraction of a day."""
+    """A time of day: 09:00, 9h30, 9 giờ 30, 2h chiều, 2:30 PM, 2:30 CH, or a spreadsheet's fraction."""
     plain = _plain(text)
     if fraction := _FRACTION.fullmatch(plain):
         return _from_fraction(fraction[1])
@@ -148,7 +148,7 @@ def read_time(text: str) -> time:
 def read_window(text: str) -> Window | None:
     """Allowed hours such as 08:00-20:00, 8h đến 20h or 8am to 8pm; None for the whole day (00:00-24:00).
 
-    Over midnight only from the afternoon on: "8-5" is somebody's 17:00, and must not become the middle of the night.
+    Over midnight only from noon on: "8-5" is somebody's 17:00 and must not become the middle of the night.
     """
     ends = _TO.split(unicodedata.normalize("NFKC", clean(text)))
     if len(ends) != 2:

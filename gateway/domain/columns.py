@@ -9,9 +9,9 @@ from gateway.domain.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`places`: field -> its columns, from 0. `own`: columns kept as the client's own fields, under their heading.
+    """`places`: field -> its columns, from 0. `own`: columns kept, with their heading, as own fields.
 
-    `ignored`: headings nobody asked for. They are named, not stored: a register may hold what we must not keep.
+    `ignored`: headings nobody asked for; not read, since a register may hold what we must not keep.
     """
 
     places: Mapping[str, tuple[int, ...]]
@@ -20,7 +20,7 @@ class Columns:
     width: int
 
     def cell(self, row: Sequence[str], field: str) -> str:
-        """The row's cell for a field that has one column, tidied; empty when the column or the cell is missing."""
+        """The row's cell for a field of one column, tidied; empty when the column or the cell is missing."""
         place = self.places.get(field)
         return cells.clean(row[place[0]]) if place and place[0] < len(row) else ""
 
@@ -37,10 +37,10 @@ def find(
     several: Collection[str] = (),
     own: Collection[str] = (),
 ) -> Columns:
-    """Match each heading with the field that lists it in `words` (compared by `cells.key`: no tones, case, spaces).
+    """Match each heading with the field that lists it in `words`, whatever its tones, case and spaces.
 
-    Refused when a required field has no column, or a field outside `several` has two: nobody should guess which.
-    `own` names further headings to keep. The message never repeats a heading, for the first line may be a person.
+    `own` names further headings to keep. Refused when a required field has no column, or a field outside
+    `several` has two. The message never repeats a heading, for the first line may be a person.
     """
     fields = {cells.key(word): field for field, listed in words.items() for word in listed}
     wanted = {cells.key(name) for name in own}
@@ -82,6 +82,6 @@ def _check(
         if len(columns) > 1 and field not in several:
             numbers = " and ".join(str(place + 1) for place in columns)
             raise Refused(
-                f"Columns {numbers} are both named as the {field.replace('_', ' ')}, and nothing says which to take. "
-                "Rename one of them."
+                f"Columns {numbers} are both named as the {field.replace('_', ' ')}, "
+                "and nothing says which to take. Rename one of them."
             )

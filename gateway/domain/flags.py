@@ -1,4 +1,4 @@
-"""Why a person should look: the closed list of reasons, how grave each is, by when, and what may come of it."""
+"""Why a person should look: the closed list of reasons, how grave each is, by when, and how it may end."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "urgent")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`within`: service hours until it is due; for urgent ones, time on the clock. `what` is said to staff."""
+    """`within`: service hours until it is due; of urgent ones, clock time. `what` is said to staff."""
 
     severity: Severity
     within: timedelta
@@ -83,17 +83,15 @@ def rank(severity: Severity) -> int:
 
 
 def due_at(reason: str, opened_at: datetime, hours: Window | None, zone: Zone) -> datetime:
-    """When the flag becomes overdue: after its time in the unit's service hours, which stand still over night.
+    """When the flag is overdue: after its time in the unit's service hours, which stand still over night.
 
-    Urgent flags, and those of a unit whose hours never open, go by the clock. An unknown reason is a KeyError.
+    Urgent flags, and those of a unit that never opens, go by the clock. An unknown reason is a KeyError.
     """
     rule = RULES[reason]
     if rule.severity == "urgent" or windows.never_opens(hours):
         return opened_at + rule.within
-    at, left = opened_at, rule.within
-    while True:
-        opens_at = windows.next_open(hours, zone, at)
-        at = windows.last_moment(hours, zone, opens_at)
-        if opens_at + left <= at:
-            return opens_at + left
-        left -= at - opens_at
+    opens_at, left = windows.next_open(hours, zone, opened_at), rule.within
+    while opens_at + left > (closes_at := windows.last_moment(hours, zone, opens_at)):
+        left -= closes_at - opens_at
+        opens_at = windows.next_open(hours, zone, closes_at)
+    return opens_at + left

@@ -1,8 +1,10 @@
-"""One row of a client register -> a client as the gateway keeps one, or every reason why not. Nothing is guessed.
+"""One row of a client register -> a client as the gateway keeps one, or every reason why not. Nothing is
+guessed.
 
-Headings and words are known in English and Vietnamese, with and without tones. A cell that protects the client and
-cannot be read is read the careful way (an odd opt-out counts as one, an odd discreet level as the most discreet);
-hours that cannot be read refuse the row, since without them a text might come at a bad moment.
+Headings and words are known in English and Vietnamese, with and without tones. A cell that protects the
+client and cannot be read is read the careful way (an odd opt-out counts as one, an odd discreet level as the
+most discreet); hours that cannot be read refuse the row, since without them a text might come at a bad
+moment.
 """
 
 import re
@@ -37,7 +39,7 @@ _BETWEEN_PURPOSES = re.compile(r"[,;/|+&\n]|\bvà\b|\band\b")
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the row says of one purpose: granted with its basis, or refused. Purposes it is silent on stay as they are."""
+    """What the row says of one purpose: granted with its basis, or refused. On others it is silent."""
 
     purpose: str
     granted: bool
@@ -49,7 +51,7 @@ class Consent:
 class Row:
     """A client as the row has it. None (or empty) means the row says nothing, and what is kept already stays.
 
-    Two rows that say the same are equal, so a repeated row is found by comparing. `warnings` are for staff to see.
+    Two rows that say the same are equal, so a repeated row is found by comparing. `warnings` are for staff.
     """
 
     code: str
@@ -74,7 +76,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that cannot be taken, with all its reasons. An opt-out in it still counts for the client of that code."""
+    """A row that cannot be taken, with all its reasons. An opt-out in it still counts for that code."""
 
     code: str | None
     opted_out: bool
@@ -83,7 +85,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the file does not say. `basis`: of consents whose row gives none. `yes_means`: the purposes of a bare "yes"."""
+    """What the file does not say: the basis of consents without one, the purposes that a bare "yes" means."""
 
     region: str
     basis: str | None = None
@@ -91,7 +93,7 @@ class Reading:
 
 
 def find_columns(headings: Sequence[str], own: Sequence[str] = ()) -> Columns:
-    """The register's columns. Refused without a code, a name and a phone column, or when two columns claim one field."""
+    """The register's columns. Refused without code, name and phone, or when two columns claim one field."""
     return columns.find(headings, HEADINGS, required=("code", "name", "phone"), several=("phone",), own=own)
 
 
@@ -161,7 +163,7 @@ def _phones(found: Sequence[str], region: str, notes: _Notes) -> tuple[Phone, ..
     good: dict[str, Phone] = {}
     refusals: list[str] = []
     for cell in found:
-        phones, refused = phone.parse_cell(cells.clean(cell), region)
+        phones, refused = phone.parse_cell(cell, region)
         for each in phones:
             good.setdefault(each.e164, each)
         refusals += refused
@@ -172,7 +174,7 @@ def _phones(found: Sequence[str], region: str, notes: _Notes) -> tuple[Phone, ..
 
 
 def _listed(cell: str, listed: Mapping[str, str], what: str, notes: _Notes) -> str | None:
-    """The value a known word stands for; an unknown word is a warning and no value: the unit's own then holds."""
+    """The value a known word stands for; an unknown word is a warning and no value, so the unit's holds."""
     if not cell:
         return None
     value = listed.get(_key(cell))
@@ -210,7 +212,7 @@ def _discreet(cell: str, notes: _Notes) -> int | None:
     level = DISCREET.get(_key(cell))
     if level is None:
         notes.warnings.append("discreet level: not known, so the most discreet is used")
-    return MOST_DISCREET if level is None else level
+    return int(level or MOST_DISCREET)
 
 
 def _groups(cell: str) -> tuple[str, ...]:
@@ -247,8 +249,8 @@ def _consents(row: Sequence[str], found: Columns, reading: Reading, notes: _Note
     bases = dict.fromkeys((purpose for purpose, granted in said.items() if granted), basis)
     for purpose in PURPOSES:
         cell = found.cell(row, f"consent_{purpose}")
-        if cell:
-            said[purpose], bases[purpose] = _one_purpose(cell, basis)
+        if cell and (answer := _one_purpose(cell, basis, notes)):
+            said[purpose], bases[purpose] = answer
     for purpose, granted in said.items():
         if granted and not bases[purpose]:
             notes.warnings.append("consent: given without a basis, so it does not count")
@@ -275,12 +277,15 @@ def _said(cell: str, reading: Reading, notes: _Notes) -> dict[str, bool]:
     return dict.fromkeys(named, True)
 
 
-def _one_purpose(cell: str, basis: str) -> tuple[bool, str]:
-    """A column for a single purpose holds yes, no, or the basis itself."""
+def _one_purpose(cell: str, basis: str, notes: _Notes) -> tuple[bool, str] | None:
+    """A column for a single purpose holds yes, no, or the basis itself; anything else is no consent."""
+    if _key(cell) in BASES:
+        return True, BASES[_key(cell)]
     try:
-        return cells.is_yes(cell), basis
+        return _key(cell) not in STOPPED and cells.is_yes(cell), basis
     except Refused:
-        return True, BASES.get(_key(cell), cell)
+        notes.warnings.append("consent: neither yes, no nor a known basis, so it is not recorded")
+        return None
 
 
 def _given_on(cell: str, notes: _Notes) -> date | None:

@@ -1,4 +1,4 @@
-"""Reminders as steps before an appointment: when each is due, until when it is of use, and which come too late."""
+"""Reminders as steps before an appointment: when each is due, until when of use, which come too late."""
 
 import re
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Step:
     """`before` the appointment: its whole days on the local calendar, the rest on a stop-watch.
 
     So "1d" is the same time of day the day before, whatever the clocks do in between; "24h" means the same.
-    With `at` the step falls on that day at this local time instead; then `before` is whole days, 0 for the day itself.
+    With `at` it falls on that day at this local time; `before` is then whole days, 0 for the day itself.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One step of one appointment. `skipped` says why it is not sent at all; None if it waits for `due_at`."""
+    """One step of one appointment. `skipped`: why it is not sent at all; None if it waits for `due_at`."""
 
     step_id: str
     due_at: datetime
@@ -54,7 +54,7 @@ class Planned:
 
 
 def read_step(step_id: str, before: str, at: str | None = None) -> Step:
-    """A step as campaign files write it: before "7d", "1d", "2h", "90m" or "1d12h"; at "17:00". Else Refused."""
+    """A step as campaign files write it: before "7d", "2h", "90m" or "1d12h"; at "17:00". Else Refused."""
     span = _SPAN.fullmatch(before)
     if span is None or not any(span.groups()):
         raise Refused("The time before an appointment is written as 7d, 1d, 2h, 90m or 1d12h.")
@@ -69,8 +69,8 @@ def read_step(step_id: str, before: str, at: str | None = None) -> Step:
 def plan(steps: Sequence[Step], starts_at: datetime, zone: Zone, now: datetime) -> list[Planned]:
     """Every step, in the order they fall due; nothing is left out, what cannot be sent says why.
 
-    A step serves until the next one is due or the appointment is too near, whichever comes first. So two steps are
-    never waiting at the same time, and `send_before` is never after the appointment.
+    A step serves until the next one is due or the appointment is too near, whichever comes first. So two
+    steps are never waiting at the same time, and `send_before` is never after the appointment.
     """
     dues = sorted((_due_at(step, starts_at, zone), place, step) for place, step in enumerate(steps))
     planned = []

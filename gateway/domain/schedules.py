@@ -1,4 +1,4 @@
-"""When a one-off campaign reaches each client: at one moment for all, or at a time of day on each client's own clock."""
+"""When a one-off campaign reaches each client: at one moment for all, or on each client's own clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -12,10 +12,10 @@ LASTS = timedelta(hours=48)
 
 @dataclass(frozen=True, slots=True)
 class OneOff:
-    """`not_before`: nothing for now; aware for one moment everywhere; without a zone for each client's own clock.
+    """`not_before`: None for now; aware for one moment everywhere; naive for each client's own clock.
 
-    `at`: wait for this time of day on the client's clock. `lasts`: how long after its moment a text is still worth
-    sending (quiet hours and slow channels eat from it).
+    `at`: wait for this time of day on the client's clock. `lasts`: how long after its moment a text is still
+    worth sending (quiet hours and slow channels eat from it).
     """
 
     not_before: datetime | None = None
@@ -32,7 +32,7 @@ class Moment:
 
 
 def due(schedule: OneOff, zone: Zone, now: datetime) -> Moment:
-    """The moment for a client in this zone. Never in the past: who launches late reaches everyone now, or at the next `at`."""
+    """The moment for a client in this zone; never past: a late launch reaches everyone now or next `at`."""
     start = schedule.not_before
     if start is None:
         start = now
@@ -45,7 +45,7 @@ def due(schedule: OneOff, zone: Zone, now: datetime) -> Moment:
 
 
 def next_time(at: time, zone: Zone, start: datetime) -> datetime:
-    """The first moment, not before `start`, when a clock in the zone shows `at` (as `windows.instant` reads it)."""
+    """The first moment, not before `start`, when a clock in the zone shows `at` (see `windows.instant`)."""
     today = start.astimezone(windows.zone_of(zone)).date()
     days = (windows.instant(datetime.combine(today + timedelta(days=n), at), zone) for n in range(3))
     return next(moment for moment in days if moment >= start)

@@ -1,7 +1,7 @@
 """What we say: a text with named places, what is known about it, and which language a client gets.
 
-A place is written `{day}`, and only names that the template itself lists may stand there. Values are put in once and
-never read again, so nothing a client or a worker typed can act as a template.
+A place is written `{day}`, and only names that the template itself lists may stand there. Values are put in
+once and never read again, so nothing a client or a worker typed can act as a template.
 """
 
 import re
@@ -20,7 +20,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class TemplateError(Refused):
-    """A template or a value for it is not fit to be sent. Names the template and the place, never the value."""
+    """A template, or a value for it, is not fit to be sent. Names template and place, never the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One purpose in one language. `body` is for discreet levels 1 and 2, `open_body` (if any) for level 0."""
+    """One purpose in one language. `body` is for discreet levels 1 and 2, `open_body` for level 0."""
 
     purpose: str
     language: str
@@ -64,7 +64,10 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     return lambda value: value in words, f"one of {', '.join(map(repr, words))}"
 
 
-_WORDS = (lambda value: isinstance(value, list | tuple) and all(isinstance(word, str) for word in value), "a list of words")
+_WORDS = (
+    lambda value: isinstance(value, list | tuple) and all(isinstance(word, str) for word in value),
+    "a list of words",
+)
 _COUNT = (lambda value: type(value) is int and value > 0, "a whole number from 1")
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "kind": _one_of(*get_args(Kind)),
@@ -83,12 +86,16 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 def read_about(purpose: str, data: Mapping[str, Any]) -> About:
     """Check what `about.toml` holds; TemplateError names the key that is wrong."""
     for key in sorted(set(data) - set(_RULES) | {"kind", "semantics", "consent"} - set(data)):
-        raise TemplateError(f"{purpose}/about.toml: {key} is {'unknown' if key in data else 'missing'}; known: {', '.join(_RULES)}.")
+        wrong = "unknown" if key in data else "missing"
+        raise TemplateError(f"{purpose}/about.toml: {key} is {wrong}; known: {', '.join(_RULES)}.")
     for key, value in data.items():
         fits, rule = _RULES[key]
         if not fits(value):
             raise TemplateError(f"{purpose}/about.toml: {key} must be {rule}.")
-    return About(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+    known: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+    }
+    return About(**known)
 
 
 def places(body: str) -> list[str]:
@@ -102,27 +109,31 @@ def without_places(body: str) -> str:
 
 
 def render(template: Template, values: Mapping[str, str], discreet: int = 1) -> str:
-    """Put the values in. At discreet level 0 the open text is taken, unless a value that only it needs is missing.
+    """Put the values in. Discreet level 0 takes the open text, unless a value that only it needs is missing.
 
-    Values that the text does not use are ignored. Raises TemplateError on a place that the template does not list,
-    on a missing or empty value, and on a line break or control character in one.
+    Values that the text does not use are ignored. Raises TemplateError on a place that the template does not
+    list, on a missing or empty value, and on a line break or control character in one.
     """
     body, allowed = template.body, template.about.placeholders
-    if discreet == 0 and template.open_body and all(values.get(name) for name in template.about.open_placeholders):
+    if (
+        discreet == 0
+        and template.open_body
+        and all(values.get(name) for name in template.about.open_placeholders)
+    ):
         body, allowed = template.open_body, allowed + template.about.open_placeholders
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
-        if name not in allowed:
-            raise TemplateError(f"{template.purpose}, {template.language}: {{{name}}} is not among its placeholders.")
         text = values.get(name)
-        if not text:
-            raise TemplateError(f"{template.purpose}, {template.language}: no value for {{{name}}}.")
-        if _CONTROL.search(text):
-            raise TemplateError(
-                f"{template.purpose}, {template.language}: the value for {{{name}}} holds a line break or control character."
-            )
-        return text
+        if name not in allowed:
+            wrong = f"{{{name}}} is not among its placeholders"
+        elif not text:
+            wrong = f"no value for {{{name}}}"
+        elif _CONTROL.search(text):
+            wrong = f"the value for {{{name}}} holds a line break or control character"
+        else:
+            return text
+        raise TemplateError(f"{template.purpose}, {template.language}: {wrong}.")
 
     return _PLACE.sub(value, body)
 
@@ -130,7 +141,7 @@ def render(template: Template, values: Mapping[str, str], discreet: int = 1) -> 
 def choose_language(
     wanted: str, available: Collection[str], policy: Policy, campaign_default: str, unit_default: str
 ) -> tuple[str | None, str]:
-    """The language to send in (None: don't) and a note to show with the message; no note when it is the one wanted."""
+    """The language to send in (None: don't), and a note for staff whenever it is not the one wanted."""
     if wanted in available:
         return wanted, ""
     instead = {"dont_send": None, "campaign_default": campaign_default, "unit_default": unit_default}[policy]

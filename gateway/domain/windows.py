@@ -1,7 +1,8 @@
 """The hours in which a client may be texted, read on a clock in the client's own time zone.
 
-A window is about what a clock on the wall shows. So an hour that a clock change leaves out is never waited for in
-vain, an hour that comes twice is open twice, and nobody is texted while their own clock shows a time outside.
+A window is about what a clock on the wall shows. So an hour that a clock change leaves out is never waited
+for in vain, an hour that comes twice is open twice, and nobody is texted while their own clock shows a time
+outside.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,10 @@ _NOT_ZONES = ("right/", "posix/", "localtime", "posixrules", "Factory")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Open from `opens` until just before `closes`, each day. `closes` before `opens`: over midnight; equal: never.
+    """Open from `opens` until just before `closes`, each day; over midnight if it closes before it opens.
 
-    Where a window may be absent, None means always open. Both times are whole minutes; anything finer is Refused.
+    With both the same it never opens. Where a window may be absent, None means always open. Both times are
+    whole minutes on the client's clock; anything finer is Refused.
     """
 
     opens: time
@@ -51,15 +53,16 @@ NEVER = Window(time(0), time(0))
 
 
 def never_opens(window: Window | None) -> bool:
-    """Whether nothing can ever be sent in this window. A person should be told: the hours contradict each other."""
+    """Whether nothing can ever be sent in this window: hours that contradict each other, for a person."""
     return window is not None and window.opens == window.closes
 
 
 def narrower(a: Window | None, b: Window | None) -> Window | None:
     """The hours inside both (of the unit and of the client); never wider than either.
 
-    Two windows with nothing in common give NEVER, for the caller to flag. Two that share two separate times of the
-    day (possible when one is over midnight) give the longer one, at equal length the one that opens earlier.
+    Two windows with nothing in common give NEVER, for the caller to flag. Two that share two separate times
+    of the day (possible when one is over midnight) give the longer one, at equal length the one that opens
+    earlier.
     """
     if a is None or b is None:
         return b if a is None else a
@@ -102,8 +105,8 @@ def is_open(window: Window | None, zone: Zone, at: datetime) -> bool:
 def next_open(window: Window | None, zone: Zone, at: datetime) -> datetime:
     """The first moment, not before `at`, when the window is open: `at` itself if it is open now.
 
-    A window that never opens gives FAR_FUTURE, so that whatever waits for it expires. An unknown zone is Refused;
-    use `zone_or` first where the name comes from outside.
+    A window that never opens gives FAR_FUTURE, so that whatever waits for it expires. An unknown zone is
+    Refused; use `zone_or` first where the name comes from outside.
     """
     if window is None:
         return at
@@ -111,7 +114,10 @@ def next_open(window: Window | None, zone: Zone, at: datetime) -> datetime:
 
 
 def last_moment(window: Window | None, zone: Zone, at: datetime) -> datetime:
-    """When the window open at `at`, or else the next one, closes; from then on it is too late. FAR_FUTURE if never."""
+    """When the period open at `at`, or else the next one, closes: from then on it is too late.
+
+    FAR_FUTURE for a window that is always, or never, open.
+    """
     return FAR_FUTURE if window is None else _period(window, zone, _minute(at))[1]
 
 
@@ -121,7 +127,7 @@ def _minute(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-# Windows and clock changes fall on whole minutes, so one answer serves the whole minute and everybody in the zone.
+# Windows and clock changes fall on whole minutes: one answer serves the minute and everybody in the zone.
 @lru_cache(maxsize=4096)
 def _period(window: Window, zone: Zone, minute: datetime) -> tuple[datetime, datetime]:
     """When the window opens (at the latest `minute`, if open then) and when it closes after that."""
@@ -139,13 +145,13 @@ def _first(window: Window, wanted: bool, clock: ZoneInfo, at: datetime) -> datet
         return at
     edge = window.opens if wanted else window.closes
     wait = timedelta(hours=edge.hour - wall.hour, minutes=edge.minute - wall.minute) % DAY
-    # Across a clock change this sum is wrong: go on from the change instead, where the hour may already be the one.
+    # Across a clock change this sum is wrong: go on from the change, where the hour may already be right.
     changed_at = _clock_change(clock, at, at + wait)
     return _first(window, wanted, clock, changed_at) if changed_at else at + wait
 
 
 def _clock_change(clock: ZoneInfo, start: datetime, end: datetime) -> datetime | None:
-    """The minute in (start, end] from which the zone's offset is no longer that at `start`; less than a day is asked."""
+    """The minute in (start, end], within a day, from which the zone's offset differs from that at `start`."""
     offset = start.astimezone(clock).utcoffset()
     if end.astimezone(clock).utcoffset() == offset:
         return None
@@ -160,8 +166,8 @@ def _clock_change(clock: ZoneInfo, start: datetime, end: datetime) -> datetime |
 def instant(wall: datetime, zone: Zone) -> datetime:
     """The moment (UTC) at which a clock in `zone` shows `wall`, which has no time zone.
 
-    A time that comes twice means its first coming; one that a clock change leaves out means as much later as the
-    clock jumps (02:30 becomes 03:30).
+    A time that comes twice means its first coming; one that a clock change leaves out means as much later as
+    the clock jumps (02:30 becomes 03:30).
     """
     return wall.replace(tzinfo=zone_of(zone), fold=0).astimezone(UTC)
 

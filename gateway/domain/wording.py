@@ -1,7 +1,7 @@
-"""Whether a text is fit to be sent: neutral words, few segments, the right places, answers nobody can mistake.
+"""Whether a text is fit to be sent: neutral words, few segments, the right places, plain answers.
 
-Source of the rules: field practice of HIV and drug services (a text is a voicemail that anyone may play), carriers'
-keywords, and the arithmetic of segments. docs/writing-templates.md explains each finding and its cure.
+Source of the rules: field practice of HIV and drug services (a text is a voicemail that anyone may play),
+carriers' keywords, and the arithmetic of segments. docs/writing-templates.md explains each finding.
 """
 
 import re
@@ -16,9 +16,23 @@ from gateway.domain.templates import Template
 Read = Callable[[str, Expecting], Meaning]
 """How an incoming text in the template's language would be understood."""
 
-# Whole-message words that carriers act on themselves, before we see them (Twilio's defaults, CTIA). "Yes" opts in.
+# Whole-message words that carriers act on themselves (Twilio's defaults, CTIA). "Yes" opts in.
 CARRIER_WORDS = frozenset(
-    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke", "start", "yes", "unstop", "help", "info"}
+    {
+        "stop",
+        "stopall",
+        "unsubscribe",
+        "cancel",
+        "end",
+        "quit",
+        "optout",
+        "revoke",
+        "start",
+        "yes",
+        "unstop",
+        "help",
+        "info",
+    }
 )
 NEVER_AN_ANSWER = frozenset({"stop", "start", "help", "wrong_number", "crisis"})
 
@@ -51,13 +65,13 @@ class Finding:
 
 
 def forbidden_in(text: str, forbidden: tuple[str, ...]) -> list[str]:
-    """The forbidden words in a text, as they stand there. Whole words; with tones, or all of a word without."""
+    """The forbidden words in a text, as they stand there: whole words, with their tones or without any."""
     return [match[0] for match in _pattern(forbidden).finditer(segments.tidy(text).casefold())]
 
 
 @lru_cache
 def _pattern(forbidden: tuple[str, ...]) -> re.Pattern[str]:
-    """`addict*` stands for every word that begins so. A toned word is not mistaken for another that folds alike."""
+    """`addict*` stands for every word that begins so. Words that merely fold alike stay apart."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(_phrase, forbidden)) or '(?!)'})(?!\w)")
 
 
@@ -73,35 +87,51 @@ def _either(word: str) -> str:
 def lint_library(
     library: Mapping[tuple[str, str], Template], languages: Mapping[str, Language], reads: Mapping[str, Read]
 ) -> list[Finding]:
-    """Every finding over all templates: `lint` of each, and the languages that are missing."""
-    found = []
+    """Every finding over all templates: `lint` of each, and the languages and word lists that are missing."""
+    unread = "is missing: no reply in this language can be understood, and no answer be checked."
+    found = [Finding(f"locales/{code}/words.toml", unread) for code in languages if code not in reads]
     for purpose in sorted({purpose for purpose, _ in library}):
         versions = {code: library[purpose, code] for code in languages if (purpose, code) in library}
         some_open = any(template.open_body for template in versions.values())
         for code in languages:
             template = versions.get(code)
             if template is None:
-                found.append(Finding(f"{purpose}/{code}.txt", "is missing or empty: write it, nothing else is sent for it."))
+                found.append(
+                    Finding(
+                        _file(purpose, code), "is missing or empty: write it, nothing else is sent for it."
+                    )
+                )
             elif some_open and not template.open_body:
-                found.append(Finding(f"{purpose}/{code}.open.txt", "is missing or empty, though other languages have it."))
+                found.append(
+                    Finding(
+                        _file(purpose, code, ".open"), "is missing or empty, though other languages have it."
+                    )
+                )
     for (_, code), template in sorted(library.items()):
-        found += lint(template, languages[code], reads[code])
+        found += lint(template, languages[code], reads.get(code))
     return found
 
 
-def lint(template: Template, language: Language, read: Read) -> list[Finding]:
-    """What is wrong with both texts of one template in one language."""
+def lint(template: Template, language: Language, read: Read | None) -> list[Finding]:
+    """What is wrong with both texts of one template; answers and keywords only where `read` can tell."""
     about = template.about
-    found = [(".txt", what) for what in _lint(template, template.body, about.placeholders, about.segments, language, read)]
+    found = [
+        ("", what)
+        for what in _lint(template, template.body, about.placeholders, about.segments, language, read)
+    ]
     if template.open_body:
         names = about.placeholders + about.open_placeholders
         texts = _lint(template, template.open_body, names, about.open_segments, language, read)
-        found += [(".open.txt", what) for what in texts]
-    return [Finding(f"{template.purpose}/{template.language}{ending}", what) for ending, what in found]
+        found += [(".open", what) for what in texts]
+    return [Finding(_file(template.purpose, template.language, variant), what) for variant, what in found]
+
+
+def _file(purpose: str, language: str, variant: str = "") -> str:
+    return f"templates_sms/{purpose}/{language}{variant}.txt"
 
 
 def _lint(
-    template: Template, body: str, names: tuple[str, ...], limit: int, language: Language, read: Read
+    template: Template, body: str, names: tuple[str, ...], limit: int, language: Language, read: Read | None
 ) -> Iterator[str]:
     fixed = templates.without_places(body)
     yield from _wrong_places(body, fixed, names)
@@ -109,8 +139,9 @@ def _lint(
         yield f"says {word!r}, which tells a stranger too much: use a neutral word."
     yield from _accidental(body, language)
     yield from _too_long(body, limit, language)
-    yield from _wrong_keywords(fixed, template, read)
-    if template.about.expects != "none":
+    if read is not None:
+        yield from _wrong_keywords(fixed, template, read)
+    if read is not None and template.about.expects != "none":
         yield from _wrong_answers(fixed, template, read)
 
 
@@ -143,13 +174,14 @@ def _too_long(body: str, limit: int, language: Language) -> Iterator[str]:
         yield f"no longest value for {', '.join(unknown)} in locales/{language.code}/language.toml: add it."
         return
     text = segments.tidy(fill(body, language.longest))
-    for label, counted in (("", segments.count(text)), ("without tones ", segments.count(segments.fold(text)))):
+    for label, counted in (
+        ("", segments.count(text)),
+        ("without tones ", segments.count(segments.fold(text))),
+    ):
         allowed = limit + (language.extra_segments if counted.encoding == "UCS-2" else 0)
         if counted.segments > allowed:
-            yield (
-                f"takes {label}{counted.segments} {counted.encoding} segments ({counted.units} units) at the longest values, "
-                f"{allowed} are allowed: shorten it."
-            )
+            cost = f"{label}{counted.segments} {counted.encoding} segments ({counted.units} units)"
+            yield f"takes {cost} at the longest values, {allowed} are allowed: shorten it."
 
 
 def fill(body: str, values: Mapping[str, str]) -> str:
@@ -163,14 +195,15 @@ def _wrong_keywords(fixed: str, template: Template, read: Read) -> Iterator[str]
     keywords = template.about.keywords
     for word, meaning in taught.items():
         if meaning not in keywords:
-            yield f"teaches {word!r}, which is understood as {meaning!r}: about.toml's keywords are {list(keywords)}."
+            listed = ", ".join(keywords) or "none"
+            yield f"teaches {word!r}, which is understood as {meaning!r}; keywords of about.toml: {listed}."
     if template.about.expects == "none":
         for meaning in set(keywords) - set(taught.values()):
             yield f"teaches no word for {meaning!r}, as about.toml promises: write the word in capitals."
 
 
 def _wrong_answers(fixed: str, template: Template, read: Read) -> Iterator[str]:
-    """Each answer is asked for by its figure, and no word of the question does something else when typed back."""
+    """Each answer has its figure, and no word of the question does something else when typed back."""
     expecting = Expecting.parse(template.about.expects)
     for figure in _figures(expecting):
         if not re.search(rf"\b{figure}\b", fixed):
@@ -178,7 +211,7 @@ def _wrong_answers(fixed: str, template: Template, read: Read) -> Iterator[str]:
     for phrase in _phrases(fixed):
         meaning = _meant(phrase, expecting, read)
         if meaning and meaning not in template.about.keywords:
-            yield f"asks with {phrase!r}; a client who types it back is taken for {meaning!r}: use another word."
+            yield f"asks with {phrase!r}; typed back it is taken for {meaning!r}: use another word."
 
 
 def _figures(expecting: Expecting) -> range:

@@ -59,12 +59,11 @@ def revived(settings: Settings) -> Iterator[None]:
 
     def watch() -> None:
         while not ending.wait(1):
-            wanted = {"postgres": not settings.database_url, "valkey": not settings.redis_url}
-            found = {"postgres": servers.postgres_pid(settings.var), "valkey": servers.valkey_pid(settings.var)}
-            dead = {name: wanted[name] and found[name] is None for name in wanted}
-            if any(dead.values()):
+            postgres = not settings.database_url and servers.postgres_pid(settings.var) is None
+            valkey = not settings.redis_url and servers.valkey_pid(settings.var) is None
+            if postgres or valkey:
                 with folder.alone(settings.var), suppress(GatewayError):  # said in its log; tried again in a second
-                    start(settings.var, **dead)
+                    start(settings.var, postgres=postgres, valkey=valkey)
 
     watcher = threading.Thread(target=watch, name="revive")
     watcher.start()

@@ -114,7 +114,7 @@ def room(work: Work, channel_id: UUID, wanted: int) -> Room:
     row = work.one(_SLOT, id=channel_id)
     if row is None:
         return Room(0, 0)
-    ahead_s = max((row.next_free_at - work.now).total_seconds(), 0.0) if row.next_free_at.year > 1 else 0.0
+    ahead_s = max((row.next_free_at - work.now).total_seconds(), 0.0)
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free

@@ -174,16 +174,14 @@ _RECORD_ATTEMPTS = text("""
 # A report may have come before the answer: the state only rises, and only an attempt closed as not sent goes back.
 _RECORD_MESSAGES = text("""
   UPDATE outbound o SET carrier_id = coalesce(o.carrier_id, u.carrier_id),
-    state = CASE WHEN rises THEN u.state ELSE o.state END,
-    reason = CASE WHEN rises THEN u.reason ELSE o.reason END,
-    code = CASE WHEN rises THEN u.code ELSE o.code END,
-    state_at = CASE WHEN rises THEN :now ELSE o.state_at END,
+    state = CASE WHEN outbound_moves(o.state, u.state) THEN u.state ELSE o.state END,
+    reason = CASE WHEN outbound_moves(o.state, u.state) THEN u.reason ELSE o.reason END,
+    code = CASE WHEN outbound_moves(o.state, u.state) THEN u.code ELSE o.code END,
+    state_at = CASE WHEN outbound_moves(o.state, u.state) THEN :now ELSE o.state_at END,
     send_after = coalesce(u.again_at, o.send_after)
   FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
       CAST(:codes AS text[]), CAST(:carrier_ids AS text[]), CAST(:agains AS timestamptz[]))
-      u(id, token, state, reason, code, carrier_id, again_at),
-    LATERAL (SELECT outbound_rank(u.state) > outbound_rank(o.state)
-      OR (u.state = 'planned' AND o.state IN ('submitting', 'unknown')) AS rises) r
+      u(id, token, state, reason, code, carrier_id, again_at)
   WHERE o.id = u.id AND o.attempt_id = u.token""")
 
 

@@ -49,6 +49,16 @@ def inbox(work: Work, vault: Vault, client_id: UUID | None = None, most: int = 2
     ]  # fmt: skip
 
 
+_RECEIVED = text("""
+  SELECT i.id, i.key_id, k.wrapped, i.body_enc FROM inbound i LEFT JOIN keys k ON k.id = i.key_id WHERE i.id = :id""")
+
+
+def received(work: Work, vault: Vault, inbound_id: UUID) -> str | None:
+    """The words of one text that came in; None where they cannot be read."""
+    row = work.one(_RECEIVED, id=inbound_id)
+    return None if row is None else _open(row, vault, "inbound.body")
+
+
 def _open(row: Any, vault: Vault, place: str) -> str | None:
     if row.wrapped is None or not row.body_enc:
         return None

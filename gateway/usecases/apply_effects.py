@@ -128,15 +128,19 @@ def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: f
     person = _recipient(work, vault, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
-    values = dict(effect.values)
-    if effect.about_id is not None and effect.purpose.startswith("appointment_"):
-        starts_at = appointments.starts_at(work, effect.about_id)
-        values |= content.when(starts_at, person.zone, person.language) if starts_at is not None else {}
-    queued = send_text.queue(
-        work, vault, content, person, effect.purpose, values, lane=lanes.URGENT if effect.urgent else lanes.REPLY,
-        dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}", send_before=work.now + lives, about_id=effect.about_id,
-        inbound_id=source.inbound_id, channel_id=source.channel_id, exempt_for=lives if any_hour else REPLY_EXEMPT,
-    )  # fmt: skip
+    values: dict[str, compose.Value] = dict(effect.values)
+    if effect.about_id is not None and (starts_at := appointments.starts_at(work, effect.about_id)) is not None:
+        values["starts_at"] = starts_at
+    try:
+        queued = send_text.queue(
+            work, vault, content, person, effect.purpose, values, lane=lanes.URGENT if effect.urgent else lanes.REPLY,
+            dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}", send_before=work.now + lives, about_id=effect.about_id,
+            inbound_id=source.inbound_id, channel_id=source.channel_id, exempt_for=lives if any_hour else REPLY_EXEMPT,
+        )  # fmt: skip
+    except compose.Unsendable as error:
+        # What the text means for consent, appointment and flags must hold even where no answer can be worded.
+        log.error("reply_not_composed", error, inbound=source.inbound_id, purpose=effect.purpose)
+        return False
     return bool(queued)
 
 

@@ -1,6 +1,6 @@
 """Book, move, cancel and close appointments; what was planned about an old time is cancelled in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -50,8 +50,8 @@ def cancel(work: Work, appointment_id: UUID) -> Appointment:
 
 
 def close(work: Work, appointment_id: UUID, status: str) -> None:
-    """The client came (attended) or did not (missed). Raises Refused before its time."""
-    old = _locked(work, appointment_id)
+    """The client came (attended) or did not (missed); the one may be corrected to the other. Raises Refused before its time."""
+    old = _locked(work, appointment_id, ("booked", "attended", "missed"))
     if old.starts_at > work.now:
         raise Refused("this appointment has not begun yet: cancel or move it instead")
     appointments.set_status(work, old.id, status)
@@ -65,11 +65,11 @@ def drop_reminders(work: Work, old: Appointment, reason: str) -> None:
     messages.cancel_about(work, old.client_id, old.id, reason)
 
 
-def _locked(work: Work, appointment_id: UUID) -> Appointment:
-    """The appointment, still booked, its client's row held so that no planner or sender is at work on it."""
+def _locked(work: Work, appointment_id: UUID, allowed: Sequence[str] = ("booked",)) -> Appointment:
+    """The appointment, in an allowed status, its client's row held so that no planner or sender is at work on it."""
     clients.lock(work, [appointments.get(work, appointment_id).client_id])
     now = appointments.get(work, appointment_id)
-    if now.status != "booked":
+    if now.status not in allowed:
         raise Refused(f"this appointment is {now.status} already: nothing was changed")
     return now
 

@@ -1,5 +1,6 @@
 """A text came in: keep it, understand it, do what follows, in one transaction, before the carrier hears 2xx."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import apply_effects
 from gateway.vault import DataKey, Vault
 
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 LOOKED_AT = 4_000  # characters of a text that are understood; all of it is kept
 
 
@@ -55,7 +57,7 @@ def receive(
 
 
 def _keep(work: Work, vault: Vault, channel: channels.Channel, message: Inbound, late: bool) -> _Kept | None:
-    sender = _e164(message.sender_phone)
+    sender = _e164(work, channel, message.sender_phone)
     phone_hash = vault.hash_phone(sender)
     inbound.lock_phone(work, phone_hash)
     people = inbound.people(work, phone_hash)
@@ -76,10 +78,12 @@ def _keep(work: Work, vault: Vault, channel: channels.Channel, message: Inbound,
     return _Kept(inbound_id, unit_id, channel.id, sender, phone_hash, message.text, key_id, key, people)
 
 
-def _e164(sender: str) -> str:
-    """The sender as E.164 where it is a phone; a short code or a name is kept as it came."""
+def _e164(work: Work, channel: channels.Channel, sender: str) -> str:
+    """The sender as the register writes it; what is no phone (a short code, a name) is kept as it came."""
+    if _E164.fullmatch(sender):
+        return sender
     try:
-        return phone.parse(sender, "ZZ").e164
+        return phone.parse(sender, units.get(work, channel.unit_id).region).e164
     except phone.PhoneRefused:
         return sender
 

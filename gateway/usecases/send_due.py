@@ -159,7 +159,7 @@ class Sender:
         until, sent, more = time.monotonic() + SLICE_SECONDS, 0, True
         while more and time.monotonic() < until and not self._stopping.is_set():
             room = min(self._wire.free(), BATCH)
-            if room < min(BATCH, self._wire.max_open) // 4 or not self._recorder.healthy:
+            if room < BATCH // 4 or not self._recorder.healthy:
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
                 continue

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import messages as lanes
+from gateway.domain.templates import Policy
 from gateway.store import channels, messages
 from gateway.store.base import Work
 from gateway.usecases import compose
@@ -13,7 +14,7 @@ from gateway.vault import Vault
 
 
 def queue(
-    work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, values: Mapping[str, str], *, lane: int,
+    work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, values: Mapping[str, compose.Value], *, lane: int,
     dedupe_key: str, send_before: datetime, about_id: UUID | None = None, inbound_id: UUID | None = None,
     channel_id: UUID | None = None, exempt_for: timedelta | None = None,
 ) -> list[UUID]:  # fmt: skip
@@ -22,7 +23,9 @@ def queue(
     A client of discreet level 2 gets "you have a message" first; the text itself waits behind their answer, unless it
     answers their own words. Raises compose.Unsendable with the reason, and Refused when no channel reaches the phone.
     """
-    told = compose.compose(content, person, purpose, values)
+    # An answer is better in the unit's language than not at all; a text of ours is not.
+    policy: Policy = "dont_send" if lane == lanes.BULK else "unit_default"
+    told = compose.compose(content, person, purpose, values, policy=policy)
     channel_id = channel_id or channels.for_phone(work, person.phone)
     ping = None
     if person.client_id is not None and person.discreet == 2 and lane == lanes.BULK:

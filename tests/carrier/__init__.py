@@ -6,6 +6,7 @@ As a process:     python -m tests.carrier --latency-ms 100      (prints {"url": 
 """
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
@@ -31,10 +32,11 @@ class FakeCarrier:
         reports: tuple[str, ...] = REPORTS,
         inbound_url: str = "",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.carrier = Carrier(auth_token, latency_ms, reports)
         self.carrier.control = self.control
-        self.inbound_url, self.port = inbound_url, port
+        self.inbound_url, self.port, self.tls = inbound_url, port, tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fake-carrier", daemon=True)
         self._server: asyncio.Server | None = None
@@ -59,7 +61,7 @@ class FakeCarrier:
     @property
     def url(self) -> str:
         """Its address; channels take it as base_url."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def messages(self) -> list[Message]:
@@ -146,7 +148,7 @@ class FakeCarrier:
 
     async def _listen(self) -> None:
         self._server = await self._loop.create_server(
-            lambda: Connection(self.carrier), "127.0.0.1", self.port, backlog=4096
+            lambda: Connection(self.carrier), "127.0.0.1", self.port, backlog=4096, ssl=self.tls
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

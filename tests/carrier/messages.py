@@ -5,32 +5,42 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
 
+_RUN = uuid4().hex[:12]  # SIDs of two runs differ
+_NUMBERS = count()
 _FINAL = {"delivered", "undelivered", "failed"}
 
 
 class Message:
-    """One text, ours or a client's. `token` is what the callback address carried."""
+    """One text, ours or a client's."""
 
-    __slots__ = ("account", "body", "callback", "code", "created_s", "direction", "media", "sender", "sent_s",
-                 "service", "sid", "status", "to", "token", "validity_s")  # fmt: skip
+    __slots__ = (
+        "account", "body", "callback", "code", "created_s", "direction", "media", "sender", "sent_s",
+        "service", "sid", "status", "to", "validity_s",
+    )  # fmt: skip
 
     def __init__(self, account: str, form: Mapping[str, str], direction: str = "outbound-api") -> None:
-        self.sid = "SM" + uuid4().hex
+        self.sid = f"SM{_RUN}{next(_NUMBERS):020x}"
         self.account, self.direction = account, direction
         self.to, self.body = form.get("To", ""), form.get("Body", "")
         self.sender, self.service = form.get("From", ""), form.get("MessagingServiceSid")
         self.callback = form.get("StatusCallback", "")
-        self.token = parse_qs(self.callback.partition("?")[2]).get("t", [""])[0]
         self.validity_s = int(form.get("ValidityPeriod", "36000"))
         self.media = form.get("NumMedia", "0")
         self.status = "received" if direction == "inbound" else "queued"
         self.code: int | None = None
         self.created_s = time.time()
         self.sent_s = self.created_s if direction == "inbound" else None
+
+    @property
+    def token(self) -> str:
+        """The token in its callback's address."""
+        return parse_qs(self.callback.partition("?")[2]).get("t", [""])[0]
 
     def report(self, status: str, code: int | None) -> None:
         """Reach a status; a final one stays, whatever is called back after it."""
@@ -46,9 +56,9 @@ class Message:
             "account_sid": self.account,
             "api_version": "2010-04-01",
             "body": self.body,
-            "date_created": formatdate(self.created_s),
-            "date_sent": formatdate(self.sent_s) if self.sent_s else None,
-            "date_updated": formatdate(self.sent_s or self.created_s),
+            "date_created": _date(int(self.created_s)),
+            "date_sent": _date(int(self.sent_s)) if self.sent_s else None,
+            "date_updated": _date(int(self.sent_s or self.created_s)),
             "direction": self.direction,
             "error_code": self.code,
             "error_message": "see error_code" if self.code else None,
@@ -107,6 +117,11 @@ class Messages:
             "next_page_uri": following,
             "previous_page_uri": None,
         }
+
+
+@lru_cache(1000)
+def _date(second: int) -> str:
+    return formatdate(second)
 
 
 def _fits(message: Message, query: dict[str, str]) -> bool:

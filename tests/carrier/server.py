@@ -5,7 +5,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import httptools
 
@@ -45,7 +45,7 @@ class Carrier:
             connection.answer(200, self.control(json.loads(body)), 0)
             return
         account, _, rest = path.removeprefix(_API).partition("/")
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        form = dict(_pair(pair) for pair in body.split(b"&")) if body else {}
         if not path.startswith(_API) or not self._is_authorised(authorization):
             connection.answer(401, _error(401, 20003), self.latency_ms)
         elif rest == "Messages.json" and method == "POST":
@@ -182,6 +182,12 @@ class Connection(asyncio.BufferedProtocol):
                 return
             self.transport.write(bytes([byte]))
             await asyncio.sleep(0.05)
+
+
+def _pair(pair: bytes) -> tuple[str, str]:
+    """A field of a form; parse_qsl takes five times as long."""
+    name, _, value = pair.replace(b"+", b" ").partition(b"=")
+    return unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
 
 
 def _error(status: int, code: int) -> dict[str, Any]:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from gateway.domain import templates
 from gateway.domain.templates import About, Template, TemplateError
 
-ABOUT = About("reminder", "once_more", "reminder", "appointment", ("time",), ("first_name", "service"), keywords=("stop",))
+ABOUT = About(
+    "reminder",
+    "once_more",
+    "reminder",
+    "appointment",
+    ("time",),
+    ("first_name", "service"),
+    keywords=("stop",),
+)
 TEMPLATE = Template("visit", "en", "At {time}.", ABOUT, "v1", "Hello {first_name}, {service} at {time}.")
 OPEN = {"time": "9:00", "first_name": "An", "service": "Riverside"}
 
@@ -30,7 +38,7 @@ def test_an_open_text_that_lacks_its_name_says_less_not_nothing(absent: str) -> 
 
 @pytest.mark.parametrize("values", [{}, {"time": ""}, {"times": "9:00"}])
 def test_a_missing_value_is_refused_by_name(values: dict[str, str]) -> None:
-    with pytest.raises(TemplateError, match="visit, en: no value for {time}"):
+    with pytest.raises(TemplateError, match=r"visit, en: no value for {time}"):
         templates.render(TEMPLATE, values)
 
 
@@ -43,7 +51,7 @@ def test_a_line_break_in_a_value_is_refused_without_repeating_it(value: str) -> 
 
 def test_a_place_that_the_template_does_not_list_is_refused() -> None:
     template = Template("visit", "en", "{name} at {time}", ABOUT, "v1")
-    with pytest.raises(TemplateError, match="{name} is not among its placeholders"):
+    with pytest.raises(TemplateError, match=r"{name} is not among its placeholders"):
         templates.render(template, {"name": "An", "time": "9:00"})
 
 
@@ -95,4 +103,7 @@ def test_another_language_is_sent_only_by_policy_and_never_silently(
 
 
 def test_a_default_that_is_not_written_either_is_not_sent() -> None:
-    assert templates.choose_language("km", ["en"], "unit_default", "en", "vi") == (None, "no text in km; not sent (unit_default)")
+    assert templates.choose_language("km", ["en"], "unit_default", "en", "vi") == (
+        None,
+        "no text in km; not sent (unit_default)",
+    )

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,16 @@ from gateway.domain.templates import About, Template
 from gateway.domain.wording import Language
 
 ENGLISH = Language(
-    "en", "English", "en_GB", "EEEE", "d MMMM", "h:mma", frozenset(), 0, {"time": "12:30pm", "first_name": "Christopher"}, ("drug",)
+    "en",
+    "English",
+    "en_GB",
+    "EEEE",
+    "d MMMM",
+    "h:mma",
+    frozenset(),
+    0,
+    {"time": "12:30pm", "first_name": "Christopher"},
+    ("drug",),
 )
 VIETNAMESE = replace(ENGLISH, code="vi", letters=frozenset("ạắấễờảẹ"), extra_segments=1)
 FORBIDDEN = ("ma túy", "thuốc", "addict*", "thérap*")
@@ -21,15 +31,15 @@ def read(text: str, expecting: Expecting) -> Meaning:
     return Meaning(known.get(text.casefold(), "other"), doubt=doubt)
 
 
-def findings(body: str, language: Language = ENGLISH, open_body: str | None = None, **about: object) -> list[str]:
-    known = About("answer", "at_most_once", "")
-    return [
-        finding.what
-        for finding in wording.lint(Template("visit", language.code, body, replace(known, **about), "v1", open_body), language, read)  # type: ignore[arg-type]
-    ]
+def findings(
+    body: str, language: Language = ENGLISH, open_body: str | None = None, **about: Any
+) -> list[str]:
+    known = replace(About("answer", "at_most_once", ""), **about)
+    template = Template("visit", language.code, body, known, "v1", open_body)
+    return [finding.what for finding in wording.lint(template, language, read)]
 
 
-def only(body: str, language: Language = ENGLISH, **about: object) -> str:
+def only(body: str, language: Language = ENGLISH, **about: Any) -> str:
     [finding] = findings(body, language, **about)
     return finding
 
@@ -74,13 +84,18 @@ def test_a_forbidden_word_is_named() -> None:
     ],
 )
 def test_placeholders_are_those_of_about_toml(body: str, said: str) -> None:
-    assert said in findings(body, replace(ENGLISH, longest={"time": "9", "zone": "x"}), placeholders=("time",))[0]
+    assert (
+        said
+        in findings(body, replace(ENGLISH, longest={"time": "9", "zone": "x"}), placeholders=("time",))[0]
+    )
 
 
 def test_open_texts_have_their_own_placeholders_and_limit() -> None:
     body, open_body = "See you.", "See you, {first_name}. " + "x" * 140
     assert findings(body, open_body=open_body, open_placeholders=("first_name",), open_segments=2) == []
-    assert "takes 2 GSM-7 segments" in findings(body, open_body=open_body, open_placeholders=("first_name",))[0]
+    assert (
+        "takes 2 GSM-7 segments" in findings(body, open_body=open_body, open_placeholders=("first_name",))[0]
+    )
 
 
 @pytest.mark.parametrize("body", ["It’s here.", "Now – then.", "9\u202fam", "caf\u0065\u0301"])
@@ -112,7 +127,10 @@ def test_a_placeholder_without_a_longest_value_cannot_be_judged() -> None:
 
 def test_a_word_in_capitals_must_do_what_the_text_promises() -> None:
     assert findings("[QC] No more: reply STOP.", keywords=("stop",)) == []
-    assert "teaches 'NIX', which is understood as 'other'" in findings("No more: reply NIX.", keywords=("stop",))[0]
+    assert (
+        "teaches 'NIX', which is understood as 'other'"
+        in findings("No more: reply NIX.", keywords=("stop",))[0]
+    )
     assert "teaches no word for 'wrong_number'" in only("Reply STOP.", keywords=("stop", "wrong_number"))
 
 
@@ -124,7 +142,9 @@ def test_a_question_says_what_each_figure_means() -> None:
 
 @pytest.mark.parametrize("word", ["Yes", "START", "cancel", "quit", "stop", "drop it"])
 def test_a_question_holds_no_word_that_does_something_else_when_typed_back(word: str) -> None:
-    assert f"asks with {word!r}" in "".join(findings(f"Coming? Reply 1 or {word}, 2 for later.", expects="yes_no"))
+    assert f"asks with {word!r}" in "".join(
+        findings(f"Coming? Reply 1 or {word}, 2 for later.", expects="yes_no")
+    )
 
 
 def test_a_question_about_stopping_may_say_stop() -> None:
@@ -139,4 +159,15 @@ def test_missing_languages_are_found_for_both_texts() -> None:
         ("b", "en"): Template("b", "en", "B", about, "v1"),
     }
     found = wording.lint_library(library, {"en": ENGLISH, "vi": VIETNAMESE}, {"en": read, "vi": read})
-    assert [finding.where for finding in found] == ["a/vi.open.txt", "b/vi.txt"]
+    assert [finding.where for finding in found] == [
+        "templates_sms/a/vi.open.txt",
+        "templates_sms/b/vi.txt",
+    ]
+
+
+def test_a_language_without_word_lists_is_found_and_the_rest_still_checked() -> None:
+    library = {
+        ("a", "en"): Template("a", "en", "A drug", About("answer", "at_most_once", "", "yes_no"), "v1")
+    }
+    found = [str(finding.where) for finding in wording.lint_library(library, {"en": ENGLISH}, {})]
+    assert found == ["locales/en/words.toml", "templates_sms/a/en.txt"]

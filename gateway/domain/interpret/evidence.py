@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.interpret import phrases
-from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon
 from gateway.domain.interpret.phrases import Hit, Token
 
 _NEGATOR_REACH = 5
@@ -51,17 +51,18 @@ def gather(tokens: Sequence[Token], lexicon: Lexicon) -> Evidence:
 
 
 def _hits(tokens: Sequence[Token], lexicon: Lexicon) -> Iterable[Hit]:
-    found: dict[int, Hit] = {}
+    found: dict[int, list[Hit]] = {}
     for place, token in enumerate(tokens):
         for folded, _ in token.readings:
             for anchored in lexicon.by_anchor.get(folded, ()):
-                if id(anchored.phrase) in found:
+                already = found.get(id(anchored.phrase))
+                if already and place < already[-1].end:
                     continue
                 first = max(0, place - anchored.at_most_before)
                 hit = phrases.find(anchored.phrase, tokens, first, place - anchored.before + 1)
                 if hit:
-                    found[id(anchored.phrase)] = hit
-    return found.values()
+                    found.setdefault(id(anchored.phrase), []).append(hit)
+    return [hit for hits in found.values() for hit in hits]
 
 
 def _settles(idiom: Hit, hit: Hit) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.domain import folding
 from gateway.domain.interpret import phrases
-from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon
 from gateway.domain.interpret.phrases import Token
 
 Found = tuple[int, int]

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from gateway.domain import folding
 from gateway.domain.interpret import slips, telex
-from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon
 from gateway.domain.interpret.phrases import Token
 
 EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gateway.domain.interpret import numbers, phrases, slips
 from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.evidence import Evidence
-from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon
 from gateway.domain.interpret.phrases import Hit
 
 _REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
@@ -48,7 +48,7 @@ def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit 
     for evidence, hit in sure:
         if hit not in evidence.negated:
             return hit, None
-    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt")
+    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt") + _whole(own, "crisis", "doubt_whole")
     return None, next(iter(doubtful), None)
 
 
@@ -58,15 +58,19 @@ def _is_clear_abroad(hit: Hit) -> bool:
 
 
 def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[Hit | None, Hit | None]:
-    whole = [hit for hit in own.of("stop", "whole") if own.is_whole(hit)]
-    bare = [hit for hit in own.of("stop", "unless_asked") if own.is_whole(hit)]
-    if expecting.kind == "appointment" and any(own.is_whole(hit) for hit in own.of("appointment", "cancel")):
+    whole, bare = _whole(own, "stop", "whole"), _whole(own, "stop", "unless_asked")
+    if expecting.kind == "appointment" and _whole(own, "appointment", "cancel"):
         return None, None
     sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
     sure += [hit for other in others for hit in other.of("stop", "phrases") if _is_clear_abroad(hit)]
     if sure:
         return sure[0], None
-    return None, next(iter(bare + own.of("stop", "doubt")), None)
+    return None, next(iter(bare + own.of("stop", "doubt") + _whole(own, "stop", "doubt_whole")), None)
+
+
+def _whole(own: Evidence, meaning: str, *names: str) -> list[Hit]:
+    """Hits that are all the text says."""
+    return [hit for hit in own.of(meaning, *names) if own.is_whole(hit)]
 
 
 def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str, Meaning]:
@@ -102,7 +106,7 @@ def _combine(answer: Meaning | None, requests: dict[str, Meaning]) -> Meaning | 
         return next(iter(requests.values()), None)
     if "help" in requests or "wrong_number" in requests:
         return next(iter(requests.values()))
-    also = tuple(meaning for meaning in requests if meaning in _MAY_COME_WITH_ANSWER)
+    also = tuple(m for m in requests if m in _MAY_COME_WITH_ANSWER and (m, answer.meaning) != ("info", "reschedule"))
     return Meaning(answer.meaning, answer.value, also, why=answer.why)
 
 
@@ -143,7 +147,7 @@ def _is_opener(plain: Meaning) -> bool:
 
 
 def _yes_or_no(own: Evidence, lexicon: Lexicon, asks: bool, digits: tuple[str, ...]) -> Meaning | None:
-    whole = {m: [hit for hit in own.of(m, "whole", "starts") if own.is_whole(hit)] for m in ("yes", "no")}
+    whole = {meaning: _whole(own, meaning, "whole", "starts") for meaning in ("yes", "no")}
     number = numbers.read(own.tokens, lexicon, 1, 3)
     if number is not None and number <= len(digits):
         meaning = digits[number - 1]

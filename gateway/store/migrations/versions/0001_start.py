@@ -196,7 +196,7 @@ CREATE TABLE channels (
   prefix text NOT NULL DEFAULT '+',              -- of the phones it reaches; the longest match wins
   rate double precision,                         -- messages a second; null: as fast as the carrier answers
   reserved double precision NOT NULL DEFAULT 0.2,-- share of the rate kept for urgent and reply
-  next_free_at timestamptz NOT NULL DEFAULT '-infinity',
+  next_free_at timestamptz NOT NULL DEFAULT '2000-01-01',
   state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'disabled')),
   state_reason text,
   paused_until timestamptz,
@@ -322,6 +322,10 @@ CREATE INDEX ON attempts (channel_id, carrier_id) WHERE carrier_id IS NOT NULL;
 CREATE FUNCTION outbound_rank(state text) RETURNS int IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
   SELECT CASE state WHEN 'planned' THEN 0 WHEN 'submitting' THEN 1 WHEN 'unknown' THEN 2 WHEN 'accepted' THEN 3
     WHEN 'sent' THEN 4 WHEN 'failed' THEN 5 WHEN 'expired' THEN 5 WHEN 'delivered' THEN 6 ELSE 7 END
+$$;
+-- Whether the outcome of an attempt changes the state: it rises, or the attempt provably sent nothing.
+CREATE FUNCTION outbound_moves(state text, to_state text) RETURNS boolean IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$
+  SELECT outbound_rank(to_state) > outbound_rank(state) OR (to_state = 'planned' AND state IN ('submitting', 'unknown'))
 $$;
 CREATE FUNCTION outbound_state_rises() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

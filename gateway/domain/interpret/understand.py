@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from gateway.domain import folding
 from gateway.domain.interpret import evidence, reading, weigh
 from gateway.domain.interpret.answer import Expecting, Meaning
-from gateway.domain.interpret.lexicon import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon
 
 HEAD, TAIL = 4000, 1500
 """How much of a long text is looked at, in characters from its beginning and its end."""

@@ -13,8 +13,8 @@ from gateway.domain.interpret.phrases import Phrase
 UNSIGNED = "not signed by a native clinician yet"
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers"}
 _LISTS = {
-    "crisis": {"phrases", "doubt"},
-    "stop": {"whole", "phrases", "doubt", "unless_asked"},
+    "crisis": {"phrases", "doubt", "doubt_whole"},
+    "stop": {"whole", "phrases", "doubt", "doubt_whole", "unless_asked"},
     "start": {"whole", "phrases"},
     "help": {"whole", "phrases"},
     "yes": {"whole", "starts"},

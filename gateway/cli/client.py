@@ -1,0 +1,309 @@
+"""`client`: the people reached."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from gateway.cli import client_file, screen, session
+from gateway.domain import windows
+from gateway.domain.errors import Refused
+from gateway.store import appointments, audit, base, clients, consents, flags, staff, units
+from gateway.usecases import change_consent, erase_client
+
+
+@click.group()
+def client() -> None:
+    """The people reached. Every look at one is logged; numbers are masked unless revealed with a reason."""
+
+
+client.add_command(client_file.import_clients)
+
+
+def _about(command: Any) -> Any:
+    """What `add` and `edit` can say of a client."""
+    for option in reversed((
+        click.option("--phone", "phones", multiple=True, help="Mobile number; may be given again, the first one is texted."),
+        click.option("--language", help="Of texts, such as vi."),
+        click.option("--zone", help="Time zone, when it is not the unit's."),
+        click.option("--hours", help="When they may be texted: 08:00-20:00; always for the unit's hours."),
+        click.option("--discreet", type=click.IntRange(0, 2), help="0 names the service, 1 does not, 2 asks first."),
+        click.option("--tones", type=click.Choice(["never", "saves", "always"]), help="When to fold Vietnamese."),
+        click.option("--group", "groups", multiple=True, help="May be given again."),
+        click.option("--worker", help="Code of the staff member who looks after them."),
+        click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="Your own field; an empty value takes it out."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@client.command()
+@click.argument("code")
+@click.argument("name")
+@click.option("--unit", help="Code of the unit; your own by default.")
+@click.option("--consent", "agreed", multiple=True, metavar="PURPOSE:BASIS", help="Such as reminder:\"signed form\".")
+@_about
+@session.as_staff
+def add(code: str, name: str, unit: str | None, agreed: Sequence[str], as_code: str, **about: Any) -> None:
+    """Add a client. Without a consent they are kept and never texted."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        assert s.actor.unit_id is not None
+        home = units.by_code(work, unit) if unit else units.get(work, s.actor.unit_id)
+        changes = _changes(work, s, home, about)
+        if not changes.get("phones"):
+            raise Refused("--phone is missing: a client has one or more phones")
+        hours = windows.Window(changes.pop("opens"), changes.pop("closes")) if changes.get("opens") else None
+        changes.pop("opens", None), changes.pop("closes", None)
+        new = clients.New(home.id, client_file.checked_code(code), client_file.checked_name(name),
+                          **({"language": home.language} | changes | {"hours": hours}))  # fmt: skip
+        clients.add(work, s.vault, new)
+        for purpose, basis in client_file.read_consents(agreed).items():
+            change_consent.change(work, new.id, purpose, True, basis, s.actor.staff_id)
+        audit.add(work, "client.add", "client", new.id, home.id)
+    click.echo(f"client {code} added in {home.code}" + "" if agreed else f"client {code} added in {home.code}; without a consent no texts go out")
+
+
+@client.command()
+@click.argument("code")
+@click.option("--name")
+@_about
+@session.as_staff
+def edit(code: str, name: str | None, as_code: str, **about: Any) -> None:
+    """Change what is given, leave the rest. Phones, where given, replace all phones."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        changes = _changes(work, s, units.get(work, found.unit_id), about)
+        if name is not None:
+            changes["name"] = client_file.checked_name(name)
+        if "fields" in changes:
+            kept = clients.read(work, s.vault, found.id).fields
+            changes["fields"] = {key: value for key, value in {**kept, **changes["fields"]}.items() if value}
+        if not changes:
+            raise Refused("nothing to change: see `client edit --help`")
+        clients.lock(work, [found.id])
+        clients.edit(work, s.vault, found.id, changes)
+        audit.add(work, "client.edit", "client", found.id, found.unit_id, {"changed": sorted(changes)})
+    click.echo(f"client {code} changed: {', '.join(sorted(changes))}")
+
+
+def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[str, Any]) -> dict[str, Any]:
+    """The options given, as columns."""
+    changes = {name: value for name in ("discreet", "tones") if (value := about[name]) is not None}
+    if about["phones"]:
+        changes["phones"] = screen.phones(about["phones"], home.region)
+    if about["language"]:
+        changes["language"] = client_file.checked_language(about["language"])
+    if about["zone"]:
+        changes["time_zone"] = windows.zone_of(about["zone"]).key
+    if about["hours"]:
+        window = screen.hours(about["hours"])
+        changes |= {"opens": window.opens if window else None, "closes": window.closes if window else None}
+    if about["groups"]:
+        changes["groups"] = list(about["groups"])
+    if about["worker"]:
+        changes["worker_id"] = staff.by_code(work, about["worker"]).id
+    if about["fields"]:
+        changes["fields"] = screen.pairs(about["fields"], "a field")
+    return changes
+
+
+@client.command()
+@click.argument("code")
+@click.option("--reveal", metavar="REASON", help="Show whole numbers; the reason is logged.")
+@session.as_staff
+def show(code: str, reveal: str | None, as_code: str) -> None:
+    """All about one client."""
+    if reveal is not None and not reveal.strip():
+        raise Refused("--reveal takes the reason, which is logged")
+    with session.open(as_code) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        audit.add(work, "client.reveal" if reveal else "client.show", "client", found.id, found.unit_id,
+                  {"reason": reveal} if reveal else {})  # fmt: skip
+        _print(clients.read(work, s.vault, found.id), bool(reveal))
+        _print_consent(work, found)
+        _print_open(work, found)
+
+
+def _print(record: clients.Record, reveal: bool) -> None:
+    found = record.found
+    click.echo(f"client {found.code}: {record.name}")
+    click.echo(f"unit {found.unit_code}, {found.status}" + (f" ({found.status_reason})" if found.status_reason else ""))
+    for phone in record.phones:
+        click.echo(f"phone {screen.number(phone.e164, reveal)}" + (f"  TO VERIFY: {phone.to_verify}" if phone.to_verify else ""))
+    hours = screen.span(record.hours.opens, record.hours.closes) if record.hours else "as the unit"
+    click.echo(f"language {found.language}, discreet level {found.discreet}, hours {hours}, zone {found.zone}")
+    click.echo(f"groups {', '.join(found.groups) or '-'}, last wrote {screen.local(found.last_inbound_at, found.zone)}")
+    for name, value in record.fields.items():
+        click.echo(f"{screen.one_line(name)}: {screen.one_line(value)}")
+
+
+def _print_consent(work: base.Work, found: clients.Found) -> None:
+    for reason in consents.stopped(work, clients.phone_hashes(work, found.id)).values():
+        click.echo(f"NO TEXTS: a phone is stopped ({reason})")
+    for consent in consents.current(work, found.id):
+        since = screen.local(consent.changed_at, found.zone)
+        click.echo(f"consent {consent.purpose}: {'yes' if consent.granted else 'NO'} ({consent.basis}), since {since}")
+
+
+def _print_open(work: base.Work, found: clients.Found) -> None:
+    ahead = appointments.list_between(work, work.now, windows.FAR_FUTURE, client_id=found.id, status="booked", most=10)
+    for each in ahead:
+        click.echo(f"appointment {screen.local(each.starts_at, found.zone)}  {each.answer or 'no answer'}  {each.id}")
+    for flag in flags.list_open(work, found.id):
+        click.echo(f"flag {flag.number}: {flag.reason}, {flag.severity}, due {screen.local(flag.due_at, found.zone)}")
+
+
+def _table(found: Sequence[clients.Found]) -> None:
+    screen.table(
+        ("code", "unit", "status", "language", "discreet", "groups", "last wrote"),
+        [(c.code, c.unit_code, c.status, c.language, c.discreet, ",".join(c.groups), screen.local(c.last_inbound_at, c.zone))
+         for c in found],
+    )  # fmt: skip
+
+
+@client.command("list")
+@click.option("--unit", help="Code of a unit; those below count too.")
+@click.option("--status", type=click.Choice(["active", "paused", "closed"]))
+@click.option("--group")
+@click.option("--to-verify", is_flag=True, help="Only with a phone that was altered or is old.")
+@click.option("--most", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@session.as_staff
+def list_clients(unit: str | None, status: str | None, group: str | None, to_verify: bool, most: int, as_code: str) -> None:
+    """Clients of your units by code, without names."""
+    with session.open(as_code) as s, s.work() as work:
+        unit_id = units.by_code(work, unit).id if unit else None
+        _table(clients.list_seen(work, unit_id=unit_id, status=status, group=group, to_verify=to_verify, most=most))
+
+
+@client.command()
+@click.argument("words")
+@session.as_staff
+def search(words: str, as_code: str) -> None:
+    """Find clients by words of their name (tones do not matter) or the last four digits of a phone."""
+    with session.open(as_code) as s, s.work() as work:
+        found = clients.search(work, s.vault, words)
+        assert s.actor.unit_id is not None
+        audit.add(work, "client.search", "unit", s.actor.unit_id, s.actor.unit_id, {"found": [str(c.id) for c in found]})
+        _table(found)
+
+
+@client.command()
+@click.argument("code")
+@session.as_staff
+def stop(code: str, as_code: str) -> None:
+    """They want no texts, and said so to you: stops their phones, and everyone on those phones, at once."""
+    with session.open(as_code, *session.PEOPLE) as s:
+        found = _seen(s, code)
+        with s.system() as work:
+            cancelled = change_consent.stop(work, found.id, s.actor.staff_id)
+            audit.add(work, "client.stop", "client", found.id, found.unit_id, {"cancelled": cancelled}, by=s.actor)
+    click.echo(f"{code}: no more texts; {cancelled} planned ones cancelled")
+
+
+@client.command()
+@click.argument("code")
+@click.option("--basis", required=True, help="The client's own wish as it can be proved, such as \"signed form 22 Nov\".")
+@session.as_staff
+def start(code: str, basis: str, as_code: str) -> None:
+    """They want texts again: undoes a stop. Earlier consents count again, none is added."""
+    if not basis.strip():
+        raise Refused("--basis is empty: only the client's own wish undoes a stop")
+    with session.open(as_code, *session.CARE) as s:
+        found = _seen(s, code)
+        with s.system() as work:
+            started = change_consent.start(work, found.id, basis, s.actor.staff_id)
+            audit.add(work, "client.start", "client", found.id, found.unit_id, {"basis": basis}, by=s.actor)
+    click.echo(f"{code}: texts go out again" if started else f"{code} was not stopped")
+
+
+def _seen(s: session.Session, code: str) -> clients.Found:
+    with s.work() as work:
+        return clients.by_code(work, code)
+
+
+@client.command()
+@click.argument("code")
+@click.argument("purpose", type=click.Choice(consents.PURPOSES))
+@click.option("--grant", metavar="BASIS", help="They agree; on what basis.")
+@click.option("--revoke", metavar="REASON", help="They no longer agree; how they said so.")
+@session.as_staff
+def consent(code: str, purpose: str, grant: str | None, revoke: str | None, as_code: str) -> None:
+    """Write what a client agrees to, purpose by purpose."""
+    if (grant is None) == (revoke is None):
+        raise Refused("give either --grant BASIS or --revoke REASON")
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        changed = change_consent.change(work, found.id, purpose, grant is not None, grant or revoke or "", s.actor.staff_id)
+        audit.add(work, "client.consent", "client", found.id, found.unit_id, {"purpose": purpose, "granted": grant is not None})
+    click.echo(f"{code}: {purpose} {'granted' if grant is not None else 'revoked'}" if changed else f"{code}: it was so already")
+
+
+def _set_status(code: str, as_code: str, action: str, status: str, reason: str | None) -> None:
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        if found.status_reason == "erased":
+            raise Refused("this client was erased: there is nobody to text")
+        clients.lock(work, [found.id])
+        clients.set_status(work, found.id, status, reason)
+        if status == "closed":
+            clients.cancel_planned(work, found.id, "client closed")
+        audit.add(work, f"client.{action}", "client", found.id, found.unit_id, {"reason": reason})
+    click.echo(f"client {code} is {status}")
+
+
+_reason = click.option("--reason", required=True, help="Kept with the status; no names or numbers.")
+
+
+@client.command()
+@click.argument("code")
+@_reason
+@session.as_staff
+def pause(code: str, reason: str, as_code: str) -> None:
+    """Hold all texts but answers and urgent ones until `resume`."""
+    _set_status(code, as_code, "pause", "paused", reason)
+
+
+@client.command()
+@click.argument("code")
+@session.as_staff
+def resume(code: str, as_code: str) -> None:
+    """Text them again after `pause` or `close`."""
+    _set_status(code, as_code, "resume", "active", None)
+
+
+@client.command()
+@click.argument("code")
+@_reason
+@session.as_staff
+def close(code: str, reason: str, as_code: str) -> None:
+    """They left: what is planned is cancelled, what they write is still kept."""
+    _set_status(code, as_code, "close", "closed", reason)
+
+
+@client.command()
+@click.argument("code")
+@click.option("--unit", required=True, help="Code of the new unit, one of yours.")
+@session.as_staff
+def move(code: str, unit: str, as_code: str) -> None:
+    """Give a client with all that was said to another unit. The old unit's staff no longer see them."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        found, home = clients.by_code(work, code), units.by_code(work, unit)
+        clients.lock(work, [found.id])
+        clients.move(work, found.id, home.id)
+        audit.add(work, "client.move", "client", found.id, home.id, {"from": found.unit_code, "to": home.code})
+    click.echo(f"client {code} is with {home.code}")
+
+
+@client.command()
+@click.argument("code")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@session.as_staff
+def erase(code: str, yes: bool, as_code: str) -> None:
+    """Forget a person for good, at their wish. Their texts, name and numbers can never be read again."""
+    with session.open(as_code, *session.LEAD) as s:
+        found = _seen(s, code)
+        if not yes:
+            click.confirm(f"Erase client {code} for good?", abort=True)
+        with s.system() as work:
+            erase_client.erase(work, s.vault, found, s.actor)
+    click.echo(f"client {code} is erased")

@@ -1,0 +1,73 @@
+"""`flag`: reasons for a person to look."""
+
+import click
+
+from gateway.cli import screen, session
+from gateway.domain import flags as rules
+from gateway.domain.errors import Refused
+from gateway.store import audit, flags, staff, threads
+
+
+@click.group()
+def flag() -> None:
+    """Reasons for a person to look. Only a person closes one, and says what came of it."""
+
+
+@flag.command("list")
+@session.as_staff
+def list_flags(as_code: str) -> None:
+    """Open flags of your units, the gravest and soonest due first."""
+    with session.open(as_code) as s, s.work() as work:
+        zone = s.zone(work)
+        found = flags.list_open(work)
+        screen.table(
+            ("flag", "severity", "due", "client", "what", "owner"),
+            [(f.number, f.severity, screen.local(f.due_at, zone) + (" OVERDUE" if f.due_at < work.now else ""), f.client_code,
+              rules.RULES[f.reason].what, f.owner_code) for f in found],
+        )  # fmt: skip
+
+
+@flag.command()
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@session.as_staff
+def show(number: int, as_code: str) -> None:
+    """One flag with the text it is about."""
+    with session.open(as_code) as s, s.work() as work:
+        found = flags.by_number(work, number)
+        zone = s.zone(work)
+        audit.add(work, "flag.show", "flag", found.id, found.unit_id, {"number": number})
+        click.echo(f"flag {number}: {rules.RULES[found.reason].what} ({found.reason})")
+        click.echo(f"severity {found.severity}, {found.state}, owner {found.owner_code or '-'}, client {found.client_code or '-'}")
+        click.echo(f"opened {screen.local(found.opened_at, zone)}, due {screen.local(found.due_at, zone)}, outcome {found.outcome or '-'}")
+        if found.inbound_id is not None:
+            text = threads.received(work, s.vault, found.inbound_id)
+            click.echo(f"text: {text if text is not None else '(cannot be read from here)'}")
+
+
+@flag.command()
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@click.option("--to", "to", help="Code of the new owner; yourself by default.")
+@session.as_staff
+def assign(number: int, to: str | None, as_code: str) -> None:
+    """Take a flag, or give it to a colleague."""
+    with session.open(as_code) as s, s.work() as work:
+        found = flags.by_number(work, number)
+        owner = staff.by_code(work, to or as_code)
+        if not owner.active or owner.role == "analyst":
+            raise Refused(f"{owner.code!r} cannot own a flag: inactive, or an analyst")
+        flags.assign(work, found.id, owner.id)
+        audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": number, "to": owner.code})
+    click.echo(f"flag {number} is with {owner.code}")
+
+
+@flag.command()
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@click.option("--outcome", required=True, metavar="OUTCOME", help="What came of it: " + ", ".join(rules.OUTCOMES) + ".")
+@session.as_staff
+def close(number: int, outcome: str, as_code: str) -> None:
+    """Close a flag with what came of it."""
+    with session.open(as_code) as s, s.work() as work:
+        found = flags.by_number(work, number)
+        flags.close(work, found.id, outcome)
+        audit.add(work, "flag.close", "flag", found.id, found.unit_id, {"number": number, "outcome": outcome})
+    click.echo(f"flag {number} closed: {rules.OUTCOMES[outcome]}")

@@ -1,0 +1,36 @@
+"""`inbox`: the latest texts of clients."""
+
+import click
+
+from gateway.cli import screen, session
+from gateway.store import audit, clients, threads
+
+
+@click.command()
+@click.option("--client", "code", help="Code of one client.")
+@click.option("--most", type=click.IntRange(1, 1000), default=20, show_default=True)
+@session.as_staff
+def inbox(code: str | None, most: int, as_code: str) -> None:
+    """The latest texts that came in to your units, what was understood, and the flags they raised. Every view is logged."""
+    with session.open(as_code) as s, s.work() as work:
+        client = clients.by_code(work, code) if code else None
+        zone = s.zone(work)
+        found = threads.inbox(work, s.vault, client.id if client else None, most)
+        for unit_id in {each.unit_id for each in found}:
+            seen = [str(each.id) for each in found if each.unit_id == unit_id]
+            audit.add(work, "inbox.show", "unit", unit_id, unit_id, {"inbound": seen})
+        for each in found:
+            _print(each, zone)
+    if not found:
+        click.echo("no texts yet")
+
+
+def _print(each: threads.Received, zone: str) -> None:
+    understood = each.meaning or "NOT HANDLED YET"
+    understood += f" {each.value}" if each.value else ""
+    understood += f", perhaps {each.doubt}" if each.doubt else ""
+    late = " (late)" if each.late else ""
+    click.echo(f"{screen.local(each.received_at, zone)}  {each.client_code or 'unknown or shared phone'}  {understood}{late}")
+    click.echo(f"    {'(cannot be read from here)' if each.text is None else screen.one_line(each.text)}")
+    for flag in each.flags:
+        click.echo(f"    flag {flag}")

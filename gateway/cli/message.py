@@ -1,0 +1,77 @@
+"""`message`: one text to one client, and what became of it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import click
+
+from gateway.cli import screen, session
+from gateway.domain import messages as lanes
+from gateway.domain.errors import Refused
+from gateway.store import audit, clients, threads
+from gateway.usecases import tell_client
+
+# A text within a day of the client's own is an answer to it: it goes ahead of campaigns and needs no consent.
+ANSWERS_WITHIN = timedelta(days=1)
+
+
+@click.group()
+def message() -> None:
+    """Texts to clients."""
+
+
+@message.command()
+@click.argument("code")
+@click.argument("text")
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Not sent any more after that.")
+@session.as_staff
+def send(code: str, text: str, hours: int, as_code: str) -> None:
+    """Send one text to one client, within their allowed hours."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        client = clients.by_code(work, code)
+        answers = client.last_inbound_at is not None and work.now - client.last_inbound_at < ANSWERS_WITHIN
+        message_key = uuid4()
+        reason = tell_client.tell(
+            work, s.vault, s.content, client.id, "manual", {"text": text}, lane=lanes.REPLY if answers else lanes.BULK,
+            dedupe_key=f"manual:{message_key}", send_before=work.now + timedelta(hours=hours),
+        )  # fmt: skip
+        if reason is not None:
+            raise Refused(f"not sent: {reason}")
+        audit.add(work, "message.send", "client", client.id, client.unit_id, {"dedupe_key": f"manual:{message_key}"})
+    click.echo(f"queued for {code}; `python -m gateway message list --client {code}` shows what became of it")
+
+
+@message.command("list")
+@click.option("--client", "code", help="Code of one client.")
+@click.option("--state", help="planned, delivered, failed, expired, suppressed, …")
+@click.option("--most", type=click.IntRange(1, 1000), default=50, show_default=True)
+@session.as_staff
+def list_messages(code: str | None, state: str | None, most: int, as_code: str) -> None:
+    """The latest texts to clients of your units, without their words."""
+    with session.open(as_code) as s, s.work() as work:
+        client = clients.by_code(work, code) if code else None
+        zone = s.zone(work)
+        found = threads.list_sent(work, client.id if client else None, state, most)
+        audit.add(work, "message.list", "client" if client else "unit", client.id if client else str(s.actor.unit_id),
+                  client.unit_id if client else s.actor.unit_id, {"state": state, "shown": len(found)})  # type: ignore[arg-type]  # fmt: skip
+        screen.table(
+            ("id", "client", "purpose", "state", "since", "segments", "reason"),
+            [(m.id, m.client_code, m.purpose, m.state, screen.local(m.state_at, zone), m.segments, m.reason) for m in found],
+        )  # fmt: skip
+
+
+@message.command()
+@click.argument("message_id", type=click.UUID)
+@session.as_staff
+def show(message_id: object, as_code: str) -> None:
+    """One text with its words and every attempt to send it."""
+    with session.open(as_code) as s, s.work() as work:
+        sent, body, attempts = threads.read_sent(work, s.vault, message_id)  # type: ignore[arg-type]
+        zone = s.zone(work)
+        audit.add(work, "message.show", "outbound", sent.id, sent.unit_id)
+        click.echo(f"to client {sent.client_code or '-'}: {sent.purpose}, {sent.language}, {lanes.LANES[sent.lane]} lane, {sent.segments} segments")
+        click.echo(f"text: {'(cannot be read from here)' if body is None else screen.one_line(body)}")
+        click.echo(f"{sent.state} since {screen.local(sent.state_at, zone)}: {sent.reason or '-'} {sent.code or ''}".rstrip())
+        click.echo(f"not before {screen.local(sent.send_after, zone)}, not after {screen.local(sent.send_before, zone)}")
+        for each in attempts:
+            click.echo(f"attempt {each.number}: {each.state} {each.reason or ''} {each.code or ''}".rstrip())

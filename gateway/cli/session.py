@@ -1,0 +1,96 @@
+"""Who works, and on what: opens the database and the keys for a staff member named by `--as`."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from gateway import content, embedded
+from gateway.config import Settings
+from gateway.domain.errors import NotAllowed, NotFound, Refused
+from gateway.store import base, staff, units
+from gateway.vault import Vault, parse_keys
+
+# Roles that work with people; an analyst sees figures, never persons.
+PEOPLE = ("case_worker", "reviewer", "supervisor", "administrator")
+CARE = ("case_worker", "supervisor", "administrator")
+LEAD = ("supervisor", "administrator")
+ADMIN = ("administrator",)
+
+
+@dataclass
+class Session:
+    """An open gateway and who works with it."""
+
+    settings: Settings
+    engine: Engine
+    vault: Vault
+    actor: base.Actor
+
+    @cached_property
+    def content(self) -> content.Content:
+        """What we say, read when first asked for."""
+        return content.load()
+
+    def work(self) -> AbstractContextManager[base.Work]:
+        """A transaction as the staff member: the rows of other units are not there."""
+        return base.unit_of_work(self.engine, self.actor)
+
+    def system(self) -> AbstractContextManager[base.Work]:
+        """A transaction for what reaches beyond the member's rights, after they were checked; audit with `by=actor`."""
+        return base.unit_of_work(self.engine)
+
+    def zone(self, work: base.Work) -> str:
+        """The time zone of the member's unit, in which lists show times."""
+        assert self.actor.unit_id is not None
+        return units.get(work, self.actor.unit_id).time_zone
+
+
+@contextmanager
+def open(as_code: str | None, *roles: str) -> Iterator[Session]:
+    """The session of a staff member with one of the roles (default: those who work with people).
+
+    Raises Refused for an unknown or inactive one, NotAllowed for another role. `as_code` None: the system itself, which
+    only the first staff member needs.
+    """
+    with embedded.running(Settings.from_env(os.environ)) as settings:
+        vault = Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys))
+        engine = base.connect(settings.database_url, pool_size=1)
+        try:
+            yield Session(settings, engine, vault, _actor(engine, as_code, roles or PEOPLE))
+        finally:
+            engine.dispose()
+
+
+def _actor(engine: Engine, as_code: str | None, roles: tuple[str, ...]) -> base.Actor:
+    try:
+        with base.unit_of_work(engine) as work:
+            if as_code is None:
+                return _nobody_yet(work)
+            member = staff.by_code(work, as_code)
+    except NotFound:
+        raise Refused(f"no staff member {as_code!r}: --as takes the code that `staff add` gave") from None
+    except (OperationalError, ProgrammingError) as error:
+        raise Refused(f"The database cannot be used ({type(error.orig).__name__}): run `python -m gateway doctor`") from None
+    if not member.active:
+        raise Refused(f"staff member {as_code!r} is no longer active")
+    if member.role not in roles:
+        raise NotAllowed(f"the role {member.role.replace('_', ' ')} may not do this; it takes: {', '.join(roles)}")
+    return member.actor
+
+
+def _nobody_yet(work: base.Work) -> base.Actor:
+    if staff.any_there(work):
+        raise Refused("--as STAFF is missing: only before the first staff member exists can it be left out")
+    return base.SYSTEM
+
+
+def as_staff(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option `--as STAFF`, which every command that touches people takes."""
+    return click.option("--as", "as_code", required=True, metavar="STAFF", help="Code of the staff member who does this.")(command)

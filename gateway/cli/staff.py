@@ -1,0 +1,85 @@
+"""`staff`: who works here, who is on duty."""
+
+import click
+
+from gateway.cli import screen, session
+from gateway.domain import phone as phones
+from gateway.domain.errors import NotAllowed, Refused
+from gateway.store import audit, units
+from gateway.store import staff as members
+
+
+@click.group()
+def staff() -> None:
+    """Staff members. Whoever is on duty is texted about urgent flags."""
+
+
+@staff.command()
+@click.argument("code")
+@click.argument("name")
+@click.option("--unit", required=True, help="Code of their unit; they see it and all below.")
+@click.option("--role", type=click.Choice(members.ROLES), required=True)
+@click.option("--phone", help="Their own mobile number, for alerts.")
+@click.option("--language", help="Of alerts; the unit's by default.")
+@click.option("--as", "as_code", metavar="STAFF", help="Code of an administrator; left out for the very first one.")
+def add(code: str, name: str, unit: str, role: str, phone: str | None, language: str | None, as_code: str | None) -> None:
+    """Add a staff member. The first one of all is an administrator and is added without --as."""
+    with session.open(as_code, *session.ADMIN) as s:
+        if as_code is None and role != "administrator":
+            raise Refused("the first staff member is an administrator, who then adds the others")
+        with s.work() as work:
+            home = units.by_code(work, unit)
+        number = phones.parse(phone, home.region).e164 if phone else None
+        with s.system() as work:
+            staff_id = members.add(work, s.vault, unit_id=home.id, code=code, name=name, role=role,
+                                   language=language or home.language, phone=number)  # fmt: skip
+            audit.add(work, "staff.add", "staff", staff_id, home.id, {"code": code, "role": role}, by=s.actor)
+    click.echo(f"staff member {code} added")
+
+
+@staff.command()
+@click.argument("code")
+@click.argument("on_off", type=click.Choice(["on", "off"]))
+@session.as_staff
+def duty(code: str, on_off: str, as_code: str) -> None:
+    """Put a staff member on duty or take them off. Everyone may for themselves, supervisors for their units."""
+    with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
+        member = members.by_code(work, code)
+        if member.id != s.actor.staff_id and s.actor.role not in session.LEAD:
+            raise NotAllowed("only a supervisor or administrator puts others on duty")
+        if on_off == "on" and (not member.active or member.role == "analyst"):
+            raise Refused("an inactive staff member or an analyst is not put on duty")
+        members.set_duty(work, member.id, on_off == "on")
+        audit.add(work, f"staff.duty_{on_off}", "staff", member.id, member.unit_id, {"code": code})
+    click.echo(f"{code} is {on_off} duty" + _no_phone(s, member) * (on_off == "on"))
+
+
+def _no_phone(s: session.Session, member: members.Member) -> str:
+    with s.work() as work:
+        phone = next((each.phone for each in members.list_all(work, s.vault) if each.id == member.id), None)
+    return "" if phone else ", but has no phone on file: alerts go to the next person"
+
+
+@staff.command()
+@click.argument("code")
+@session.as_staff
+def deactivate(code: str, as_code: str) -> None:
+    """Take every right from a staff member, at once."""
+    with session.open(as_code, *session.ADMIN) as s, s.work() as work:
+        member = members.by_code(work, code)
+        members.set_active(work, member.id, False)
+        audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": code})
+    click.echo(f"{code} can do nothing any more")
+
+
+@staff.command("list")
+@session.as_staff
+def list_staff(as_code: str) -> None:
+    """The staff of your units."""
+    with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
+        codes = {unit.id: unit.code for unit in units.list_seen(work)}
+        screen.table(
+            ("code", "name", "role", "unit", "phone", "duty", "active"),
+            [(m.code, m.name, m.role, codes.get(m.unit_id), screen.number(m.phone), "on" if m.on_duty else "off",
+              "yes" if m.active else "no") for m in members.list_all(work, s.vault)],
+        )  # fmt: skip

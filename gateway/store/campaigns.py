@@ -1,0 +1,195 @@
+"""Campaigns: what is sent to whom, when, in which words, and how far it has come."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.domain.campaigns import Kind, Spec
+from gateway.domain.errors import NotFound, Refused
+from gateway.store.base import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One text of a campaign: its template at a version, and when it is due (as domain.campaigns reads it)."""
+
+    id: UUID
+    purpose: str
+    version: str
+    timing: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """For whom, by ids: clients of the units and those below who fit every list that is not empty."""
+
+    units: Sequence[UUID] = ()
+    groups: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    workers: Sequence[UUID] = ()
+    clients: Sequence[UUID] = ()
+
+    def values(self) -> dict[str, Any]:
+        """The parameters of COVERED."""
+        return {"units": list(self.units), "groups": list(self.groups), "languages": list(self.languages),
+                "workers": list(self.workers), "clients": list(self.clients)}  # fmt: skip
+
+
+# Whether client `c` is in an audience. The one place that says so, for previews, planning and the moment of sending.
+COVERED = """(EXISTS (SELECT FROM unit_tree t WHERE t.unit_id = c.unit_id AND t.ancestor_id = ANY(CAST(:units AS uuid[])))
+    AND (CAST(:groups AS text[]) = '{}' OR c.groups && CAST(:groups AS text[]))
+    AND (CAST(:languages AS text[]) = '{}' OR c.language = ANY(CAST(:languages AS text[])))
+    AND (CAST(:workers AS uuid[]) = '{}' OR c.worker_id = ANY(CAST(:workers AS uuid[])))
+    AND (CAST(:clients AS uuid[]) = '{}' OR c.id = ANY(CAST(:clients AS uuid[]))))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign with its steps in order. `versions` are those of every template it may use, from its start on."""
+
+    id: UUID
+    unit_id: UUID
+    kind: Kind
+    consent_purpose: str
+    state: str
+    spec: Spec
+    audience: Audience
+    created_by: UUID | None
+    approved_by: UUID | None
+    started_at: datetime | None
+    to_do: Mapping[str, Any] | None  # planning that is still to be done at its start
+    versions: Mapping[str, str]
+    steps: tuple[Step, ...]
+
+
+_CAMPAIGN = """SELECT c.id, c.unit_id, c.kind, c.consent_purpose, c.state, c.spec, c.created_by, c.approved_by, c.started_at,
+    (SELECT json_agg(json_build_array(s.id, s.purpose, s.version, s.timing) ORDER BY s.position)
+      FROM campaign_steps s WHERE s.campaign_id = c.id) AS steps
+  FROM campaigns c"""
+_BY_NAME = text(f"{_CAMPAIGN} WHERE c.name = :name")
+_LOCKED = text("SELECT id FROM campaigns WHERE name = :name FOR NO KEY UPDATE")
+_LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
+_LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') ORDER BY c.started_at, c.id")
+
+
+def add(work: Work, unit_id: UUID, spec: Spec, audience: Audience, consent_purpose: str, versions: Mapping[str, str]) -> UUID:
+    """Keep a draft. Raises Refused when the name is taken, in whatever unit."""
+    campaign_id = uuid4()
+    ids = {name: [str(value) for value in values] for name, values in audience.values().items()}
+    row = {
+        "id": campaign_id, "unit_id": unit_id, "name": spec.name, "kind": spec.kind, "consent_purpose": consent_purpose,
+        "spec": json.dumps({"asked": spec.to_dict(), "audience": ids}), "created_by": work.actor.staff_id, "created_at": work.now,
+    }  # fmt: skip
+    if not work.insert("campaigns", [row], "ON CONFLICT (name) DO NOTHING"):
+        raise Refused(f"there is a campaign {spec.name!r} already: choose another name")
+    for position, step in enumerate(spec.steps):
+        work.insert("campaign_steps", [{
+            "id": uuid4(), "campaign_id": campaign_id, "unit_id": unit_id, "position": position, "purpose": step.purpose,
+            "version": versions[step.purpose], "timing": json.dumps(dict(step.timing)),
+        }])  # fmt: skip
+    return campaign_id
+
+
+def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
+    """The campaign, its row held until the end of the transaction if `lock`. Raises NotFound."""
+    if lock:
+        work.all(_LOCKED, name=name)
+    row = work.one(_BY_NAME, name=name)
+    if row is None:
+        raise NotFound(f"no campaign {name!r} in your units: `python -m gateway campaign list` shows them")
+    return _open(row)
+
+
+def list_all(work: Work) -> list[Campaign]:
+    """The actor's campaigns, the newest first."""
+    return [_open(row) for row in work.all(_LIST)]
+
+
+def live(work: Work) -> list[Campaign]:
+    """Running and paused campaigns, in the order they started."""
+    return [_open(row) for row in work.all(_LIVE)]
+
+
+def _open(row: Any) -> Campaign:
+    spec = row.spec
+    ids = {name: values if name in ("groups", "languages") else [UUID(v) for v in values] for name, values in spec["audience"].items()}
+    steps = tuple(Step(UUID(step_id), purpose, version, timing) for step_id, purpose, version, timing in row.steps or ())
+    return Campaign(
+        row.id, row.unit_id, row.kind, row.consent_purpose, row.state, Spec.from_dict(spec["asked"]), Audience(**ids),
+        row.created_by, row.approved_by, row.started_at, spec.get("to_do"), spec.get("versions", {}), steps,
+    )  # fmt: skip
+
+
+_START = text("""
+  UPDATE campaigns SET state = 'running', approved_by = :by, started_at = :now, state_reason = NULL,
+    spec = spec || jsonb_build_object('versions', CAST(:versions AS jsonb), 'to_do', CAST(:to_do AS jsonb)) WHERE id = :id""")
+_VERSIONS = text("""
+  UPDATE campaign_steps SET version = CAST(:versions AS jsonb) ->> purpose WHERE campaign_id = :id""")
+
+
+def start(work: Work, campaign_id: UUID, versions: Mapping[str, str], to_do: Mapping[str, Any]) -> None:
+    """A draft begins to run, approved by the actor, with the versions of its templates and what is to be planned first."""
+    values = {"id": campaign_id, "versions": json.dumps(dict(versions))}
+    work.execute(_VERSIONS, values)
+    work.execute(_START, values | {"by": work.actor.staff_id, "now": work.now, "to_do": json.dumps(dict(to_do))})
+
+
+_SET_STATE = text("UPDATE campaigns SET state = :state, state_reason = :reason WHERE id = :id")
+
+
+def set_state(work: Work, campaign_id: UUID, state: str, reason: str | None = None) -> None:
+    """running, paused, cancelled or done: senders and planners look at it each time."""
+    work.execute(_SET_STATE, {"id": campaign_id, "state": state, "reason": reason})
+
+
+_TO_DO = text("""
+  UPDATE campaigns SET spec = CASE WHEN CAST(:to_do AS jsonb) IS NULL THEN spec - 'to_do'
+    ELSE jsonb_set(spec, '{to_do}', CAST(:to_do AS jsonb)) END WHERE id = :id""")
+
+
+def set_to_do(work: Work, campaign_id: UUID, to_do: Mapping[str, Any] | None) -> None:
+    """How far planning at the start has come; None: it is done."""
+    work.execute(_TO_DO, {"id": campaign_id, "to_do": None if to_do is None else json.dumps(dict(to_do))})
+
+
+def hold(work: Work, campaign_id: UUID) -> bool:
+    """Whether this transaction may plan the campaign's start: one at a time, without its row being locked for long."""
+    lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:id AS text), 3))")
+    return bool(work.value(lock, id=campaign_id))
+
+
+# --- counting -------------------------------------------------------------------------------------------------------
+
+# An occurrence is where its text is; without one it waits, was skipped for a reason, or cancelled. Pings are not counted.
+_COUNTS = text("""
+  SELECT state, reason, sum(n)::int AS n FROM (
+    SELECT CASE state WHEN 'waiting' THEN 'pending' WHEN 'skipped' THEN 'suppressed' ELSE state END AS state, reason, count(*) AS n
+    FROM occurrences WHERE campaign_id = :id AND state <> 'planned' GROUP BY 1, 2
+    UNION ALL
+    SELECT CASE WHEN state IN ('planned', 'submitting') THEN 'pending' WHEN state IN ('sent', 'delivered') THEN 'accepted'
+        ELSE state END, reason, count(*)
+    FROM outbound WHERE campaign_id = :id AND occurrence_id IS NOT NULL GROUP BY 1, 2) every
+  GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""")
+STATES = ("accepted", "failed", "expired", "suppressed", "cancelled", "unknown", "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where everybody's texts are: `planned` is the sum of all states. `reasons` by (state, reason)."""
+
+    planned: int
+    by_state: Mapping[str, int]
+    reasons: Mapping[tuple[str, str], int]
+
+
+def counts(work: Work, campaign_id: UUID) -> Counts:
+    """How far a campaign has come. Nothing vanishes: what was not sent is counted under its reason."""
+    rows = work.all(_COUNTS, id=campaign_id)
+    by_state = {state: sum(row.n for row in rows if row.state == state) for state in STATES}
+    reasons = {(row.state, row.reason): row.n for row in rows if row.reason}
+    return Counts(sum(by_state.values()), by_state, reasons)

@@ -1,0 +1,273 @@
+"""Occurrences: one step of a campaign for one client at one moment. UNIQUE, so that planning twice plans once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from gateway.store.base import Work
+from gateway.store.campaigns import COVERED, Audience, Campaign
+
+# --- one-off campaigns ----------------------------------------------------------------------------------------------
+
+_ZONES = text("SELECT DISTINCT coalesce(c.time_zone, u.time_zone) FROM clients c JOIN units u ON u.id = c.unit_id")
+
+
+def zones(work: Work) -> list[str]:
+    """The time zones clients live in."""
+    return list(work.execute(_ZONES).scalars())
+
+
+_EXPAND = text(f"""
+  INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, due_at, send_before)
+  SELECT gen_random_uuid(), c.unit_id, :campaign, :step, c.id, m.due_at, m.send_before
+  FROM clients c JOIN units u ON u.id = c.unit_id
+    JOIN unnest(CAST(:zones AS text[]), CAST(:dues AS timestamptz[]), CAST(:befores AS timestamptz[])) m(zone, due_at, send_before)
+      ON m.zone = coalesce(c.time_zone, u.time_zone)
+  WHERE c.status <> 'closed' AND {COVERED}
+  ON CONFLICT (step_id, client_id, due_at) DO NOTHING""")
+
+
+def expand(work: Work, campaign: Campaign, moments: Mapping[str, tuple[datetime, datetime]]) -> int:
+    """Make an occurrence for everyone in the audience now; `moments` are (due, send before) by time zone. The number made."""
+    values = {
+        "campaign": campaign.id, "step": campaign.steps[0].id, "zones": list(moments),
+        "dues": [due for due, _ in moments.values()], "befores": [before for _, before in moments.values()],
+    }  # fmt: skip
+    return int(work.execute(_EXPAND, values | campaign.audience.values()).rowcount)
+
+
+# --- reminders ------------------------------------------------------------------------------------------------------
+
+_APPOINTMENT = """
+  SELECT a.id, a.client_id, a.unit_id, a.starts_at, a.status, a.revision, a.planned_revision, a.updated_at,
+    coalesce(c.time_zone, u.time_zone) AS zone, u.time_zone AS unit_zone
+  FROM appointments a JOIN clients c ON c.id = a.client_id JOIN units u ON u.id = a.unit_id"""
+_CHANGED = text(f"""{_APPOINTMENT} WHERE a.planned_revision < a.revision
+  ORDER BY a.updated_at LIMIT :limit FOR NO KEY UPDATE OF a SKIP LOCKED""")
+_BOOKED_AFTER = text(f"""{_APPOINTMENT}
+  WHERE a.status = 'booked' AND a.starts_at >= :at AND (a.starts_at, a.id) > (:at, :id)
+  ORDER BY a.starts_at, a.id LIMIT :limit FOR NO KEY UPDATE OF a""")
+_OTHERS = text(f"""{_APPOINTMENT}
+  WHERE a.client_id = ANY(:clients) AND a.id <> ALL(:ids) AND a.status = 'booked' AND a.starts_at > :now FOR NO KEY UPDATE OF a""")
+
+
+def changed_appointments(work: Work, limit: int) -> Sequence[Any]:
+    """Appointments that were booked or moved since reminders were planned for them; locked. Those locked elsewhere are left."""
+    return work.all(_CHANGED, limit=limit)
+
+
+def booked_after(work: Work, at: datetime, appointment_id: UUID, limit: int) -> Sequence[Any]:
+    """Booked appointments in the order of their beginning, after this one; locked."""
+    return work.all(_BOOKED_AFTER, at=at, id=appointment_id, limit=limit)
+
+
+def others_booked(work: Work, client_ids: Sequence[UUID], ids: Sequence[UUID]) -> Sequence[Any]:
+    """Other booked appointments of these clients; locked."""
+    return work.all(_OTHERS, clients=list(client_ids), ids=list(ids), now=work.now)
+
+
+_COVERED = text(f"SELECT c.id FROM clients c WHERE c.id = ANY(:ids) AND {COVERED}")
+
+
+def covered(work: Work, audience: Audience, client_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the clients who are in the audience."""
+    return set(work.execute(_COVERED, {"ids": list(client_ids)} | audience.values()).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A step of an appointment's reminders; `skipped` says why it is only listed."""
+
+    unit_id: UUID
+    campaign_id: UUID
+    step_id: UUID
+    client_id: UUID
+    appointment_id: UUID
+    due_at: datetime
+    send_before: datetime
+    skipped: str | None
+
+    @property
+    def key(self) -> tuple[UUID, UUID, datetime]:
+        """What makes it the same occurrence."""
+        return self.step_id, self.client_id, self.due_at
+
+
+# What was cancelled, or still waits, becomes what the new plan says; what was planned or skipped stays as it is.
+_ON_CONFLICT = """ON CONFLICT (step_id, client_id, due_at) DO UPDATE SET unit_id = EXCLUDED.unit_id,
+  appointment_id = EXCLUDED.appointment_id, send_before = EXCLUDED.send_before, state = EXCLUDED.state, reason = EXCLUDED.reason
+  WHERE occurrences.state = 'cancelled' OR (occurrences.state = 'waiting' AND
+    (occurrences.appointment_id, occurrences.send_before, occurrences.state)
+    IS DISTINCT FROM (EXCLUDED.appointment_id, EXCLUDED.send_before, EXCLUDED.state))"""
+
+
+def add(work: Work, news: Sequence[New]) -> int:
+    """Keep planned steps, each once; the number made or changed. A cancelled one that is planned again waits again."""
+    once = {new.key: new for new in sorted(news, key=lambda new: new.skipped is None)}
+    rows = [{
+        "id": uuid4(), "unit_id": new.unit_id, "campaign_id": new.campaign_id, "step_id": new.step_id,
+        "client_id": new.client_id, "appointment_id": new.appointment_id, "due_at": new.due_at, "send_before": new.send_before,
+        "state": "skipped" if new.skipped else "waiting", "reason": new.skipped,
+    } for new in once.values()]  # fmt: skip
+    return work.insert("occurrences", rows, _ON_CONFLICT)
+
+
+_CANCEL_OTHERS = text("""
+  UPDATE occurrences o SET state = 'cancelled', reason = :reason
+  WHERE o.appointment_id = ANY(:ids) AND o.state = 'waiting' AND NOT EXISTS (
+    SELECT FROM unnest(CAST(:steps AS uuid[]), CAST(:clients AS uuid[]), CAST(:dues AS timestamptz[])) k(step, client, due)
+    WHERE k.step = o.step_id AND k.client = o.client_id AND k.due = o.due_at)
+  RETURNING o.client_id""")
+
+
+def cancel_others(work: Work, appointment_ids: Sequence[UUID], keep: Sequence[New], reason: str) -> set[UUID]:
+    """Cancel what waits for these appointments and is not in the new plan; the clients concerned."""
+    values = {
+        "ids": list(appointment_ids), "reason": reason, "steps": [new.step_id for new in keep],
+        "clients": [new.client_id for new in keep], "dues": [new.due_at for new in keep],
+    }  # fmt: skip
+    return set(work.execute(_CANCEL_OTHERS, values).scalars())
+
+
+_CANCEL_TEXTS = text("""
+  UPDATE outbound o SET state = 'cancelled', reason = :reason, state_at = :now FROM appointments a
+  WHERE a.id = ANY(:ids) AND o.client_id = a.client_id AND o.about_id = a.id AND o.campaign_id IS NOT NULL AND o.state = 'planned'""")
+
+
+def cancel_texts(work: Work, appointment_ids: Sequence[UUID], reason: str) -> int:
+    """Cancel reminders that are written but not sent, about appointments that moved. The number cancelled."""
+    return int(work.execute(_CANCEL_TEXTS, {"ids": list(appointment_ids), "reason": reason, "now": work.now}).rowcount)
+
+
+_PLANNED = text("UPDATE appointments SET planned_revision = revision WHERE id = ANY(:ids)")
+
+
+def mark_planned(work: Work, appointment_ids: Sequence[UUID]) -> None:
+    """Reminders are planned for these locked appointments as they are now."""
+    work.execute(_PLANNED, {"ids": list(appointment_ids)})
+
+
+# --- what is due ----------------------------------------------------------------------------------------------------
+
+_LOCK_DUE = text("""
+  SELECT id, campaign_id, client_id, appointment_id FROM occurrences
+  WHERE state = 'waiting' AND due_at <= :now AND campaign_id = ANY(:campaigns) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+_LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
+_LOCK_APPOINTMENTS = text("SELECT id FROM appointments WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
+
+
+def lock_due(work: Work, campaign_ids: Sequence[UUID], limit: int) -> list[Any]:
+    """Due occurrences, the oldest first, locked with their clients and appointments. Those locked elsewhere are left.
+
+    A stop, a closure or a move that committed before is seen by `facts`; one that comes later waits for us, and then
+    cancels what we planned.
+    """
+    due = work.all(_LOCK_DUE, now=work.now, campaigns=list(campaign_ids), limit=limit)
+    if not due:
+        return []
+    clients = _locked(work, _LOCK_CLIENTS, {row.client_id for row in due})
+    appointments = _locked(work, _LOCK_APPOINTMENTS, {row.appointment_id for row in due if row.appointment_id})
+    return [row for row in due if row.client_id in clients and (row.appointment_id is None or row.appointment_id in appointments)]
+
+
+def _locked(work: Work, sql: Any, ids: set[UUID]) -> set[UUID]:
+    return set(work.execute(sql, {"ids": sorted(ids)}).scalars()) if ids else set()
+
+
+PERSON = f"""c.id AS client_id, c.code, c.unit_id, c.key_id, k.wrapped, c.name_enc, c.language, c.discreet, c.status,
+  coalesce(c.time_zone, u.time_zone) AS zone, u.language AS unit_language, coalesce(c.tones, u.tones) AS tones, c.opens, c.closes,
+  p.id AS phone_id, p.phone_enc, p.to_verify, s.reason AS stopped, coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
+_ABOUT = """JOIN units u ON u.id = c.unit_id LEFT JOIN keys k ON k.id = c.key_id
+    LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0
+    LEFT JOIN stops s ON s.phone_hash = p.phone_hash
+    LEFT JOIN consents co ON co.client_id = c.id AND co.purpose = :consent_purpose"""
+# A statement of its own, after the locks are held: its snapshot sees what the last holder of each row committed.
+_FACTS = text(f"""
+  SELECT o.id, o.step_id, o.send_before, o.due_at, o.appointment_id, a.starts_at, a.status AS appointment_status,
+    coalesce(a.planned_revision < a.revision, false) AS moved, {PERSON}
+  FROM occurrences o JOIN clients c ON c.id = o.client_id {_ABOUT} LEFT JOIN appointments a ON a.id = o.appointment_id
+  WHERE o.id = ANY(:ids)""")
+_EVERYONE = text(f"""
+  SELECT c.id, NULL AS starts_at, {PERSON} FROM clients c {_ABOUT}
+  WHERE c.id > :after AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
+  ORDER BY c.id LIMIT :limit""")
+_EXPECTED = text(f"""
+  SELECT a.id, a.starts_at, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
+  WHERE a.id > :after AND a.status = 'booked' AND a.starts_at > :now
+    AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
+  ORDER BY a.id LIMIT :limit""")
+
+
+def facts(work: Work, ids: Sequence[UUID], campaign: Campaign) -> Sequence[Any]:
+    """All that deciding about occurrences of one campaign, and writing their texts, needs."""
+    return work.all(_FACTS, ids=list(ids), consent_purpose=campaign.consent_purpose, **campaign.audience.values())
+
+
+def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[Any]:
+    """Who would be texted now, by id after `after`: clients of the audience's units, or their booked appointments."""
+    sql = _EVERYONE if campaign.kind == "one_off" else _EXPECTED
+    values = campaign.audience.values() | {"consent_purpose": campaign.consent_purpose, "after": after, "limit": limit}
+    return work.all(sql, **(values if campaign.kind == "one_off" else values | {"now": work.now}))
+
+
+_SETTLE = text("""
+  UPDATE occurrences o SET state = r.state, reason = r.reason
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[])) r(id, state, reason) WHERE o.id = r.id""")
+
+
+def settle(work: Work, ids: Sequence[UUID], states: Sequence[str], reasons: Sequence[str | None]) -> None:
+    """Write what became of locked occurrences: planned or skipped, and why."""
+    work.execute(_SETTLE, {"ids": list(ids), "states": list(states), "reasons": list(reasons)})
+
+
+# Everything behind an earlier ping waits behind the newest, whose answer lets it go; the earlier ones need not be sent.
+_BEHIND = text("""
+  UPDATE outbound o SET waits_for = r.ping FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
+  WHERE o.client_id = r.client AND o.waits_for IS NOT NULL AND o.waits_for <> r.ping AND o.state = 'planned'""")
+_SPARE = text("""
+  UPDATE outbound o SET state = 'cancelled', reason = 'a newer first text takes its place', state_at = :now
+  FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
+  WHERE o.client_id = r.client AND o.id <> r.ping AND o.purpose = 'message_waiting' AND o.state = 'planned'""")
+
+
+def gather_behind(work: Work, pings: Mapping[UUID, UUID]) -> None:
+    """One "you have a message" for each client (client id -> ping id), for all that waits for them."""
+    values = {"clients": list(pings), "pings": list(pings.values()), "now": work.now}
+    work.execute(_BEHIND, values)
+    work.execute(_SPARE, values)
+
+
+# --- cancelling -----------------------------------------------------------------------------------------------------
+
+_CANCEL_WAITING = text("""
+  WITH some AS (SELECT o.id FROM occurrences o JOIN campaigns c ON c.id = o.campaign_id
+    WHERE c.state = 'cancelled' AND o.state = 'waiting' LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
+  UPDATE occurrences o SET state = 'cancelled', reason = 'campaign cancelled' FROM some WHERE o.id = some.id""")
+_CANCEL_PLANNED = text("""
+  WITH some AS (SELECT o.id FROM outbound o JOIN campaigns c ON c.id = o.campaign_id
+    WHERE c.state = 'cancelled' AND o.state = 'planned' LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
+  UPDATE outbound o SET state = 'cancelled', reason = 'campaign cancelled', state_at = :now FROM some WHERE o.id = some.id""")
+
+
+def cancel_of_cancelled(work: Work, limit: int) -> int:
+    """Cancel what waits or is planned of cancelled campaigns, at most `limit` of each; the number cancelled.
+
+    Rows locked elsewhere are left: whoever holds them sees the campaign's state.
+    """
+    values = {"limit": limit, "now": work.now}
+    return sum(int(work.execute(sql, values).rowcount) for sql in (_CANCEL_WAITING, _CANCEL_PLANNED))
+
+
+_FINISH = text("""
+  UPDATE campaigns c SET state = 'done' WHERE c.state = 'running' AND c.kind = 'one_off' AND NOT c.spec ? 'to_do'
+    AND NOT EXISTS (SELECT FROM occurrences o WHERE o.campaign_id = c.id AND o.state = 'waiting')
+    AND NOT EXISTS (SELECT FROM outbound o WHERE o.campaign_id = c.id AND o.state IN ('planned', 'submitting'))""")
+
+
+def finish(work: Work) -> int:
+    """Call one-off campaigns done of which nothing waits any more; the number."""
+    return int(work.execute(_FINISH).rowcount)

@@ -1,0 +1,57 @@
+"""One text to one client at a worker's wish. Says at once why it cannot reach them, so that somebody calls instead."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import messages as lanes
+from gateway.domain.errors import Refused
+from gateway.store import clients, consents
+from gateway.store.base import Work
+from gateway.usecases import compose, send_text
+from gateway.vault import Vault
+
+
+def tell(
+    work: Work, vault: Vault, content: Content, client_id: UUID, purpose: str, values: Mapping[str, str | datetime], *,
+    dedupe_key: str, send_before: datetime, lane: int = lanes.BULK, about_id: UUID | None = None,
+) -> str | None:  # fmt: skip
+    """Queue the text; None, or the reason why the client is not told. Nothing is queued then.
+
+    A text that answers the client (lane REPLY) needs no consent; a stop holds back every text.
+    """
+    person = clients.recipients(work, vault, [client_id]).get(client_id)
+    reason = _why_not(work, vault, content, person, purpose, lane)
+    if person is None or person.phone is None or reason is not None:
+        return reason
+    try:
+        send_text.queue(work, vault, content, as_recipient(person), purpose, values, lane=lane, dedupe_key=dedupe_key,
+                        send_before=send_before, about_id=about_id)  # fmt: skip
+    except (compose.Unsendable, Refused) as error:
+        return str(error)
+    return None
+
+
+def as_recipient(person: clients.Person) -> compose.Recipient:
+    """A client as texts are composed for; they must have a phone."""
+    assert person.phone is not None
+    return compose.Recipient(
+        unit_id=person.unit_id, key_id=person.key_id, key=person.key, phone=person.phone, language=person.language,
+        zone=person.zone, client_id=person.id, unit_language=person.unit_language, tones=person.tones,
+        discreet=person.discreet, name=person.name, details=person.details,
+    )  # fmt: skip
+
+
+def _why_not(work: Work, vault: Vault, content: Content, person: clients.Person | None, purpose: str, lane: int) -> str | None:
+    if person is None or person.phone is None:
+        return "no phone on file"
+    if stopped := consents.stopped(work, [vault.hash_phone(person.phone)]):
+        return f"wants no texts ({next(iter(stopped.values()))})"
+    if lane == lanes.REPLY:
+        return None
+    if person.status != "active":
+        return f"client {person.status}"
+    needed = next((t.about.consent for (known, _), t in content.templates.items() if known == purpose), "")
+    granted = {consent.purpose for consent in consents.current(work, person.id) if consent.granted}
+    return f"no consent for {needed}" if needed and needed not in granted else None
