@@ -38,6 +38,13 @@ def wire() -> Iterator[Wire]:
     started.close()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Wire]:
+    started = Wire(max_open=5, connect_s=2, read_s=5).start()
+    yield started
+    started.close()
+
+
 def message(carrier: FakeCarrier, to: str = "+84900000001") -> WireRequest:
     outgoing = Outgoing(uuid4(), "token-1", to, "Hen gap ngay mai luc 9 gio")
     return twilio.send_request(SETTINGS | {"base_url": carrier.url}, outgoing)
@@ -256,12 +263,9 @@ def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one(wire: Wire) ->
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([OK, OK[:30], b"\r\n", b"0\r\n\r\n"])), max_size=4))
-def test_no_answer_however_odd_breaks_the_pipeline(parts: list[bytes]) -> None:
+def test_no_answer_however_odd_breaks_the_pipeline(shared: Wire, parts: list[bytes]) -> None:
     with RawServer(b"".join(parts)) as server:
-        assert SHARED.call(get(server.url)).phase in ("answered", "sent")
-
-
-SHARED = Wire(max_open=5, connect_s=2, read_s=5).start()
+        assert shared.call(get(server.url)).phase in ("answered", "sent")
 
 
 def test_a_certificate_nobody_vouches_for_sends_nothing(wire: Wire, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 import click
 
 from gateway.cli import screen, session
-from gateway.store import staff
+from gateway.store import staff, units
 from gateway.usecases import clinic_day as days
 
 
@@ -41,7 +41,8 @@ def move(worker: str, day: str, to: str, dry_run: bool, as_code: str) -> None:
 
 def _run(worker: str, day: date, to: date | None, dry_run: bool, as_code: str) -> None:
     with session.open(as_code, *session.CARE) as s, s.work() as work:
-        zone, worker_id = s.zone(work), staff.by_code(work, worker).id
+        member = staff.by_code(work, worker)
+        zone, worker_id = units.get(work, member.unit_id).time_zone, member.id
         if dry_run:
             told: Sequence[days.Told] = [days.Told(each, None) for each in days.find(work, worker_id, day, zone)]
         elif to is None:

@@ -242,39 +242,37 @@ def _opted_out(cell: str, notes: _Notes) -> bool:
 
 
 def _consents(row: Sequence[str], found: Columns, reading: Reading, notes: _Notes) -> Iterator[Consent]:
-    said = _said(found.cell(row, "consent"), reading, notes)
     basis = found.cell(row, "consent_basis")
     basis = BASES.get(_key(basis), basis) or reading.basis or ""
     given_on = _given_on(found.cell(row, "consent_on"), notes)
-    bases = dict.fromkeys((purpose for purpose, granted in said.items() if granted), basis)
+    said = {
+        purpose: (granted, basis) for purpose, granted in _said(found.cell(row, "consent"), reading, notes)
+    }
     for purpose in PURPOSES:
         cell = found.cell(row, f"consent_{purpose}")
         if cell and (answer := _one_purpose(cell, basis, notes)):
-            said[purpose], bases[purpose] = answer
-    for purpose, granted in said.items():
-        if granted and not bases[purpose]:
-            notes.warnings.append("consent: given without a basis, so it does not count")
-        else:
-            yield Consent(
-                purpose, granted, bases.get(purpose) or basis or "register", given_on if granted else None
-            )
+            said[purpose] = answer
+    for purpose, (granted, on) in said.items():
+        if on or not granted:
+            yield Consent(purpose, granted, on or "register", given_on if granted else None)
+    if any(granted and not on for granted, on in said.values()):
+        notes.warnings.append("consent: given without a basis, so it does not count")
 
 
-def _said(cell: str, reading: Reading, notes: _Notes) -> dict[str, bool]:
+def _said(cell: str, reading: Reading, notes: _Notes) -> list[tuple[str, bool]]:
     """Purposes named in the one consent column; a plain no refuses all of them."""
     if not cell:
-        return {}
+        return []
     try:
         granted = _key(cell) not in STOPPED and cells.is_yes(cell)
-        if granted and not reading.yes_means:
-            notes.warnings.append("consent: it does not say to which purpose, so none is recorded")
-        return dict.fromkeys(reading.yes_means if granted else PURPOSES, granted)
     except Refused:
-        pass  # neither yes nor no: it names purposes
-    named, all_known = _purposes(cell)
-    if not all_known:
-        notes.warnings.append("consent: a purpose is not known, so it is not recorded")
-    return dict.fromkeys(named, True)
+        named, all_known = _purposes(cell)
+        if not all_known:
+            notes.warnings.append("consent: a purpose is not known, so it is not recorded")
+        return [(purpose, True) for purpose in named]
+    if granted and not reading.yes_means:
+        notes.warnings.append("consent: it does not say to which purpose, so none is recorded")
+    return [(purpose, granted) for purpose in (reading.yes_means if granted else PURPOSES)]
 
 
 def _one_purpose(cell: str, basis: str, notes: _Notes) -> tuple[bool, str] | None:

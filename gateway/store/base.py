@@ -82,24 +82,21 @@ def _insert_sql(table: str, columns: tuple[str, ...], on_conflict: str) -> TextC
 
 
 def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> int:
-    """COPY into a table that lives as long as the transaction, then one INSERT: 5 times faster than row by row."""
+    """COPY into a table that lives as long as the transaction, then one INSERT: several times as fast as row by row.
+
+    COPY straight into the table is refused under row-level security.
+    """
     columns = ", ".join(rows[0])
+    incoming = f"incoming_{table}"
     cursor = connection.connection.cursor()
-    if not on_conflict:
-        target = table
-    else:
-        target = f"pg_temp.incoming_{table}"
-        cursor.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS;"
-            f"TRUNCATE {target}"
-        )
-    with cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
+    cursor.execute(f"CREATE TEMP TABLE {incoming} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA")
+    with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(tuple(row.values()))
-    if not on_conflict:
-        return len(rows)
-    cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {target} {on_conflict}")
-    return int(cursor.rowcount)
+    cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} {on_conflict}")
+    inserted = int(cursor.rowcount)
+    cursor.execute(f"DROP TABLE {incoming}")
+    return inserted
 
 
 def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:

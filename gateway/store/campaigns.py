@@ -62,7 +62,7 @@ class Campaign:
     created_by: UUID | None
     approved_by: UUID | None
     started_at: datetime | None
-    to_do: Mapping[str, Any] | None  # planning that is still to be done at its start
+    to_do: Mapping[str, Any] | None  # expand_at | after (a moment, an appointment) | ends_at | cancel: what planning has left
     versions: Mapping[str, str]
     steps: tuple[Step, ...]
 
@@ -74,7 +74,7 @@ _CAMPAIGN = """SELECT c.id, c.unit_id, c.kind, c.consent_purpose, c.state, c.spe
 _BY_NAME = text(f"{_CAMPAIGN} WHERE c.name = :name")
 _LOCKED = text("SELECT id FROM campaigns WHERE name = :name FOR NO KEY UPDATE")
 _LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
-_LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') ORDER BY c.started_at, c.id")
+_LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') OR (c.state = 'cancelled' AND c.spec ? 'to_do') ORDER BY c.started_at")
 
 
 def add(work: Work, unit_id: UUID, spec: Spec, audience: Audience, consent_purpose: str, versions: Mapping[str, str]) -> UUID:
@@ -111,7 +111,7 @@ def list_all(work: Work) -> list[Campaign]:
 
 
 def live(work: Work) -> list[Campaign]:
-    """Running and paused campaigns, in the order they started."""
+    """Campaigns that planning has to do with: running, paused, or cancelled with something left to cancel."""
     return [_open(row) for row in work.all(_LIVE)]
 
 
@@ -153,7 +153,7 @@ _TO_DO = text("""
 
 
 def set_to_do(work: Work, campaign_id: UUID, to_do: Mapping[str, Any] | None) -> None:
-    """How far planning at the start has come; None: it is done."""
+    """What planning has left to do; None: nothing."""
     work.execute(_TO_DO, {"id": campaign_id, "to_do": None if to_do is None else json.dumps(dict(to_do))})
 
 

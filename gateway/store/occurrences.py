@@ -156,22 +156,27 @@ def mark_planned(work: Work, appointment_ids: Sequence[UUID]) -> None:
 _LOCK_DUE = text("""
   SELECT id, campaign_id, client_id, appointment_id FROM occurrences
   WHERE state = 'waiting' AND due_at <= :now AND campaign_id = ANY(:campaigns) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+_LOCK_CAMPAIGNS = text("SELECT id FROM campaigns WHERE id = ANY(:ids) AND state = 'running' ORDER BY id FOR SHARE SKIP LOCKED")
 _LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
 _LOCK_APPOINTMENTS = text("SELECT id FROM appointments WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
 
 
 def lock_due(work: Work, campaign_ids: Sequence[UUID], limit: int) -> list[Any]:
-    """Due occurrences, the oldest first, locked with their clients and appointments. Those locked elsewhere are left.
+    """Due occurrences, the oldest first, held with their campaign, client and appointment. Those held elsewhere are left.
 
-    A stop, a closure or a move that committed before is seen by `facts`; one that comes later waits for us, and then
-    cancels what we planned.
+    A stop, a move or a cancellation that committed before is seen by `facts`; one that comes later waits for us, and
+    then cancels what we planned.
     """
     due = work.all(_LOCK_DUE, now=work.now, campaigns=list(campaign_ids), limit=limit)
     if not due:
         return []
+    running = _locked(work, _LOCK_CAMPAIGNS, {row.campaign_id for row in due})
     clients = _locked(work, _LOCK_CLIENTS, {row.client_id for row in due})
     appointments = _locked(work, _LOCK_APPOINTMENTS, {row.appointment_id for row in due if row.appointment_id})
-    return [row for row in due if row.client_id in clients and (row.appointment_id is None or row.appointment_id in appointments)]
+    return [
+        row for row in due
+        if row.campaign_id in running and row.client_id in clients and row.appointment_id in appointments | {None}
+    ]  # fmt: skip
 
 
 def _locked(work: Work, sql: Any, ids: set[UUID]) -> set[UUID]:
@@ -244,30 +249,17 @@ def gather_behind(work: Work, pings: Mapping[UUID, UUID]) -> None:
 # --- cancelling -----------------------------------------------------------------------------------------------------
 
 _CANCEL_WAITING = text("""
-  WITH some AS (SELECT o.id FROM occurrences o JOIN campaigns c ON c.id = o.campaign_id
-    WHERE c.state = 'cancelled' AND o.state = 'waiting' LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
+  WITH some AS (SELECT id FROM occurrences WHERE campaign_id = :id AND state = 'waiting' LIMIT :limit FOR UPDATE SKIP LOCKED)
   UPDATE occurrences o SET state = 'cancelled', reason = 'campaign cancelled' FROM some WHERE o.id = some.id""")
 _CANCEL_PLANNED = text("""
-  WITH some AS (SELECT o.id FROM outbound o JOIN campaigns c ON c.id = o.campaign_id
-    WHERE c.state = 'cancelled' AND o.state = 'planned' LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
+  WITH some AS (SELECT id FROM outbound WHERE campaign_id = :id AND state = 'planned' LIMIT :limit FOR UPDATE SKIP LOCKED)
   UPDATE outbound o SET state = 'cancelled', reason = 'campaign cancelled', state_at = :now FROM some WHERE o.id = some.id""")
 
 
-def cancel_of_cancelled(work: Work, limit: int) -> int:
-    """Cancel what waits or is planned of cancelled campaigns, at most `limit` of each; the number cancelled.
+def cancel_all(work: Work, campaign_id: UUID, limit: int) -> int:
+    """Cancel what waits or is planned of a campaign, at most `limit` of each; the number cancelled.
 
-    Rows locked elsewhere are left: whoever holds them sees the campaign's state.
+    Rows locked elsewhere are left: whoever holds them looks at the campaign's state.
     """
-    values = {"limit": limit, "now": work.now}
+    values = {"id": campaign_id, "limit": limit, "now": work.now}
     return sum(int(work.execute(sql, values).rowcount) for sql in (_CANCEL_WAITING, _CANCEL_PLANNED))
-
-
-_FINISH = text("""
-  UPDATE campaigns c SET state = 'done' WHERE c.state = 'running' AND c.kind = 'one_off' AND NOT c.spec ? 'to_do'
-    AND NOT EXISTS (SELECT FROM occurrences o WHERE o.campaign_id = c.id AND o.state = 'waiting')
-    AND NOT EXISTS (SELECT FROM outbound o WHERE o.campaign_id = c.id AND o.state IN ('planned', 'submitting'))""")
-
-
-def finish(work: Work) -> int:
-    """Call one-off campaigns done of which nothing waits any more; the number."""
-    return int(work.execute(_FINISH).rowcount)

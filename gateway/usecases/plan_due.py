@@ -1,0 +1,290 @@
+"""Turn campaigns into texts: audiences and appointments into occurrences, occurrences that are due into outbound rows.
+
+Called by the clock, again at once while it returns more than 0. Every part is one transaction of at most `limit` rows;
+planning twice plans once, two planners at the same time share the work.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Engine
+
+from gateway import log
+from gateway.content import Content
+from gateway.domain import campaigns as rules
+from gateway.domain import messages as lanes
+from gateway.domain import reminders, schedules, windows
+from gateway.domain.errors import Refused
+from gateway.domain.windows import Window
+from gateway.store import campaigns, channels, messages, occurrences, templates, units
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.campaigns import Campaign
+from gateway.usecases.compose import Text, Unsendable
+from gateway.usecases.write_texts import Writer
+from gateway.vault import DataKey, Vault
+
+PING = "message_waiting"
+LATE, GONE = "its time passed", "appointment moved"
+
+
+def plan_due(
+    engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None, limit: int = 2000
+) -> int:  # fmt: skip
+    """Plan a batch of each kind; how much was done, 0 when nothing is left for now.
+
+    Rings the channels that have something due after the commit. A row that fails becomes `skipped` with its reason and
+    holds up nobody.
+    """
+    with unit_of_work(engine, SYSTEM, now) as work:
+        live = campaigns.live(work)
+    done = sum(_begin(engine, campaign, now, limit) for campaign in live if campaign.to_do)
+    done += _plan_appointments(engine, [c for c in live if c.kind == "reminders" and c.state != "cancelled"], now, limit)
+    running = {campaign.id: campaign for campaign in live if campaign.state == "running"}
+    done += _plan_texts(engine, vault, content, running, ring, now, limit) if running else 0
+    if not done:
+        _finish(engine, running.values(), now)
+    return done
+
+
+# --- at a campaign's start and end ----------------------------------------------------------------------------------
+
+
+def _begin(engine: Engine, campaign: Campaign, now: datetime | None, limit: int) -> int:
+    """What a campaign has left to do once: take its audience, catch up with appointments, cancel the rest."""
+    to_do = campaign.to_do or {}
+    try:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            if not campaigns.hold(work, campaign.id):
+                return 0
+            if campaign.state == "cancelled":
+                return _cancel(work, campaign, limit)
+            if "expand_at" in to_do and datetime.fromisoformat(to_do["expand_at"]) <= work.now:
+                return _expand(work, campaign)
+            return _catch_up(work, campaign, to_do["after"], limit) if "after" in to_do else 0
+    except Exception as error:  # one campaign must not hold up the others
+        log.error("campaign_not_begun", error, campaign=campaign.id)
+        return 0
+
+
+def _cancel(work: Work, campaign: Campaign, limit: int) -> int:
+    cancelled = occurrences.cancel_all(work, campaign.id, limit)
+    if not cancelled:
+        campaigns.set_to_do(work, campaign.id, None)
+    return cancelled
+
+
+def _expand(work: Work, campaign: Campaign) -> int:
+    """Everyone in the audience now, when the first of them is due: recipients are counted when sent, not when scheduled."""
+    moments = moments_of(campaign, occurrences.zones(work), campaign.started_at or work.now)
+    made = occurrences.expand(work, campaign, {zone: (m.due_at, m.send_before) for zone, m in moments.items()})
+    ends_at = max((moment.send_before for moment in moments.values()), default=work.now)
+    campaigns.set_to_do(work, campaign.id, {"ends_at": ends_at.isoformat()})
+    return made + 1
+
+
+def moments_of(campaign: Campaign, zones: Iterable[str], start: datetime) -> dict[str, schedules.Moment]:
+    """When a one-off text is due in each time zone. In a zone that does not exist, as in UTC: nobody is dropped for it."""
+    schedule = rules.one_off(campaign.steps[0].timing)
+    return {zone: schedules.due(schedule, windows.zone_or(zone, "UTC")[0], start) for zone in zones}
+
+
+def _catch_up(work: Work, campaign: Campaign, after: Sequence[str], limit: int) -> int:
+    """Plan appointments that were booked before the campaign started, in the order they begin."""
+    rows = occurrences.booked_after(work, datetime.fromisoformat(after[0]), UUID(after[1]), limit)
+    occurrences.add(work, _steps(work, [campaign], rows, campaign.started_at or work.now))
+    last = [rows[-1].starts_at.isoformat(), str(rows[-1].id)] if rows else None
+    campaigns.set_to_do(work, campaign.id, {"after": last} if last else None)
+    return len(rows)
+
+
+def _finish(engine: Engine, running: Iterable[Campaign], now: datetime | None) -> None:
+    """Call one-off campaigns done when their texts are no longer worth sending; all have left or say why not by then."""
+    ending = [campaign for campaign in running if "ends_at" in (campaign.to_do or {})]
+    with unit_of_work(engine, SYSTEM, now) as work:
+        for campaign in ending:
+            if datetime.fromisoformat((campaign.to_do or {})["ends_at"]) <= work.now:
+                campaigns.set_state(work, campaign.id, "done")
+                campaigns.set_to_do(work, campaign.id, None)
+
+
+# --- appointments -> occurrences ------------------------------------------------------------------------------------
+
+
+def _plan_appointments(engine: Engine, live: Sequence[Campaign], now: datetime | None, limit: int) -> int:
+    """Plan what was booked or moved since; what waited for the old time is cancelled unless the new plan has it too."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        rows = occurrences.changed_appointments(work, limit)
+        if not rows:
+            return 0
+        news = _steps(work, live, rows, work.now)
+        occurrences.add(work, news)
+        moved = [row.id for row in rows if row.planned_revision >= 0]
+        if moved:
+            _replace(work, live, moved, news)
+        occurrences.mark_planned(work, [row.id for row in rows])
+        return len(rows)
+
+
+def _replace(work: Work, live: Sequence[Campaign], moved: list[UUID], news: list[occurrences.New]) -> None:
+    occurrences.cancel_texts(work, moved, GONE)
+    clients = occurrences.cancel_others(work, moved, news, GONE)
+    # Two appointments at the same moment share an occurrence: what one gives up, the other may still need.
+    others = occurrences.others_booked(work, sorted(clients), moved) if clients else []
+    occurrences.add(work, _steps(work, live, others, work.now))
+
+
+def _steps(work: Work, live: Sequence[Campaign], rows: Sequence[Any], since: datetime) -> list[occurrences.New]:
+    """Every step of every campaign for these appointments, those in the past as skipped.
+
+    "Past" is past when it was booked (or, at a campaign's start, then): a step that falls due while no planner runs is not lost.
+    """
+    coming = [row for row in rows if row.status == "booked" and row.starts_at > work.now]
+    news = []
+    for campaign in live if coming else ():
+        covered = occurrences.covered(work, campaign.audience, [row.client_id for row in coming])
+        steps = {str(step.id): rules.reminder_step(str(step.id), step.timing) for step in campaign.steps}
+        for row in coming:
+            if row.client_id in covered:
+                news += _steps_of(campaign, steps, row, min(since, row.updated_at))
+    return news
+
+
+def _steps_of(campaign: Campaign, steps: dict[str, reminders.Step], row: Any, since: datetime) -> list[occurrences.New]:
+    zone, _ = windows.zone_or(row.zone, row.unit_zone)
+    return [
+        occurrences.New(
+            row.unit_id, campaign.id, UUID(planned.step_id), row.client_id, row.id,
+            _apart(planned.due_at, steps[planned.step_id], row.starts_at), planned.send_before, planned.skipped,
+        )
+        for planned in reminders.plan(list(steps.values()), row.starts_at, zone, since)
+    ]  # fmt: skip
+
+
+def _apart(due_at: datetime, step: reminders.Step, starts_at: datetime) -> datetime:
+    """At a fixed time of day, two appointments of one day would be the same occurrence: keep them microseconds apart."""
+    return due_at if step.at is None else due_at + timedelta(microseconds=starts_at.hour * 60 + starts_at.minute)
+
+
+# --- occurrences -> texts -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Texts and outcomes as they are gathered for one transaction."""
+
+    now: datetime
+    prefixes: list[tuple[str, UUID]]
+    units: dict[UUID, units.Unit]
+    news: list[messages.New] = field(default_factory=list)
+    pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
+    ids: list[UUID] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    reasons: list[str | None] = field(default_factory=list)
+    channels: set[UUID] = field(default_factory=set)
+
+    def settle(self, occurrence_id: UUID, state: str, reason: str | None) -> None:
+        self.ids.append(occurrence_id)
+        self.states.append(state)
+        self.reasons.append(reason)
+
+
+class _Skipped(Exception):
+    """This occurrence becomes no text; the message is the reason."""
+
+
+def _plan_texts(
+    engine: Engine, vault: Vault, content: Content, running: dict[UUID, Campaign], ring: Callable[[UUID], None],
+    now: datetime | None, limit: int,
+) -> int:  # fmt: skip
+    with unit_of_work(engine, SYSTEM, now) as work:
+        due = occurrences.lock_due(work, list(running), limit)
+        if not due:
+            return 0
+        batch = _Batch(work.now, channels.prefixes(work), {unit.id: unit for unit in units.list_seen(work)})
+        due.sort(key=lambda row: row.campaign_id)
+        for campaign_id, rows in groupby(due, key=lambda row: row.campaign_id):
+            _write(work, vault, content, running[campaign_id], [row.id for row in rows], batch)
+        messages.add(work, vault, [*batch.pings.values(), *batch.news])
+        if batch.pings:
+            occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
+        occurrences.settle(work, batch.ids, batch.states, batch.reasons)
+        work.after_commit(lambda: [ring(channel_id) for channel_id in batch.channels])  # type: ignore[arg-type, return-value]
+        return len(batch.ids)
+
+
+def _write(work: Work, vault: Vault, content: Content, campaign: Campaign, ids: list[UUID], batch: _Batch) -> None:
+    writer = Writer(content, vault, campaign, templates.pinned(work, campaign.versions), batch.units)
+    purposes = {step.id: step.purpose for step in campaign.steps}
+    for row in occurrences.facts(work, ids, campaign):
+        if row.moved:
+            continue  # its new steps are planned in a moment
+        try:
+            note = _write_one(writer, campaign, row, purposes[row.step_id], batch)
+            batch.settle(row.id, "planned", note)
+        except (_Skipped, Unsendable, Refused) as reason:
+            batch.settle(row.id, "skipped", str(reason))
+        except Exception as error:  # one bad row must not hold up the batch
+            log.error("occurrence_failed", error, occurrence=row.id)
+            batch.settle(row.id, "skipped", f"could not be written ({type(error).__name__})")
+
+
+def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch: _Batch) -> str | None:
+    """Add the text, and before it the ping at discreet level 2; what a fall-back of language did. Raises the reason if none."""
+    if row.appointment_id is not None and row.appointment_status != "booked":
+        raise _Skipped(f"appointment {row.appointment_status}")
+    if (excluded := writer.exclusion(row)) is not None:
+        raise _Skipped(excluded)
+    send_after = _send_after(row, batch)
+    key, phone = writer.open(row)
+    channel_id = next((channel for prefix, channel in batch.prefixes if phone.startswith(prefix)), None)
+    if channel_id is None:
+        raise _Skipped("no channel reaches this phone")
+    told = writer.text(row, purpose, key, phone)
+    ping = _ping(writer, campaign, row, key, phone, channel_id, send_after, batch) if row.discreet == 2 else None
+    reason = "; ".join(filter(None, ("quiet hours" if send_after > batch.now else None, told.note))) or None
+    batch.news.append(messages.New(
+        **_fields(campaign, row, key, phone, channel_id, told), dedupe_key=f"occurrence:{row.id}", send_after=send_after,
+        send_before=row.send_before, occurrence_id=row.id, waits_for=ping, reason=reason,
+    ))  # fmt: skip
+    if send_after <= batch.now:
+        batch.channels.add(channel_id)
+    return told.note
+
+
+def _send_after(row: Any, batch: _Batch) -> datetime:
+    """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
+    if row.send_before <= batch.now:
+        raise _Skipped(LATE)
+    own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
+    opens_at = windows.next_open(windows.narrower(batch.units[row.unit_id].hours, own), row.zone, batch.now)
+    if opens_at >= row.send_before:
+        raise _Skipped(f"quiet hours; {LATE} before they end")
+    return opens_at
+
+
+def _ping(
+    writer: Writer, campaign: Campaign, row: Any, key: DataKey, phone: str, channel_id: UUID, send_after: datetime, batch: _Batch
+) -> UUID:  # fmt: skip
+    """The "you have a message" that this client's texts wait behind; one for all of them, whatever the campaign."""
+    known = batch.pings.get(row.client_id)
+    if known is not None and known.send_before >= row.send_before:
+        return known.id
+    told = writer.text(row, PING, key, phone)
+    batch.pings[row.client_id] = messages.New(
+        **_fields(campaign, row, key, phone, channel_id, told), dedupe_key=f"occurrence:{row.id}:ping", send_after=send_after,
+        send_before=row.send_before, id=known.id if known else uuid4(),
+    )  # fmt: skip
+    return batch.pings[row.client_id].id
+
+
+def _fields(campaign: Campaign, row: Any, key: DataKey, phone: str, channel_id: UUID, told: Text) -> dict[str, Any]:
+    return {
+        "unit_id": row.unit_id, "key_id": row.key_id, "key": key, "channel_id": channel_id, "to": phone, "body": told.body,
+        "encoding": told.encoding, "segments": told.segments, "purpose": told.purpose, "language": told.language,
+        "lane": lanes.BULK, "semantics": told.semantics, "client_id": row.client_id, "consent_purpose": campaign.consent_purpose,
+        "expects": told.expects, "campaign_id": campaign.id, "about_id": row.appointment_id,
+    }  # fmt: skip

@@ -1,0 +1,178 @@
+"""Tables as people save them from spreadsheets: any usual encoding and separator, read line by line; rows that failed, written back."""
+
+import codecs
+import csv
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from gateway.domain.errors import Refused
+
+LONGEST_LINE = 100_000
+MOST_LINES_A_ROW = 20  # of a cell with line breaks; beyond it a quotation mark was forgotten
+LEGACY = {"VN": "cp1258"}  # what old Windows wrote there; elsewhere cp1252
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row with the number of its first line. `broken` says why it could not be taken apart."""
+
+    number: int
+    cells: list[str]
+    broken: str | None = None
+
+
+@dataclass(slots=True)
+class Sheet:
+    """An open table: its headings, then its rows once, as a stream. `at` is the bytes read so far."""
+
+    headings: list[str]
+    rows: Iterator[Line]
+    size: int
+    _file: IO[str]
+
+    @property
+    def at(self) -> int:
+        """Bytes read so far."""
+        return self._file.buffer.tell()  # type: ignore[attr-defined, no-any-return]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+
+def read(path: Path, region: str) -> Sheet:
+    """Open a table for reading. Raises Refused when it is no text, is empty, or mixes encodings.
+
+    UTF-8 and UTF-16 with or without a mark; else the code page that Windows used in the region. Commas, semicolons or tabs.
+    """
+    encoding = _encoding(path, region)
+    file = path.open(encoding=encoding, newline="")
+    try:
+        first = _line(file, 1)
+        delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+        rows = _rows(file, delimiter, first)
+        headings = next(rows, None)
+        if headings is None or headings.broken or not any(cell.strip() for cell in headings.cells):
+            raise Refused("The file has no headings: its first line must name the columns.")
+        return Sheet(headings.cells, rows, path.stat().st_size, file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _encoding(path: Path, region: str) -> str:
+    with path.open("rb") as file:
+        start = file.read(4096)
+        if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+            raise Refused("This is an Excel workbook. Open it and save it as \"CSV UTF-8\".")
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if b"\0" in start:
+            even, odd = start[::2].count(0), start[1::2].count(0)
+            if max(even, odd) < len(start) // 8:
+                raise Refused("This is not a text file. Save the table as \"CSV UTF-8\".")
+            return "utf-16-be" if even > odd else "utf-16-le"
+        file.seek(0)
+        return _utf8_or_legacy(file, LEGACY.get(region, "cp1252"))
+
+
+def _utf8_or_legacy(file: IO[bytes], legacy: str) -> str:
+    """UTF-8 unless most of its letters beyond ASCII are no UTF-8 at all. A few bad bytes are not guessed about."""
+    good = bad = first_bad = 0
+    for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE * 4), b""), 1):
+        if raw.isascii():
+            continue
+        text = raw.decode("utf-8", "surrogateescape")
+        wrong = sum("\udc80" <= c <= "\udcff" for c in text)
+        bad, good = bad + wrong, good + sum(c > "\x7f" for c in text) - wrong
+        first_bad = first_bad or (number if wrong else 0)
+    if bad and good >= bad:
+        raise Refused(f"Line {first_bad} holds bytes that are not UTF-8, while most of the file is. Save it as \"CSV UTF-8\".")
+    return legacy if bad else "utf-8-sig"
+
+
+def _line(file: IO[str], number: int) -> str:
+    try:
+        line = file.readline(LONGEST_LINE + 1)
+    except UnicodeError:
+        raise Refused(f"Line {number} or one after it holds bytes that are no letters. Save the table as \"CSV UTF-8\".") from None
+    if len(line) > LONGEST_LINE:
+        raise Refused(f"Line {number} is longer than {LONGEST_LINE} characters: this is no table. Save it as \"CSV UTF-8\".")
+    return line
+
+
+def _rows(file: IO[str], delimiter: str, first: str) -> Iterator[Line]:
+    """Rows one by one. A quotation mark that is never closed costs its own line, not the rest of the file."""
+    ahead = deque([(1, first)])
+    last = 1
+
+    def following() -> Iterator[tuple[int, str]]:
+        nonlocal last
+        while line := _line(file, last + 1):
+            last += 1
+            yield last, line
+
+    more = following()
+    while ahead or (ahead := deque(islice(more, 1))):
+        number, text = ahead.popleft()
+        joined: list[tuple[int, str]] = []
+        while (cells := _cells(text, delimiter)) is None and text.count('"') % 2 and len(joined) < MOST_LINES_A_ROW:
+            added = ahead.popleft() if ahead else next(more, None)
+            if added is None:
+                break
+            joined.append(added)
+            text += added[1]
+        if cells is not None:
+            yield Line(number, cells)
+            continue
+        ahead.extendleft(reversed(joined))
+        yield Line(number, [], "the line cannot be taken apart: a quotation mark (\") stands alone")
+
+
+def _cells(text: str, delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return None
+
+
+class BadRows:
+    """Writes rows with their line and reason to a file only its owner may read; no file when there are none.
+
+    A spreadsheet that opens it runs nothing: cells that look like formulas get a leading '.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: IO[str] | None = None
+
+    def write(self, line: int, what: str, reason: str, cells: Sequence[str] = ()) -> None:
+        """Add a row: what became of it (refused, duplicate, taken), why, and the row itself."""
+        if self._file is None:
+            self.path.unlink(missing_ok=True)
+            self._file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8-sig", newline="")
+            csv.writer(self._file).writerow(("line", "what", "reason", "row"))
+        csv.writer(self._file).writerow((line, what, *(_harmless(cell) for cell in (reason, *cells))))
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _harmless(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA) else cell.replace("\0", "")

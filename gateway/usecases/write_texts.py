@@ -1,0 +1,71 @@
+"""Write a campaign's texts: who gets one, and in which words. Previews and planning ask the same questions here."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import campaigns as rules
+from gateway.domain.campaigns import Candidate
+from gateway.store.campaigns import Campaign
+from gateway.store.units import Unit
+from gateway.usecases import compose
+from gateway.usecases.compose import Recipient, Text, Unsendable
+from gateway.vault import DataKey, Vault
+
+
+class Writer:
+    """Texts of one campaign, from rows of `store.occurrences`. What reads the same for many people is made once."""
+
+    def __init__(
+        self, content: Content, vault: Vault, campaign: Campaign, pinned: compose.Pinned, units: Mapping[UUID, Unit]
+    ) -> None:
+        self._content, self._vault, self._campaign, self._pinned, self._units = content, vault, campaign, pinned, units
+        self._values = dict(campaign.spec.values)
+        self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
+        self._names_unit = {
+            purpose: bool(set(template.about.placeholders) - rules.OF_AN_APPOINTMENT - set(self._values))
+            for (purpose, _), template in pinned.items()
+        }
+
+    def exclusion(self, row: Any) -> str | None:
+        """Why this person gets nothing; None when they do."""
+        if row.wrapped is None:
+            return "client erased"
+        person = Candidate(
+            row.covered, row.status, row.phone_id is not None, row.to_verify is not None, row.stopped, row.consented
+        )
+        return rules.exclusion(person, self._campaign.consent_purpose, self._campaign.spec.audience.unverified)
+
+    def open(self, row: Any) -> tuple[DataKey, str]:
+        """The person's key, and the phone we text."""
+        key = self._vault.open_key(row.wrapped, row.key_id)
+        return key, key.decrypt(row.phone_enc, "phones.phone", row.phone_id)
+
+    def text(self, row: Any, purpose: str, key: DataKey, phone: str) -> Text:
+        """The text for this person. Raises Unsendable."""
+        name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
+        unit_id = row.unit_id if name or self._names_unit.get(purpose, True) else None
+        what = (purpose, row.language, row.unit_language, row.tones, min(row.discreet, 1), name, unit_id, row.zone, row.starts_at)
+        made = self._made.get(what)
+        if made is None:
+            made = self._made[what] = self._make(row, purpose, key, phone, name)
+        if isinstance(made, Unsendable):
+            raise made
+        return made
+
+    def _make(self, row: Any, purpose: str, key: DataKey, phone: str, name: str) -> Text | Unsendable:
+        spec = self._campaign.spec
+        person = Recipient(
+            unit_id=row.unit_id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=row.zone,
+            client_id=row.client_id, unit_language=row.unit_language, tones=row.tones, discreet=row.discreet, name=name,
+            details=self._units[row.unit_id].details,
+        )  # fmt: skip
+        moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
+        try:
+            return compose.compose(
+                self._content, person, purpose, self._values | moment, pinned=self._pinned, policy=spec.policy,
+                campaign_default=spec.default_language,
+            )  # fmt: skip
+        except Unsendable as reason:
+            return reason
