@@ -9,6 +9,8 @@ whether the carrier has the message is for reconciliation to find out. No retry,
 """
 
 import asyncio
+import resource
+import select
 import socket
 import ssl
 import threading
@@ -82,7 +84,7 @@ class Wire:
     """
 
     def __init__(self, max_open: int = 2000, connect_s: float = 5, read_s: float = 30, **limits: Any) -> None:
-        self._limits = Limits(max_open, connect_s, read_s, **limits)
+        self._limits = Limits(_room_for(max_open), connect_s, read_s, **limits)
         self._loop = asyncio.new_event_loop()
         self._pipeline = _Pipeline(self._loop, self._limits)
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
@@ -139,6 +141,8 @@ class Wire:
             if self._closed:
                 return
             self._closed = True
+        if self._thread.ident is None:
+            self._thread.start()
         self._in_loop(self._take)
         self._in_loop(self._pipeline.abandon)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -251,9 +255,10 @@ class _Pipeline:
     def _dispatch(self, job: _Job, origin: _Origin) -> None:
         while origin.idle:
             connection, _ = origin.idle.popitem()
-            if not connection.transport.is_closing():
+            if connection.is_quiet():
                 connection.write(job)
                 return
+            connection.transport.abort()
         origin.waiting.append(job)
         if origin.opening < len(origin.waiting):
             origin.opening += 1
@@ -371,6 +376,7 @@ class _Connection(asyncio.BufferedProtocol):
         self.parser = httptools.HttpResponseParser(self)
         self.job: _Job | None = None
         self.idle_since = 0.0
+        self._readable = select.poll()
         self._clear()
 
     def _clear(self) -> None:
@@ -390,6 +396,11 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def is_quiet(self) -> bool:
+        """Whether the other side has neither closed it nor said something unasked, even just now."""
+        return not self.transport.is_closing() and not self._readable.poll(0)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.pipeline.buffer
@@ -453,6 +464,16 @@ class _Connection(asyncio.BufferedProtocol):
             self.reusable = self.parser.should_keep_alive()
         else:  # 1xx comes before the answer
             self.headers, self.body, self.has_head = [], [], False
+
+
+def _room_for(connections: int) -> int:
+    """Raise this process's limit of open files for them; how many it lets be open."""
+    others = 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < connections + others:
+        soft = connections + others if hard < 0 else min(connections + others, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft < 0 else max(1, min(connections, soft - others))
 
 
 def _message(request: WireRequest) -> bytes:

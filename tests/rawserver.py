@@ -1,4 +1,4 @@
-"""Servers for the wire's tests: one that answers with given bytes, one that never accepts; and a certificate."""
+"""For the wire's tests: a server that answers with given bytes, a port that never accepts, a certificate."""
 
 import datetime
 import ipaddress
@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class RawServer:
-    """Answers each connection's first request with `answer` and closes; with `then`, says that too before it."""
+    """Answers each connection's first request with `answer`, then says `then` or closes."""
 
     def __init__(self, answer: bytes, then: bytes = b"") -> None:
         self._answer, self._then = answer, then
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._closed = threading.Event()
-        self.url = "http://127.0.0.1:{}/".format(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
 
     def __enter__(self) -> "RawServer":
         threading.Thread(target=self._serve, daemon=True).start()

@@ -14,7 +14,8 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from gateway.channels import base
+from gateway.channels import base, twilio
+from gateway.wire import Wire
 from tests.carrier import FakeCarrier
 
 SENDER = "+15550001111"
@@ -106,7 +107,9 @@ def test_a_new_message_does_not_shift_the_pages(client: Client) -> None:
     assert [m.sid for m in following] == sids[1::-1]
 
 
-def test_a_queued_message_has_no_date_sent_and_is_not_found_by_one(carrier: FakeCarrier, client: Client) -> None:
+def test_a_queued_message_has_no_date_sent_and_is_not_found_by_one(
+    carrier: FakeCarrier, client: Client
+) -> None:
     carrier.script("ok", reports=())
     client.messages.create(to="+84912345678", from_=SENDER, body="x")
     carrier.text_in("+84912345678", SENDER, "1", withhold=True)
@@ -123,7 +126,8 @@ def test_a_body_is_blanked(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "body", "code"), [("0912", "x", 21211), ("+84912345678", "", 21602), ("+84912345678", "x" * 1601, 21617)]
+    ("to", "body", "code"),
+    [("0912", "x", 21211), ("+84912345678", "", 21602), ("+84912345678", "x" * 1601, 21617)],
 )
 def test_a_bad_message_is_refused_with_twilios_code(client: Client, to: str, body: str, code: int) -> None:
     with pytest.raises(TwilioRestException) as refusal:
@@ -133,7 +137,7 @@ def test_a_bad_message_is_refused_with_twilios_code(client: Client, to: str, bod
 
 def test_a_wrong_token_and_an_unknown_message_are_refused(carrier: FakeCarrier, client: Client) -> None:
     with pytest.raises(TwilioRestException) as refusal:
-        twilio_client(carrier, "wrong").messages.list()
+        twilio_client(carrier, "wrong").messages("SM1").fetch()
     assert refusal.value.code == 20003
     with pytest.raises(TwilioRestException) as refusal:
         client.messages("SM404").fetch()
@@ -141,7 +145,9 @@ def test_a_wrong_token_and_an_unknown_message_are_refused(carrier: FakeCarrier, 
 
 
 @pytest.mark.parametrize(("mode", "accepted"), [("500", 0), ("accept_500", 1), ("429", 0), ("error", 0)])
-def test_it_fails_as_told_and_then_serves_well(carrier: FakeCarrier, client: Client, mode: str, accepted: int) -> None:
+def test_it_fails_as_told_and_then_serves_well(
+    carrier: FakeCarrier, client: Client, mode: str, accepted: int
+) -> None:
     carrier.script(mode, next=1)
     with pytest.raises(TwilioRestException):
         client.messages.create(to="+84912345678", from_=SENDER, body="x")
@@ -160,7 +166,9 @@ def test_a_script_for_one_recipient_leaves_the_others_alone(carrier: FakeCarrier
 
 def test_two_sends_to_one_number_are_two(carrier: FakeCarrier, client: Client) -> None:
     for _ in range(2):
-        client.messages.create(to="+84912345678", from_=SENDER, body="x", status_callback="http://127.0.0.1:1/?t=tok")
+        client.messages.create(
+            to="+84912345678", from_=SENDER, body="x", status_callback="http://127.0.0.1:1/?t=tok"
+        )
     assert (carrier.accepted_count("tok"), carrier.accepted_count("+84912345678")) == (2, 2)
 
 
@@ -177,7 +185,9 @@ def test_statuses_are_called_back_signed(
     carrier: FakeCarrier, client: Client, gateway: Gateway, mode: str, statuses: list[str]
 ) -> None:
     carrier.script(mode)
-    made = client.messages.create(to="+84912345678", from_=SENDER, body="x", status_callback=gateway.url + "/c/a/report?t=a%2Fb")
+    made = client.messages.create(
+        to="+84912345678", from_=SENDER, body="x", status_callback=gateway.url + "/c/a/report?t=a%2Fb"
+    )
     assert gateway.statuses(len(statuses)) == statuses
     assert {(path, form["MessageSid"], good) for path, form, good in gateway.taken} == {
         ("/c/a/report?t=a%2Fb", made.sid, True)
@@ -194,15 +204,44 @@ def test_a_client_texts_in_and_a_repeat_has_the_same_sid(carrier: FakeCarrier, g
     carrier.inbound_url = gateway.url + "/c/a/inbound"
     sid, status = carrier.text_in("+84912345678", SENDER, " Dừng 😀 ", opt_out="STOP")
     assert (carrier.text_in("+84912345678", SENDER, "", sid=sid), status) == ((sid, 200), 200)
-    assert [(form["Body"], form["OptOutType"], good) for _, form, good in gateway.taken[:1]] == [(" Dừng 😀 ", "STOP", True)]
+    assert [(form["Body"], form["OptOutType"], good) for _, form, good in gateway.taken[:1]] == [
+        (" Dừng 😀 ", "STOP", True)
+    ]
     assert [form["MessageSid"] for _, form, _ in gateway.taken] == [sid, sid]
 
 
 def test_a_withheld_text_is_only_in_the_list(carrier: FakeCarrier, client: Client, gateway: Gateway) -> None:
     carrier.inbound_url = gateway.url
     sid, _ = carrier.text_in("+84912345678", SENDER, "help", withhold=True)
-    assert [(m.sid, m.direction, m.body) for m in client.messages.list(to=SENDER)] == [(sid, "inbound", "help")]
+    assert [(m.sid, m.direction, m.body) for m in client.messages.list(to=SENDER)] == [
+        (sid, "inbound", "help")
+    ]
     assert gateway.taken == []
+
+
+def test_our_own_channel_finds_its_messages_over_pages_and_blanks_them(
+    carrier: FakeCarrier, client: Client
+) -> None:
+    settings = {"account_sid": "AC1", "auth_token": "token", "sender": SENDER, "base_url": carrier.url}
+    sids = [client.messages.create(to="+84912345678", from_=SENDER, body=str(n)).sid for n in range(205)]
+    wire = Wire().start()
+    found, following = _pages(wire, settings, "+84912345678")
+    assert [one.carrier_id for one in found] == sids[::-1]
+    assert following == 3
+    wire.call(twilio.redact_request(settings, sids[0]))
+    assert client.messages(sids[0]).fetch().body == ""
+    wire.close()
+
+
+def _pages(wire: Wire, settings: base.Settings, to: str) -> tuple[list[base.Found], int]:
+    found: list[base.Found] = []
+    pages, following = 0, None
+    while pages == 0 or following:
+        reply = wire.call(twilio.list_request(settings, to, following)).reply
+        assert reply is not None
+        page = twilio.read_list(reply)
+        found, following, pages = [*found, *page.found], page.next, pages + 1
+    return found, pages
 
 
 def test_as_a_process_it_prints_its_address_and_takes_orders() -> None:
@@ -210,7 +249,7 @@ def test_as_a_process_it_prints_its_address_and_takes_orders() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = json.loads(process.stdout.readline())["url"]
-        order = {"do": "script", "mode": "error", "code": 30002, "next": 1}
+        order: dict[str, str | int] = {"do": "script", "mode": "error", "code": 30002, "next": 1}
         assert requests.post(address + "/_control", json=order, timeout=10).json()["posts"] == 0
         client = Client("AC1", "token")
         client.api.base_url = address

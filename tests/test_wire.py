@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.channels import twilio
 from gateway.channels.base import Outgoing, WireRequest
-from gateway.wire import Wire, WireClosed, WireResult
+from gateway.wire import Error, Wire, WireClosed, WireResult
 from tests.carrier import FakeCarrier
 from tests.rawserver import RawServer, busy_port, certificate
 
@@ -99,7 +99,9 @@ def test_more_than_max_open_wait_in_line_and_are_all_answered(carrier: FakeCarri
     wire.close()
 
 
-@pytest.mark.parametrize("mode", ["429", "500", "503", "accept_500", "html", "empty", "wrong_json", "no_sid", "error"])
+@pytest.mark.parametrize(
+    "mode", ["429", "500", "503", "accept_500", "html", "empty", "wrong_json", "no_sid", "error"]
+)
 def test_any_whole_answer_is_answered(carrier: FakeCarrier, wire: Wire, mode: str) -> None:
     carrier.script(mode)
     assert wire.call(message(carrier)).phase == "answered"
@@ -115,12 +117,16 @@ def test_any_whole_answer_is_answered(carrier: FakeCarrier, wire: Wire, mode: st
         ("trickle", "timeout"),
     ],
 )
-def test_a_request_without_a_whole_answer_was_sent(carrier: FakeCarrier, wire: Wire, mode: str, error: str) -> None:
+def test_a_request_without_a_whole_answer_was_sent(
+    carrier: FakeCarrier, wire: Wire, mode: str, error: Error
+) -> None:
     carrier.script(mode)
     assert wire.call(message(carrier)) == WireResult(None, "sent", error)
 
 
-@pytest.mark.parametrize("mode", ["429", "accept_500", "close", "accept_close", "accept_hang", "close_reused", "html"])
+@pytest.mark.parametrize(
+    "mode", ["429", "accept_500", "close", "accept_close", "accept_hang", "close_reused", "html"]
+)
 def test_no_request_is_ever_written_twice(carrier: FakeCarrier, wire: Wire, mode: str) -> None:
     wire.call(message(carrier, "+84911111111"))
     carrier.script(mode, next=10)
@@ -131,7 +137,9 @@ def test_no_request_is_ever_written_twice(carrier: FakeCarrier, wire: Wire, mode
     assert max(carrier.accepted_count(f"+8490000{n:04d}") for n in range(30)) == 1
 
 
-def test_a_reused_connection_that_dies_after_reading_leaves_one_message(carrier: FakeCarrier, wire: Wire) -> None:
+def test_a_reused_connection_that_dies_after_reading_leaves_one_message(
+    carrier: FakeCarrier, wire: Wire
+) -> None:
     wire.call(message(carrier))
     carrier.script("close_reused")
     assert wire.call(message(carrier, "+84900000002")) == WireResult(None, "sent", "closed")
@@ -169,7 +177,10 @@ def test_a_request_that_waits_in_line_too_long_is_not_sent(carrier: FakeCarrier)
     wire = Wire(max_open=1, connect_s=0.2, read_s=2).start()
     results = Results(2)
     wire.submit_many([(message(carrier), results.add), (message(carrier), results.add)])
-    assert {(r.phase, r.error) for r in results.wait()} == {("not_sent", "connect_timeout"), ("sent", "timeout")}
+    assert {(r.phase, r.error) for r in results.wait()} == {
+        ("not_sent", "connect_timeout"),
+        ("sent", "timeout"),
+    }
     assert carrier.posts == 1
     wire.close()
 
@@ -190,9 +201,13 @@ def test_a_request_that_would_not_arrive_as_meant_is_not_sent(wire: Wire, bad: W
     assert wire.call(bad) == WireResult(None, "not_sent", "bad_request")
 
 
+def _fail(result: WireResult) -> None:
+    raise RuntimeError(result.phase)
+
+
 def test_a_callback_that_raises_harms_no_other(carrier: FakeCarrier, wire: Wire) -> None:
     results = Results(1)
-    wire.submit_many([(message(carrier), lambda _: 1 / 0), (message(carrier), results.add)])
+    wire.submit_many([(message(carrier), _fail), (message(carrier), results.add)])
     assert results.wait()[0].phase == "answered"
 
 
@@ -210,6 +225,32 @@ def test_closing_gives_every_request_its_result(carrier: FakeCarrier) -> None:
     assert {r.error for r in results.all} == {"shutdown"}
     with pytest.raises(WireClosed):
         wire.submit(requests[0], results.add)
+
+
+def test_in_a_storm_of_faults_each_text_has_one_result_and_one_copy_at_most(carrier: FakeCarrier) -> None:
+    modes = ["ok", "ok", "429", "accept_500", "close", "accept_close", "close_reused", "html", "accept_hang"]
+    wire = Wire(max_open=40, connect_s=5, read_s=1).start()
+    results: dict[str, list[WireResult]] = {f"+8490000{n:04d}": [] for n in range(600)}
+    for n, to in enumerate(results):
+        carrier.script(modes[n % len(modes)], to=to)
+        wire.submit(message(carrier, to), results[to].append)
+        if n in (200, 400):
+            carrier.refuse(0.05)
+    assert wire.drain(30) == []
+    wire.close()
+    assert {len(each) for each in results.values()} == {1}
+    copies = {to: carrier.accepted_count(to) for to in results}
+    assert max(copies.values()) == 1
+    assert not [to for to, (result,) in results.items() if result.phase == "not_sent" and copies[to]]
+    assert carrier.posts <= sum(result.phase != "not_sent" for (result,) in results.values())
+
+
+def test_a_pipeline_that_never_started_can_be_closed(carrier: FakeCarrier) -> None:
+    results = Results(1)
+    wire = Wire()
+    wire.submit(message(carrier), results.add)
+    wire.close()
+    assert len(results.wait()) == 1
 
 
 @pytest.mark.parametrize(
@@ -247,7 +288,7 @@ def test_whole_answers_of_every_shape_are_read(wire: Wire, answer: bytes, body: 
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000, "too_large"),
     ],
 )
-def test_an_answer_that_is_not_whole_is_no_answer(wire: Wire, answer: bytes, error: str) -> None:
+def test_an_answer_that_is_not_whole_is_no_answer(wire: Wire, answer: bytes, error: Error) -> None:
     with RawServer(answer) as server:
         assert wire.call(get(server.url)) == WireResult(None, "sent", error)
 
@@ -262,7 +303,11 @@ def test_an_answer_nobody_asked_for_is_not_taken_for_the_next_one(wire: Wire) ->
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([OK, OK[:30], b"\r\n", b"0\r\n\r\n"])), max_size=4))
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=40), st.sampled_from([OK, OK[:30], b"\r\n", b"0\r\n\r\n"])), max_size=4
+    )
+)
 def test_no_answer_however_odd_breaks_the_pipeline(shared: Wire, parts: list[bytes]) -> None:
     with RawServer(b"".join(parts)) as server:
         assert shared.call(get(server.url)).phase in ("answered", "sent")

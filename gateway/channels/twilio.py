@@ -124,7 +124,7 @@ def verify(settings: base.Settings, request: base.CallbackRequest) -> bool:
     neither is refused.
     """
     signature = request.header("x-twilio-signature")
-    tokens = (settings["auth_token"], settings.get("second_token") or settings["auth_token"])
+    tokens = [token for token in (settings.get("auth_token"), settings.get("second_token")) if token]
     try:
         covered = _covered(request)
         good = [RequestValidator(token).validate(request.url, covered, signature) for token in tokens]
@@ -163,7 +163,7 @@ def read_inbound(request: base.CallbackRequest) -> base.Inbound:
 def read_report(request: base.CallbackRequest) -> base.Report:
     """See Channel.read_report."""
     form = _read(request, _REPORT)
-    code = base.first(form, "ErrorCode") or None
+    code = base.opaque(base.first(form, "ErrorCode"))
     state = _state(base.first(form, "MessageStatus"), code)
     reason = _reason(code) if state in ("failed", "expired") else None
     return base.Report(base.token_of(request), base.first(form, "MessageSid"), state, code, reason)

@@ -12,6 +12,7 @@ COMMANDS = {
     "key": "gateway.cli.key:make_key",
     "migrate": "gateway.cli.run:migrate",
     "number": "gateway.cli.text:read_numbers",
+    "phone": "gateway.cli.phone:phone",
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",
@@ -43,6 +44,8 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except errors.Refused as refused:
             raise Refusal(str(refused)) from refused
+        except errors.GatewayError as failed:
+            raise click.ClickException(str(failed)) from failed
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,16 +1,14 @@
 """`appointment`: when clients are expected."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import click
 
 from gateway.cli import client_file, screen, session
-from gateway.domain.errors import Refused
-from gateway.store import appointments, audit, base, clients, staff
+from gateway.store import appointments, base, clients, staff
 from gateway.usecases import book_appointment, clinic_day, import_appointments
 
 

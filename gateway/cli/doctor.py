@@ -65,7 +65,10 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _disk(settings.var)
     try:
         with embedded.running(settings) as ready:
-            for check in (_database, _redis, _keys, _texts, _words, _channels, _processes):
+            found = list(_safely(_database, ready))
+            yield from found
+            stored = (_keys, _channels, _processes) if all(finding.level != "WRONG" for finding in found) else ()
+            for check in (_redis, _texts, _words, *stored):
                 yield from _safely(check, ready)
     except GatewayError as error:
         yield wrong("servers", str(error))
@@ -80,6 +83,8 @@ def _safely(check: Callable[[Settings], Iterator[Finding]], settings: Settings) 
         yield wrong(about, str(error))
     except (SQLAlchemyError, RedisError, OSError) as error:
         yield wrong(about, f"cannot be asked ({type(error).__name__}): does it run, and is its address right?")
+    except Exception as error:  # the doctor reports what nobody foresaw, too
+        yield wrong(about, f"the check itself failed ({type(error).__name__})")
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -110,9 +115,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield ok("database", f"PostgreSQL {said.version}{', embedded' if settings.embedded else ''}")
     skew = abs(said.now - datetime.now(UTC))
     if skew > LARGEST_SKEW:
-        yield wrong("clock", f"differs by {skew.total_seconds():.0f} s from the database's: start NTP on both machines")
+        yield wrong("time", f"differs by {skew.total_seconds():.0f} s from the database's: start NTP on both machines")
     else:
-        yield ok("clock", f"within {LARGEST_SKEW.seconds} s of the database's")
+        yield ok("time", f"within {LARGEST_SKEW.seconds} s of the database's")
     if missing := store.missing_migrations(settings.database_url):
         yield wrong("migrations", f"{len(missing)} missing: run `python -m gateway migrate`")
         return
@@ -196,4 +201,4 @@ def _channels(settings: Settings) -> Iterator[Finding]:
 def _processes(settings: Settings) -> Iterator[Finding]:
     state = health.look(parts.build(settings).engine)
     for name in ("clock", "send"):
-        yield ok(name, "runs") if state.get(name) else note(name, "does not run: start it, or `make run`")
+        yield ok("processes", f"{name} runs") if state.get(name) else note("processes", f"{name} does not run: `make run`")

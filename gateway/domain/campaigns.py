@@ -68,8 +68,7 @@ class Spec:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The spec that `to_dict` gave."""
         steps = tuple(StepSpec(**step) for step in data["steps"])
-        audience = Audience(**{k: tuple(v) if isinstance(v, list) else v for k, v in data["audience"].items()})
-        return cls(**{**data, "steps": steps, "audience": audience})
+        return cls(**{**data, "steps": steps, "audience": _audience(data["audience"])})
 
 
 def read(data: Mapping[str, Any]) -> Spec:
@@ -151,7 +150,8 @@ def _table_faults(data: Mapping[str, Any]) -> list[str]:
 
 
 def _audience(data: Mapping[str, Any]) -> Audience:
-    return Audience(**{name: value if name == "unverified" else tuple(value) for name, value in data.items()})
+    lists = {name: tuple(value) for name, value in data.items() if name != "unverified"}
+    return Audience(**lists, unverified=bool(data.get("unverified", False)))
 
 
 def _step(data: Mapping[str, Any]) -> StepSpec:

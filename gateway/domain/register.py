@@ -288,7 +288,7 @@ def _one_purpose(cell: str, basis: str, notes: _Notes) -> tuple[bool, str] | Non
 
 def _given_on(cell: str, notes: _Notes) -> date | None:
     try:
-        return cells.read_date(cell) if cell else None
+        return _date(cell) if cell else None
     except Refused as refused:
         notes.warnings.append(f"consent date: {refused}")
         return None
@@ -297,6 +297,7 @@ def _given_on(cell: str, notes: _Notes) -> date | None:
 # Registers say the same few words in row after row.
 _key = lru_cache(maxsize=4096)(cells.key)
 _window = lru_cache(maxsize=1024)(cells.read_window)
+_date = lru_cache(maxsize=4096)(cells.read_date)
 
 
 @lru_cache(maxsize=1024)

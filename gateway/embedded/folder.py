@@ -65,13 +65,13 @@ def sockets(var: Path, runner: Runner) -> Path:
 
 def passwords(var: Path) -> dict[str, str]:
     """The passwords of the servers' users, made on first use."""
-    return _secrets(var, "servers.env", {name: secrets.token_urlsafe for name in ("app", "gateway", "valkey")})
+    return _secrets(var, "servers.env", dict.fromkeys(("app", "gateway", "valkey"), secrets.token_urlsafe))
 
 
 def keys(var: Path) -> dict[str, str]:
     """The keys of what is encrypted in the embedded database, made before it."""
     names = ("GATEWAY_MASTER_KEYS", "GATEWAY_INDEX_KEYS")
-    return _secrets(var, "keys.env", {name: lambda: new_setting("1") for name in names})
+    return _secrets(var, "keys.env", dict.fromkeys(names, lambda: new_setting("1")))
 
 
 def _secrets(var: Path, name: str, make_each: Mapping[str, Callable[[], str]]) -> dict[str, str]:

@@ -54,14 +54,16 @@ class Runner:
         """Where the user can run these binaries: there, or in a copy under `var`."""
         if self.uid == os.geteuid() or open_to_all(binaries):
             return binaries
-        whole = binaries.parent if binaries.name == "bin" else binaries
-        copy = var / "binaries" / sha256(f"{whole} {whole.stat().st_mtime_ns}".encode()).hexdigest()[:8]
+        top = next((each for each in binaries.parents if each.parent.name.endswith("-packages")), binaries.parent)
+        copy = var / "binaries" / sha256(f"{top} {top.stat().st_mtime_ns}".encode()).hexdigest()[:8]
         if not copy.exists():
             new = copy.with_suffix(".new")
-            shutil.copytree(whole, new, symlinks=True, dirs_exist_ok=True)
+            for part in (top, top.with_name(f"{top.name}.libs")):  # a wheel's libraries lie beside its package
+                if part.exists():
+                    shutil.copytree(part, new / part.name, symlinks=True, dirs_exist_ok=True)
             subprocess.run(["chmod", "-R", "a+rX", copy.parent], check=True)
             new.rename(copy)
-        return copy / binaries.relative_to(whole)
+        return copy / binaries.relative_to(top.parent)
 
 
 def choose(var: Path) -> Runner:
@@ -100,7 +102,7 @@ def pid_in(file: Path, var: Path) -> int | None:
 
 def command_line(pid: int) -> str:
     """How the process was started; empty when it has ended."""
-    if sys.platform == "linux":
+    if Path("/proc/self").exists():
         with suppress(OSError):
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         return ""

@@ -129,3 +129,49 @@ _CANCEL_STEPS = text("""
 def cancel_steps(work: Work, appointment_id: UUID, reason: str) -> int:
     """Cancel the reminders not planned yet; the number cancelled. Take the client's row first (`clients.lock`)."""
     return int(work.execute(_CANCEL_STEPS, {"id": appointment_id, "reason": reason}).rowcount)
+
+
+# --- many at once ---------------------------------------------------------------------------------------------------
+
+_BY_OUTSIDE_IDS = text(f"""
+  SELECT {_COLUMNS} WHERE (a.client_id, a.outside_id) IN (
+    SELECT * FROM unnest(CAST(:clients AS uuid[]), CAST(:outside AS text[])))""")
+_TAKEN = text("""
+  SELECT a.unit_id, a.outside_id FROM appointments a JOIN unnest(CAST(:units AS uuid[]), CAST(:outside AS text[])) n(unit_id, outside_id)
+    ON a.unit_id = n.unit_id AND a.outside_id = n.outside_id""")
+_ADD_MANY = text("""
+  INSERT INTO appointments (id, client_id, unit_id, outside_id, starts_at, status, created_at, updated_at)
+  SELECT n.id, c.id, c.unit_id, n.outside_id, n.starts_at, n.status, :now, :now
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:clients AS uuid[]), CAST(:outside AS text[]), CAST(:starts AS timestamptz[]),
+    CAST(:statuses AS text[])) n(id, client_id, outside_id, starts_at, status) JOIN clients c ON c.id = n.client_id""")
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """An appointment of another system."""
+
+    client_id: UUID
+    outside_id: str
+    starts_at: datetime
+    status: str = "booked"
+
+
+def by_outside_ids(work: Work, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Appointment]:
+    """Those of these (client, outside id) that are there."""
+    rows = work.all(_BY_OUTSIDE_IDS, clients=[client_id for client_id, _ in keys], outside=[outside for _, outside in keys])
+    found = [Appointment(*row) for row in rows]
+    return {(each.client_id, each.outside_id or ""): each for each in found}
+
+
+def taken(work: Work, keys: Sequence[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Which of these (unit, outside id) are in use."""
+    rows = work.all(_TAKEN, units=[unit_id for unit_id, _ in keys], outside=[outside for _, outside in keys])
+    return {(row.unit_id, row.outside_id) for row in rows}
+
+
+def add_many(work: Work, news: Sequence[New]) -> None:
+    """Keep appointments of another system; their reminders are planned by the clock."""
+    work.execute(_ADD_MANY, {
+        "ids": [uuid4() for _ in news], "clients": [new.client_id for new in news], "outside": [new.outside_id for new in news],
+        "starts": [new.starts_at for new in news], "statuses": [new.status for new in news], "now": work.now,
+    })  # fmt: skip

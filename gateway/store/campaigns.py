@@ -117,10 +117,12 @@ def live(work: Work) -> list[Campaign]:
 
 def _open(row: Any) -> Campaign:
     spec = row.spec
-    ids = {name: values if name in ("groups", "languages") else [UUID(v) for v in values] for name, values in spec["audience"].items()}
+    asked = spec["audience"]
+    ids = {name: [UUID(value) for value in asked[name]] for name in ("units", "workers", "clients")}
+    audience = Audience(ids["units"], asked["groups"], asked["languages"], ids["workers"], ids["clients"])
     steps = tuple(Step(UUID(step_id), purpose, version, timing) for step_id, purpose, version, timing in row.steps or ())
     return Campaign(
-        row.id, row.unit_id, row.kind, row.consent_purpose, row.state, Spec.from_dict(spec["asked"]), Audience(**ids),
+        row.id, row.unit_id, row.kind, row.consent_purpose, row.state, Spec.from_dict(spec["asked"]), audience,
         row.created_by, row.approved_by, row.started_at, spec.get("to_do"), spec.get("versions", {}), steps,
     )  # fmt: skip
 

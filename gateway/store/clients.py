@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -279,7 +279,7 @@ def lock(work: Work, client_ids: Iterable[UUID]) -> None:
 
 
 _KEY = text("SELECT c.key_id, c.unit_id, k.wrapped FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
-_COLUMNS = frozenset("language time_zone opens closes tones discreet groups worker_id status status_reason".split())
+_COLUMNS = frozenset(["language", "time_zone", "opens", "closes", "tones", "discreet", "groups", "worker_id", "status", "status_reason"])
 
 
 def edit(work: Work, vault: Vault, client_id: UUID, changes: Mapping[str, Any]) -> None:
@@ -352,3 +352,11 @@ def cancel_planned(work: Work, client_id: UUID, reason: str) -> None:
     """Cancel every text and step that waits for a client. Take the client's row first (`lock`)."""
     for statement in (_CANCEL_TEXTS, _CANCEL_STEPS):
         work.execute(statement, {"id": client_id, "reason": reason, "now": work.now})
+
+
+_BY_CODES = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = ANY(:codes)")
+
+
+def by_codes(work: Work, codes: Iterable[str]) -> dict[str, Found]:
+    """The clients of these codes that the actor sees."""
+    return {row.code: Found(*row) for row in work.all(_BY_CODES, codes=list(codes))}

@@ -4,7 +4,7 @@ A text is encrypted under the key of its phone, so that erasing a person erases 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -12,9 +12,6 @@ from sqlalchemy import text
 from gateway.store import inbound
 from gateway.store.base import Work
 from gateway.vault import Vault
-
-OVERLAP = timedelta(seconds=10)
-"""Texts carry the time at which their transaction began, so one may appear after a later one was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +51,20 @@ def add(
     work.insert("handset_texts", [row], "ON CONFLICT (id) DO NOTHING")
 
 
+# A text carries the time at which its transaction began, so it may appear after a later one was read: 10 s come again.
 _SINCE = text("""
   SELECT t.id, t.incoming, t.body_enc, t.at, t.key_id, k.wrapped, coalesce(
       (SELECT coalesce(c.time_zone, cu.time_zone) FROM phones p JOIN clients c ON c.id = p.client_id
          JOIN units cu ON cu.id = c.unit_id WHERE p.phone_hash = :phone ORDER BY c.id LIMIT 1),
       u.time_zone) AS zone
   FROM handset_texts t JOIN keys k ON k.id = t.key_id JOIN channels h ON h.id = t.channel_id JOIN units u ON u.id = h.unit_id
-  WHERE t.phone_hash = :phone AND (CAST(:since AS timestamptz) IS NULL OR t.at >= :since)
+  WHERE t.phone_hash = :phone AND (CAST(:since AS timestamptz) IS NULL OR t.at >= CAST(:since AS timestamptz) - interval '10 s')
   ORDER BY t.at DESC, t.id DESC LIMIT :most""")
 
 
 def list_since(work: Work, vault: Vault, phone: str, since: datetime | None = None, most: int = 100) -> list[Text]:
-    """The newest texts on the handset, oldest first. Some from shortly before `since` come again: know them by their id."""
-    rows = work.all(_SINCE, phone=vault.hash_phone(phone), since=since and since - OVERLAP, most=most)
+    """The newest texts on the handset, oldest first. Some before `since` come again: know them by id."""
+    rows = work.all(_SINCE, phone=vault.hash_phone(phone), since=since, most=most)
     return [
         Text(
             row.id, row.incoming, vault.open_key(row.wrapped, row.key_id).decrypt(row.body_enc, "handset_texts.body", row.id),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
@@ -13,9 +13,12 @@ from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
 
 
+_IDS = UUID("6f0c3c5e-6a5f-4a53-9a53-0d7c1d0f1b7e")
+
+
 @dataclass(frozen=True, slots=True)
 class New:
-    """A text to be planned. `key` is the receiver's; `dedupe_key` makes planning it twice plan it once."""
+    """A text to be planned. `key` is the receiver's; its id is made from `dedupe_key`, so planned twice it is one row."""
 
     unit_id: UUID
     key_id: UUID
@@ -43,13 +46,16 @@ class New:
     waits_for: UUID | None = None
     state: str = "planned"
     reason: str | None = None
-    id: UUID = field(default_factory=uuid4)
+    id: UUID = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", uuid5(_IDS, self.dedupe_key))
 
 
 def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
     """Keep texts to be sent; those whose dedupe key is known are left out. The number kept."""
     rows = [_row(new, vault, work.now) for new in news]
-    return work.insert("outbound", rows, "ON CONFLICT (dedupe_key) DO NOTHING")
+    return work.insert("outbound", rows, "ON CONFLICT (id) DO NOTHING")
 
 
 def _row(new: New, vault: Vault, now: datetime) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def _row(new: New, vault: Vault, now: datetime) -> dict[str, Any]:
         "channel_id": new.channel_id, "campaign_id": new.campaign_id, "occurrence_id": new.occurrence_id,
         "inbound_id": new.inbound_id, "about_id": new.about_id, "waits_for": new.waits_for, "purpose": new.purpose,
         "consent_purpose": new.consent_purpose, "language": new.language, "lane": new.lane, "expects": new.expects,
-        "semantics": new.semantics, "dedupe_key": new.dedupe_key, "send_after": new.send_after,
+        "semantics": new.semantics, "send_after": new.send_after,
         "send_before": new.send_before, "exempt_until": new.exempt_until,
         "to_enc": new.key.encrypt(new.to, "outbound.to", new.id), "to_hash": vault.hash_phone(new.to),
         "body_enc": new.key.encrypt(new.body, "outbound.body", new.id), "body_hash": vault.hash_body(new.body),

@@ -138,3 +138,8 @@ def to_alert(work: Work, vault: Vault, unit_id: UUID) -> list[Alerted]:
         phone = key.decrypt(row.phone_enc, "staff.phone", row.id)
         people.append(Alerted(row.id, row.unit_id, row.key_id, key, phone, row.language, row.time_zone, row.details))
     return people
+
+
+def codes(work: Work) -> dict[str, UUID]:
+    """The active staff members the actor sees: code -> id."""
+    return {row.code: row.id for row in work.all(text("SELECT code, id FROM staff WHERE active"))}

@@ -128,7 +128,7 @@ def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: f
     person = _recipient(work, vault, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
-    values: dict[str, compose.Value] = dict(effect.values)
+    values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
     if effect.about_id is not None and (starts_at := appointments.starts_at(work, effect.about_id)) is not None:
         values["starts_at"] = starts_at
     try:

@@ -7,6 +7,7 @@ planning twice plans once, two planners at the same time share the work.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
@@ -116,17 +117,21 @@ def _finish(engine: Engine, running: Iterable[Campaign], now: datetime | None) -
 
 def _plan_appointments(engine: Engine, live: Sequence[Campaign], now: datetime | None, limit: int) -> int:
     """Plan what was booked or moved since; what waited for the old time is cancelled unless the new plan has it too."""
-    with unit_of_work(engine, SYSTEM, now) as work:
-        rows = occurrences.changed_appointments(work, limit)
-        if not rows:
-            return 0
-        news = _steps(work, live, rows, work.now)
-        occurrences.add(work, news)
-        moved = [row.id for row in rows if row.planned_revision >= 0]
-        if moved:
-            _replace(work, live, moved, news)
-        occurrences.mark_planned(work, [row.id for row in rows])
-        return len(rows)
+    try:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            rows = occurrences.changed_appointments(work, limit)
+            if not rows:
+                return 0
+            news = _steps(work, live, rows, work.now)
+            occurrences.add(work, news)
+            moved = [row.id for row in rows if row.planned_revision >= 0]
+            if moved:
+                _replace(work, live, moved, news)
+            occurrences.mark_planned(work, [row.id for row in rows])
+            return len(rows)
+    except Exception as error:  # what is due already must still go out
+        log.error("appointments_not_planned", error)
+        return 0
 
 
 def _replace(work: Work, live: Sequence[Campaign], moved: list[UUID], news: list[occurrences.New]) -> None:
@@ -148,8 +153,10 @@ def _steps(work: Work, live: Sequence[Campaign], rows: Sequence[Any], since: dat
         covered = occurrences.covered(work, campaign.audience, [row.client_id for row in coming])
         steps = {str(step.id): rules.reminder_step(str(step.id), step.timing) for step in campaign.steps}
         for row in coming:
-            if row.client_id in covered:
-                news += _steps_of(campaign, steps, row, min(since, row.updated_at))
+            try:
+                news += _steps_of(campaign, steps, row, min(since, row.updated_at)) if row.client_id in covered else []
+            except Exception as error:  # one bad row must not hold up the batch
+                log.error("appointment_not_planned", error, appointment=row.id)
     return news
 
 
@@ -212,7 +219,8 @@ def _plan_texts(
         if batch.pings:
             occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
         occurrences.settle(work, batch.ids, batch.states, batch.reasons)
-        work.after_commit(lambda: [ring(channel_id) for channel_id in batch.channels])  # type: ignore[arg-type, return-value]
+        for channel_id in batch.channels:
+            work.after_commit(partial(ring, channel_id))
         return len(batch.ids)
 
 

@@ -59,8 +59,10 @@ def read(path: Path, region: str) -> Sheet:
     file = path.open(encoding=encoding, newline="")
     try:
         first = _line(file, 1)
-        delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
-        rows = _rows(file, delimiter, first)
+        if named := re.fullmatch(r"sep=([,;\t])\s*", first):  # what Excel writes for itself
+            rows = _rows(file, named[1], _line(file, 2), 2)
+        else:
+            rows = _rows(file, max(",;\t", key=re.sub(r'"[^"]*"', "", first).count), first, 1)
         headings = next(rows, None)
         if headings is None or headings.broken or not any(cell.strip() for cell in headings.cells):
             raise Refused("The file has no headings: its first line must name the columns.")
@@ -68,6 +70,12 @@ def read(path: Path, region: str) -> Sheet:
     except BaseException:
         file.close()
         raise
+
+
+def batches(rows: Iterator[Line], size: int) -> Iterator[list[Line]]:
+    """The rows, so many at a time."""
+    while batch := list(islice(rows, size)):
+        yield batch
 
 
 def _encoding(path: Path, region: str) -> str:
@@ -111,10 +119,9 @@ def _line(file: IO[str], number: int) -> str:
     return line
 
 
-def _rows(file: IO[str], delimiter: str, first: str) -> Iterator[Line]:
+def _rows(file: IO[str], delimiter: str, first: str, last: int) -> Iterator[Line]:
     """Rows one by one. A quotation mark that is never closed costs its own line, not the rest of the file."""
-    ahead = deque([(1, first)])
-    last = 1
+    ahead = deque([(last, first)])
 
     def following() -> Iterator[tuple[int, str]]:
         nonlocal last

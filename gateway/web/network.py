@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from gateway import log
 from gateway.channels import base, simulator
@@ -58,6 +58,19 @@ class _Message:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the gateway answered to a reply; status 0: nothing."""
+
+    text_id: UUID
+    status: int
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the gateway has it for sure."""
+        return 200 <= self.status < 300
+
+
 class Network:
     """One per web process."""
 
@@ -96,11 +109,11 @@ class Network:
             )  # fmt: skip
         return channel
 
-    def reply(self, phone: str, text: str, text_id: UUID) -> int:
-        """Send a text from the handset to the gateway's webhook; the status it answered, 0 when it did not.
+    def reply(self, phone: str, text: str, draft_id: UUID) -> Answer:
+        """Send a text from the handset to the gateway's webhook.
 
-        With the same id again the gateway keeps one text. Raises Refused (nothing to send, too long), NotFound without
-        a simulator channel, and Busy.
+        Its id follows from draft and text: the same again is a repeat to the gateway, an edited text is another one.
+        Raises Refused (nothing to send, too long), NotFound without a simulator channel, and Busy.
         """
         text = base.well_formed(text)
         if not text.strip():
@@ -110,11 +123,11 @@ class Network:
         if not self._replies.acquire(blocking=False):
             raise Busy
         try:
-            return self._post_reply(phone, text, text_id)
+            return self._post_reply(phone, text, uuid5(draft_id, text))
         finally:
             self._replies.release()
 
-    def _post_reply(self, phone: str, text: str, text_id: UUID) -> int:
+    def _post_reply(self, phone: str, text: str, text_id: UUID) -> Answer:
         vault = self._gateway.vault
         with unit_of_work(self._gateway.engine) as work:
             channel_id = handset.channel_of(work, vault.hash_phone(phone))
@@ -128,7 +141,8 @@ class Network:
             "id": str(text_id), "from": phone, "to": channel.settings["sender"], "text": text,
             "sent_at": datetime.now(UTC).isoformat(),
         }  # fmt: skip
-        return _post(f"{self._gateway.settings.public_url}/c/{channel.id}/inbound", callback, channel.settings["secret"])
+        url = f"{self._gateway.settings.public_url}/c/{channel.id}/inbound"
+        return Answer(text_id, _post(url, callback, channel.settings["secret"]))
 
 
 def no_channel() -> NotFound:

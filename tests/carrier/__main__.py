@@ -1,8 +1,9 @@
-"""Run the fake carrier as a process of its own; ends with its standard input's owner or SIGTERM."""
+"""Run the fake carrier as a process of its own, until SIGTERM."""
 
 import argparse
 import json
 import os
+import resource
 import signal
 
 from tests.carrier import REPORTS, FakeCarrier
@@ -18,6 +19,8 @@ def main() -> None:
     parser.add_argument("--no-reports", action="store_true")
     chosen = parser.parse_args()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     reports = () if chosen.no_reports else REPORTS
     carrier = FakeCarrier(
         chosen.auth_token, chosen.latency_ms, reports, chosen.inbound_url, chosen.port

@@ -47,7 +47,9 @@ def test_the_time_a_text_was_sent_is_an_instant() -> None:
 def test_forged_altered_and_unsigned_callbacks_are_refused() -> None:
     good = callback(TEXT)
     assert not simulator.verify(SETTINGS, callback(TEXT, secret="other"))
-    assert not simulator.verify(SETTINGS, CallbackRequest(good.url, good.path, "", good.headers, good.body + b" "))
+    assert not simulator.verify(
+        SETTINGS, CallbackRequest(good.url, good.path, "", good.headers, good.body + b" ")
+    )
     assert not simulator.verify(SETTINGS, CallbackRequest(good.url, good.path, "", {}, good.body))
     later = {**good.headers, "X-Timestamp": "1760000001"}
     assert not simulator.verify(SETTINGS, CallbackRequest(good.url, good.path, "", later, good.body))
@@ -59,19 +61,23 @@ def test_verifying_never_raises(stamp: str, signature: str, body: bytes) -> None
     assert not simulator.verify(SETTINGS, CallbackRequest("http://h/", "/", "", headers, body))
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{", b"\xff", {}, TEXT | {"id": ""}, TEXT | {"from": 5}])
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"[]", b"{", b"\xff", {}, TEXT | {"id": ""}, TEXT | {"from": 5}]
+)
 def test_a_text_that_lacks_what_it_must_have_is_refused(content: object) -> None:
     with pytest.raises(base.BadCallback):
         simulator.read_inbound(callback(content))
 
 
-@pytest.mark.parametrize(("text", "kept"), [("", ""), ("a\x00b", "a\x00b"), ("\ud800x", "\\ud800x"), ("😀", "😀")])
+@pytest.mark.parametrize(
+    ("text", "kept"), [("", ""), ("a\x00b", "a\x00b"), ("\ud800x", "\\ud800x"), ("😀", "😀")]
+)
 def test_odd_texts_are_kept(text: str, kept: str) -> None:
     assert simulator.read_inbound(callback(TEXT | {"text": text})).text == kept
 
 
 @pytest.mark.parametrize(("word", "state"), [("sent", "sent"), ("delivered", "delivered"), ("eaten", None)])
-def test_a_report_brings_our_token_back(word: str, state: str | None) -> None:
+def test_a_report_brings_our_token_back(word: str, state: base.State | None) -> None:
     found = simulator.read_report(callback({"token": "tok", "id": "m-1", "state": word}))
     assert found == base.Report("tok", "m-1", state)
 

@@ -18,6 +18,7 @@ class Evidence:
 
     tokens: Sequence[Token]
     core: tuple[int, int]
+    particles: tuple[bool, ...]
     hits: tuple[Hit, ...]
     negated: tuple[Hit, ...]
 
@@ -26,8 +27,13 @@ class Evidence:
         return [hit for hit in self.hits if hit.phrase.meaning == meaning and hit.phrase.list_name in names]
 
     def is_whole(self, hit: Hit) -> bool:
-        """Whether the hit is all that the text says, politeness aside."""
+        """Whether the hit is all that the text says, politeness aside.
+
+        A text of nothing but politeness is an answer when the rest is particles: "dạ em" is yes, "dạ cảm ơn" thanks.
+        """
         first, last = self.core
+        if first == last:
+            return all(self.particles[: hit.start]) and all(self.particles[hit.end :])
         return hit.start <= first and last <= hit.end
 
 
@@ -47,7 +53,8 @@ def gather(tokens: Sequence[Token], lexicon: Lexicon) -> Evidence:
     hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
     negated = [hit for hit in hits if _is_negated(hit, tokens, lexicon)]
     kept = [hit for hit in hits if hit not in negated or hit.phrase.meaning in _KEEP_WHEN_NEGATED]
-    return Evidence(tokens, core(tokens, lexicon), tuple(kept), tuple(negated))
+    particles = tuple(phrases.fits(token, lexicon.particles) for token in tokens)
+    return Evidence(tokens, core(tokens, lexicon), particles, tuple(kept), tuple(negated))
 
 
 def _hits(tokens: Sequence[Token], lexicon: Lexicon) -> Iterable[Hit]:

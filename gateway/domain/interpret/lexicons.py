@@ -84,12 +84,12 @@ def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
         slips=slips.index(fit_to_correct),
         long_words=tuple(sorted(w for w in fit_to_correct if len(w) >= 8 and w.isascii())),
         number_words={folding.key(word): int(digit) for digit, many in numbers.items() for word in many},
-        signatures={name: table["signed"] for name, table in data.items() if name not in _UNSIGNABLE},
+        signatures={name: table.get("signed", UNSIGNED) for name, table in data.items() if name not in _UNSIGNABLE},
         **listed,
     )
 
 
-_UNSIGNABLE = {"reading", "words"}
+_UNSIGNABLE = {"reading", "words", "spellings"}
 _WORDS = {
     "particles": ("polite", "particles"),
     "courtesies": ("polite", "courtesies"),

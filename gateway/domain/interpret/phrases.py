@@ -88,6 +88,8 @@ def parse(text: str, classes: Mapping[str, Sequence[str]], accents_count: bool) 
 def _words(part: str, classes: Mapping[str, Sequence[str]], accents_count: bool, text: str) -> Words:
     words: dict[str, set[tuple[str, bool]]] = {}
     for one in part.split("|"):
+        if not one.lstrip("!"):
+            raise Refused(f"The phrase “{text}” has an empty place.")
         if one.startswith("@") and one[1:] not in classes:
             raise Refused(f"The phrase “{text}” names the class {one}, which [words] does not have.")
         for word in classes[one[1:]] if one.startswith("@") else [one]:

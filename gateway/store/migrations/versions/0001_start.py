@@ -250,7 +250,7 @@ CREATE INDEX ON occurrences (campaign_id, state);
 CREATE INDEX ON occurrences (client_id);
 
 CREATE TABLE outbound (
-  id uuid PRIMARY KEY,
+  id uuid PRIMARY KEY,                           -- made from what the text is for, so that planning twice plans once
   unit_id uuid NOT NULL,
   client_id uuid,                                -- null: to a staff member or an unknown phone
   key_id uuid NOT NULL,
@@ -267,7 +267,6 @@ CREATE TABLE outbound (
   expects text NOT NULL DEFAULT 'none',
   answered_at timestamptz,
   semantics text NOT NULL CHECK (semantics IN ('at_most_once', 'once_more', 'at_least_once')),
-  dedupe_key text NOT NULL UNIQUE,
   send_after timestamptz NOT NULL,
   send_before timestamptz NOT NULL,
   exempt_until timestamptz,                      -- replies leave at any hour until then
@@ -295,10 +294,10 @@ CREATE INDEX outbound_in_flight ON outbound (client_id) WHERE state = 'submittin
 CREATE INDEX outbound_unsettled ON outbound (state_at) WHERE state IN ('submitting', 'unknown');
 CREATE INDEX outbound_unreported ON outbound (state_at) WHERE state IN ('accepted', 'sent');
 CREATE INDEX outbound_expiring ON outbound (send_before) WHERE state = 'planned';
-CREATE INDEX outbound_to ON outbound (to_hash, created_at);
+CREATE INDEX outbound_to ON outbound (to_hash);
 CREATE INDEX outbound_asking ON outbound (to_hash) WHERE expects <> 'none' AND answered_at IS NULL;
 CREATE INDEX outbound_campaign ON outbound (campaign_id, state) WHERE campaign_id IS NOT NULL;
-CREATE INDEX outbound_client ON outbound (client_id, created_at);
+CREATE INDEX outbound_client ON outbound (client_id);
 CREATE INDEX outbound_unredacted ON outbound (state_at) WHERE redacted_at IS NULL AND carrier_id IS NOT NULL AND state IN ('delivered', 'failed', 'expired');
 
 -- One row for each time bytes may have left. Its id is our token at the carrier.
@@ -447,8 +446,7 @@ CREATE TABLE handset_texts (
 CREATE INDEX ON handset_texts (phone_hash, at);
 """
 
-BY_UNIT = ("keys staff clients phones client_words consents consent_history appointments campaigns campaign_steps "
-           "occurrences outbound inbound answers flags audit").split()
+BY_UNIT = ["keys", "staff", "clients", "phones", "client_words", "consents", "consent_history", "appointments", "campaigns", "campaign_steps", "occurrences", "outbound", "inbound", "answers", "flags", "audit"]
 # No personal rows, or readable only with a key that has a policy of its own.
 EVERYONES = ("units", "unit_tree", "staff_units", "templates", "channels", "switches", "stops", "reports",
              "handset_texts", "heartbeats")

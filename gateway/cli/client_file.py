@@ -1,0 +1,103 @@
+"""`client import`, and what every command checks about a client before it is kept."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli import session
+from gateway.domain import cells, register, register_words
+from gateway.domain.errors import Refused
+from gateway.store import consents
+from gateway.usecases import import_clients as importing
+from gateway.usecases.sheets import BadRows
+
+
+def checked_code(code: str) -> str:
+    """The code, tidied. Raises Refused."""
+    code = cells.clean(code)
+    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith("erased-"):
+        raise Refused(f"a code has 1 to {register.LONGEST_CODE} characters and does not begin with erased-")
+    return code
+
+
+def checked_name(name: str) -> str:
+    """The name, tidied. Raises Refused."""
+    name = cells.clean(name)
+    if not 0 < len(name) <= register.LONGEST_NAME:
+        raise Refused(f"a name has 1 to {register.LONGEST_NAME} characters")
+    return name
+
+
+def checked_language(language: str) -> str:
+    """The code of a language given by code or name. Raises Refused."""
+    found = register_words.LANGUAGES.get(cells.key(language))
+    if found is None:
+        raise Refused("this language is not known: give its code, such as vi, en or fr")
+    return found
+
+
+def read_consents(agreed: Sequence[str]) -> dict[str, str]:
+    """PURPOSE:BASIS options as purpose -> basis. Raises Refused."""
+    found = {}
+    for each in agreed:
+        purpose, _, basis = each.partition(":")
+        if purpose not in consents.PURPOSES or not basis.strip():
+            raise Refused(f"a consent is PURPOSE:BASIS, such as reminder:\"signed form\"; purposes: {', '.join(consents.PURPOSES)}")
+        found[purpose] = basis.strip()
+    return found
+
+
+def bad_rows(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option of imports that says where bad rows go."""
+    return click.option("--bad-rows", type=click.Path(dir_okay=False, path_type=Path),
+                        help="Where refused rows go, with their reasons; FILE.bad.csv by default.")(command)  # fmt: skip
+
+
+def bad_rows_path(file: Path, given: Path | None) -> Path:
+    """Where bad rows go. Raises Refused for the file itself."""
+    path = given or file.with_name(f"{file.stem}.bad.csv")
+    if path.resolve() == file.resolve():
+        raise Refused("--bad-rows names the file that is read: give another one")
+    return path
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--unit", help="Code of the unit of rows that name none; your own by default.")
+@click.option("--consent", "agreed", multiple=True, metavar="PURPOSE:BASIS", help="For rows that are silent on a purpose.")
+@click.option("--basis", help="Of consents in the file that give none.")
+@click.option("--yes-means", multiple=True, type=click.Choice(consents.PURPOSES), help="What a bare yes in a consent column means.")
+@click.option("--field", "own", multiple=True, metavar="HEADING", help="Keep this column as a field of your own.")
+@click.option("--dry-run", is_flag=True, help="Read, judge and count; change nothing.")
+@bad_rows
+@session.as_staff
+def import_clients(
+    file: Path, unit: str | None, agreed: Sequence[str], basis: str | None, yes_means: tuple[str, ...], own: tuple[str, ...],
+    dry_run: bool, bad_rows: Path | None, as_code: str,
+) -> None:  # fmt: skip
+    """Take over a register (CSV) with English or Vietnamese headings: all of it, or nothing.
+
+    People are known by their code. Whoever is there already is changed where the row says something else; importing the
+    same file again changes nothing.
+    """
+    options = importing.Options(unit, read_consents(agreed), basis, yes_means, own, dry_run)
+    target = bad_rows_path(file, bad_rows)
+    with session.open(as_code, *session.CARE) as s:
+        with BadRows(target) as bad, click.progressbar(length=file.stat().st_size, label="Reading") as bar:
+            counts = importing.run(
+                s.engine, s.vault, s.actor, file, options, bad.write, lambda done, _size: bar.update(done - bar.pos)
+            )
+        _report(counts, dry_run, target, bad.count)
+
+
+def _report(counts: importing.Counts, dry_run: bool, target: Path, bad: int) -> None:
+    if dry_run:
+        click.echo("nothing was changed (--dry-run); it would be:")
+    click.echo(f"new {counts.new}, updated {counts.updated}, unchanged {counts.unchanged}, duplicate {counts.duplicate}, "
+               f"invalid {counts.invalid}, opted out {counts.opted_out}, numbers to verify {counts.to_verify}")  # fmt: skip
+    if counts.ignored_columns:
+        click.echo(f"{len(counts.ignored_columns)} columns were not kept; --field keeps one", err=True)
+    if bad:
+        click.echo(f"{bad} rows with their reasons: {target}", err=True)

@@ -1,0 +1,163 @@
+"""`phone`: a basic handset in the terminal, on the simulator channel of the gateway that runs on this machine."""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import click
+
+from gateway import content
+from gateway.cli import screen
+from gateway.config import Settings
+from gateway.domain.errors import Refused
+
+POLL_SECONDS = 0.5
+TIMEOUT_SECONDS = 15.0
+CLEAR_LINE = "\r\033[K"
+
+_DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, whatever proxy is set
+
+
+@click.command("phone")
+@click.argument("number")
+@click.option("--wait", "wait_seconds", default=3.0, show_default=True, help="How long to wait for answers to piped lines.")
+def phone(number: str, wait_seconds: float) -> None:
+    """Be the phone NUMBER: see what it gets, and text back.
+
+    Each line is a text, unless it begins with a slash: /wait SECONDS, /quit. Lines may come from a pipe:
+    `echo 1 | python -m gateway phone +84…` sends 1, shows what comes, and ends.
+    """
+    handset = Handset(Settings.from_env(os.environ).local_url, number, content.language_of(os.environ))
+    if sys.stdin.isatty():
+        _converse(handset)
+        return
+    handset.watch(0)
+    for line in sys.stdin:
+        if not handset.take(line.rstrip("\r\n")):
+            return
+    handset.watch(wait_seconds)
+
+
+class Handset:
+    """One phone. Every method raises Refused when the gateway does not answer, or says no."""
+
+    def __init__(self, gateway_url: str, number: str, language: str) -> None:
+        self._url, self._number, self._language = gateway_url, number, language
+        self._seen: set[str] = set()
+        self._since: str | None = None
+        self._looking = threading.Lock()
+
+    def take(self, line: str) -> bool:
+        """Do what was typed: send it, or obey it. False: the end."""
+        command, _, rest = line.partition(" ")
+        if command == "/quit":
+            return False
+        if command == "/wait":
+            self.watch(_seconds(rest))
+        elif line.startswith("/"):
+            raise Refused("There are two commands: /wait SECONDS and /quit. Every other line is sent as a text.")
+        elif line.strip():
+            self._ask("reply", text=line)
+            self.watch(0)
+        return True
+
+    def watch(self, seconds: float) -> None:
+        """Print what is new, for so long."""
+        until = time.monotonic() + seconds
+        while True:
+            for line in self.news():
+                click.echo(line)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(POLL_SECONDS, left))
+
+    def news(self) -> list[str]:
+        """Texts that were not shown before, a line each."""
+        with self._looking:
+            answer = self._ask("texts", **({"since": self._since} if self._since else {}))
+            self._since = answer["next"] or self._since
+            fresh = [text for text in answer["texts"] if text["id"] not in self._seen]
+            self._seen.update(text["id"] for text in fresh)
+        return list(self._lines(fresh))
+
+    def _lines(self, texts: list[dict[str, Any]]) -> Iterator[str]:
+        _ = content.load().gettext(self._language)
+        for text in texts:
+            price = f"{text['encoding']} · " + _("segments {count}").format(count=text["segments"])
+            arrow = "<" if text["incoming"] else ">"
+            yield f"{text['date']} {text['time']} {arrow} {screen.one_line(text['text'])}  [{price}]"
+
+    def _ask(self, what: str, **body: str) -> dict[str, Any]:
+        url = f"{self._url}/simulator/{what}?language={self._language}"
+        asked = Request(url, json.dumps({"phone": self._number, **body}).encode(), {"Content-Type": "application/json"})
+        try:
+            with _DIRECT.open(asked, timeout=TIMEOUT_SECONDS) as answer:
+                return dict(json.load(answer))
+        except HTTPError as error:
+            raise Refused(self._why(error)) from None
+        except (OSError, HTTPException):
+            raise Refused(f"The gateway does not answer at {self._url}: start it with `make run`.") from None
+        except ValueError:
+            raise Refused(f"Something else than the gateway answers at {self._url}: see GATEWAY_PORT.") from None
+
+    def _why(self, error: HTTPError) -> str:
+        with error, suppress(ValueError, TypeError, KeyError):
+            return str(json.load(error)["error"])
+        return (
+            f"The gateway at {self._url} shows no simulator (it answered {error.code}): that takes the embedded database "
+            "(no DATABASE_URL), and a GATEWAY_HOST and GATEWAY_PUBLIC_URL that do not leave this machine."
+        )
+
+
+def _seconds(typed: str) -> float:
+    try:
+        return min(max(float(typed), 0.0), 3600.0)
+    except ValueError:
+        raise Refused("How many seconds? For example: /wait 3") from None
+
+
+def _converse(handset: Handset) -> None:
+    """With a person: texts appear by themselves, above the line that is being typed."""
+    handset.watch(0)
+    ended = threading.Event()
+    threading.Thread(target=_follow, args=(handset, ended), daemon=True).start()
+    more = True
+    with suppress(EOFError, KeyboardInterrupt):
+        while more:
+            line = input("> ")
+            try:
+                more = handset.take(line)
+            except Refused as refused:
+                click.echo(str(refused), err=True)
+    ended.set()
+
+
+def _follow(handset: Handset, ended: threading.Event) -> None:
+    said = ""
+    while not ended.wait(POLL_SECONDS):
+        try:
+            news, trouble = handset.news(), ""
+        except Refused as refused:
+            news, trouble = [], str(refused)
+        if trouble != said:
+            news, said = [trouble] if trouble else news, trouble
+        if news:
+            click.echo(CLEAR_LINE + "\n".join(news) + "\n> " + _typed(), nl=False)
+
+
+def _typed() -> str:
+    """What stands behind the prompt just now; nothing where Python lacks readline."""
+    try:
+        import readline
+    except ImportError:
+        return ""
+    return readline.get_line_buffer()

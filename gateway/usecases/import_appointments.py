@@ -1,0 +1,133 @@
+"""Take over appointments of another system. One is known by its client and outside id: a second import only updates."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from gateway.domain import appointments as visits
+from gateway.domain import cells, windows
+from gateway.domain.columns import Columns
+from gateway.store import appointments, audit, clients, units
+from gateway.store.base import Actor, Work, unit_of_work
+from gateway.usecases import book_appointment, sheets
+
+AT_ONCE = 1000
+
+BadRow = Callable[[int, str, str, Sequence[str]], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an import did. `changed`: cancelled, attended or missed since."""
+
+    new: int = 0
+    moved: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    invalid: int = 0
+
+
+class _DryRun(Exception):
+    """Rolls the transaction back."""
+
+
+def run(engine: Engine, actor: Actor, path: Path, bad: BadRow, dry_run: bool = False) -> Counts:
+    """Import a list of appointments as the actor, all of it or nothing; `bad` is told of each refused row."""
+    counts = Counts()
+    try:
+        with unit_of_work(engine, actor) as work:
+            take_over(work, path, counts, bad)
+            if dry_run:
+                raise _DryRun
+    except _DryRun:
+        pass
+    return counts
+
+
+def take_over(work: Work, path: Path, counts: Counts, bad: BadRow) -> None:
+    """Import within an open transaction; `counts` rise as it goes. See `run`."""
+    seen = units.list_seen(work)
+    home = next(unit for unit in seen if unit.id == work.actor.unit_id) if work.actor.unit_id else seen[0]
+    zones = {cells.key(unit.code): unit.time_zone for unit in seen}
+    with sheets.read(path, home.region) as sheet:
+        found = visits.find_columns(sheet.headings)
+        today = work.now.astimezone(windows.zone_of(home.time_zone)).date()
+        rows = _Rows(work, counts, bad, zones)
+        for lines in sheets.batches(sheet.rows, AT_ONCE):
+            full = [line for line in lines if line.broken or any(cell.strip() for cell in line.cells)]
+            rows.take([(line, _read(line, found, today)) for line in full])
+    detail = {name: getattr(counts, name) for name in Counts.__slots__}
+    audit.add(work, "appointment.import", "unit", home.id, home.id, detail)
+
+
+def _read(line: sheets.Line, found: Columns, today: date) -> visits.Visit | visits.Rejected:
+    if line.broken is not None:
+        return visits.Rejected(None, (line.broken,))
+    return visits.read(line.cells, found, today)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Takes over rows batch by batch."""
+
+    work: Work
+    counts: Counts
+    bad: BadRow
+    zones: dict[str, str]
+    seen: dict[str, int] = field(default_factory=dict)  # outside id -> its first line
+
+    def take(self, rows: Sequence[tuple[sheets.Line, visits.Visit | visits.Rejected]]) -> None:
+        """Write what is new or different about some rows."""
+        people = clients.by_codes(self.work, [row.client for _, row in rows if isinstance(row, visits.Visit)])
+        good = [(line, row, people[row.client]) for line, row in rows
+                if isinstance(row, visits.Visit) and self._is_good(line, row, people)]  # fmt: skip
+        for line, row in rows:
+            if isinstance(row, visits.Rejected):
+                self._refuse(line, "; ".join(row.reasons))
+        clients.lock(self.work, [client.id for _, _, client in good])
+        there = appointments.by_outside_ids(self.work, [(client.id, row.outside_id) for _, row, client in good])
+        taken = appointments.taken(self.work, [(client.unit_id, row.outside_id) for _, row, client in good])
+        news = []
+        for line, row, client in good:
+            starts_at = row.starts_at(self.zones[cells.key(row.unit)] if row.unit else client.zone)
+            old = there.get((client.id, row.outside_id))
+            if old is not None:
+                self._update(old, starts_at, row.state)
+            elif (client.unit_id, row.outside_id) in taken:
+                self._refuse(line, "appointment id: it is another client's")
+            else:
+                news.append(appointments.New(client.id, row.outside_id, starts_at, row.state or "booked"))
+        self.counts.new += len(news)
+        appointments.add_many(self.work, news)
+
+    def _is_good(self, line: sheets.Line, row: visits.Visit, people: dict[str, clients.Found]) -> bool:
+        first = self.seen.setdefault(row.outside_id, line.number)
+        if first != line.number:
+            return self._refuse(line, f"appointment id: the same as in line {first}, which was taken")
+        if row.client not in people:
+            return self._refuse(line, "client: no such code in your units")
+        if row.unit and cells.key(row.unit) not in self.zones:
+            return self._refuse(line, "unit: not among yours")
+        return True
+
+    def _refuse(self, line: sheets.Line, reason: str) -> bool:
+        self.counts.invalid += 1
+        self.bad(line.number, "refused", reason, line.cells)
+        return False
+
+    def _update(self, old: appointments.Appointment, starts_at: datetime, state: str | None) -> None:
+        """A move plans reminders anew; the other states end them. What the row does not say stays."""
+        status = state or old.status
+        if status == "booked" and (old.status != "booked" or old.starts_at != starts_at):
+            appointments.move(self.work, old.id, starts_at)
+            book_appointment.drop_reminders(self.work, old, book_appointment.MOVED)
+            self.counts.moved += 1
+        elif status != old.status:
+            appointments.set_status(self.work, old.id, status)
+            book_appointment.drop_reminders(self.work, old, f"appointment {status}")
+            self.counts.changed += 1
+        else:
+            self.counts.unchanged += 1

@@ -1,0 +1,177 @@
+"""A campaign's life: created, previewed, approved by a person, paused, resumed, cancelled."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from gateway.content import Content
+from gateway.domain import campaigns as rules
+from gateway.domain.campaigns import Spec
+from gateway.domain.errors import NotAllowed, Refused
+from gateway.store import audit, campaigns, clients, occurrences, staff, templates, units
+from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
+from gateway.store.campaigns import Audience, Campaign, Counts
+from gateway.usecases import compose, plan_due, preview_campaign
+from gateway.usecases.preview_campaign import Preview
+from gateway.vault import DataKey, Vault
+
+# More people than this hear from us only when a second person has looked (features.md: two-person check for big sends).
+SELF_APPROVAL_UP_TO = 500
+CANCEL_AT_ONCE = 5000
+_NOBODY = UUID(int=0)
+
+
+def create(work: Work, content: Content, spec: Spec) -> Campaign:
+    """Keep a draft, for the actor's units only. Raises Refused with what is wrong; nothing is kept then."""
+    unit_id = work.actor.unit_id
+    if unit_id is None:
+        raise Refused("a campaign is made by a staff member")
+    faults = _text_faults(content, spec)
+    if faults:
+        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:\n  " + "\n  ".join(faults))
+    audience = _audience(work, spec, unit_id)
+    consent = next(t.about.consent for (purpose, _), t in content.templates.items() if purpose == spec.steps[0].purpose)
+    versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
+    campaign_id = campaigns.add(work, unit_id, spec, audience, consent, versions)
+    audit.add(work, "campaign.create", "campaign", campaign_id, unit_id)
+    return campaigns.by_name(work, spec.name)
+
+
+def _audience(work: Work, spec: Spec, own_unit_id: UUID) -> Audience:
+    """The audience by ids; every code must be one that the actor sees."""
+    asked = spec.audience
+    return Audience(
+        [units.by_code(work, code).id for code in asked.units] or [own_unit_id], asked.groups, asked.languages,
+        [staff.by_code(work, code).id for code in asked.workers], [clients.by_code(work, code).id for code in asked.clients],
+    )  # fmt: skip
+
+
+def _text_faults(content: Content, spec: Spec) -> list[str]:
+    """What is wrong with the templates asked for, and with the values given for them."""
+    abouts = {purpose: template.about for (purpose, _), template in content.templates.items()}
+    unknown = [step.purpose for step in spec.steps if step.purpose not in abouts]
+    if unknown:
+        return [f"there is no template {purpose!r}: `python -m gateway template lint` checks those there are" for purpose in unknown]
+    faults = [fault for step in spec.steps for fault in rules.text_faults(spec.kind, step.purpose, abouts[step.purpose])]
+    if len({abouts[step.purpose].consent for step in spec.steps}) > 1:
+        faults.append("its texts need different consents; make a campaign for each")
+    places = {place for step in spec.steps for place in abouts[step.purpose].placeholders + abouts[step.purpose].open_placeholders}
+    faults += [f"values: no text of this campaign has a place {{{name}}}" for name in spec.values if name not in places]
+    for name in (spec.default_language, *spec.audience.languages, *_languages_of(spec)):
+        if name is not None and name not in content.languages:
+            faults.append(f"there is no language {name!r}; there are {', '.join(content.languages)}")
+    return faults or _value_faults(content, spec)
+
+
+def _languages_of(spec: Spec) -> list[str]:
+    return sorted({language for value in spec.values.values() if isinstance(value, Mapping) for language in value})
+
+
+def _value_faults(content: Content, spec: Spec) -> list[str]:
+    """Write each text once with the values given (and the longest of all others), in every language they are given in."""
+    faults = []
+    for language, spoken in content.languages.items():
+        if any(isinstance(value, Mapping) and language not in value for value in spec.values.values()):
+            continue  # whoever speaks it is counted by the preview
+        nobody = compose.Recipient(_NOBODY, _NOBODY, DataKey(bytes(32)), "", language, "UTC", details=dict(spoken.longest))
+        for step in spec.steps:
+            try:
+                compose.compose(content, nobody, step.purpose, spec.values)
+            except compose.NoLanguage:
+                continue
+            except compose.Unsendable as fault:
+                faults.append(str(fault))
+    return faults
+
+
+def approve(
+    engine: Engine, vault: Vault, content: Content, actor: Actor, name: str, now: datetime | None = None,
+    self_approval_up_to: int = SELF_APPROVAL_UP_TO,
+) -> Preview:  # fmt: skip
+    """Start a draft: its words are pinned, and the clock begins to plan it within seconds. What the approver agreed to.
+
+    Every text is written and checked first. Raises Refused when one is not fit to be sent, or when nobody would get a
+    one-off text; NotAllowed when its maker approves a campaign for more people than `self_approval_up_to`.
+    """
+    with unit_of_work(engine, actor, now) as work:
+        versions = {step.purpose: content.version(step.purpose) for step in campaigns.by_name(work, name).steps}
+    versions |= {plan_due.PING: content.version(plan_due.PING)}
+    with unit_of_work(engine, SYSTEM, now) as work:
+        templates.pin(work, [one for (purpose, _), one in content.templates.items() if purpose in versions])
+    with unit_of_work(engine, actor, now) as work:
+        campaign = campaigns.by_name(work, name, lock=True)
+        _must_be(campaign, "draft")
+        seen = preview_campaign.preview(work, vault, content, campaign)
+        _may_start(campaign, seen, actor, self_approval_up_to)
+        campaigns.start(work, campaign.id, versions, _to_do(work, campaign))
+        _audit(work, "approve", campaign, {"recipients": seen.recipients, "texts": seen.texts, "segments": seen.segments})
+        return seen
+
+
+def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up_to: int) -> None:
+    if seen.faults:
+        raise Refused("not started; these texts are not fit to be sent:\n  " + "\n  ".join(fault_lines(seen)))
+    if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
+        raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
+    if campaign.created_by == actor.staff_id and seen.recipients > self_approval_up_to:
+        raise NotAllowed(f"{seen.recipients} people would get it: above {self_approval_up_to} a second person approves, not its maker")
+
+
+def fault_lines(seen: Preview) -> list[str]:
+    """What is wrong with which texts, with some of the clients concerned."""
+    return [f"{fault} ({len(codes)} texts, e.g. client {', '.join(codes[:3])})" for fault, codes in seen.faults.items()]
+
+
+def _to_do(work: Work, campaign: Campaign) -> Mapping[str, object]:
+    """Where planning begins: at the first moment of a one-off text, or with the appointments booked already."""
+    if campaign.kind == "reminders":
+        return {"after": [work.now.isoformat(), str(_NOBODY)]}
+    moments = plan_due.moments_of(campaign, occurrences.zones(work), work.now)
+    return {"expand_at": min((moment.due_at for moment in moments.values()), default=work.now).isoformat()}
+
+
+def pause(work: Work, name: str, reason: str) -> None:
+    """Hold everything back that has not left. Reminders go on being planned, so that none is missing afterwards."""
+    campaign = campaigns.by_name(work, name, lock=True)
+    _must_be(campaign, "running")
+    campaigns.set_state(work, campaign.id, "paused", reason)
+    _audit(work, "pause", campaign, {"reason": reason})
+
+
+def resume(work: Work, name: str) -> None:
+    """Go on; what is no longer worth sending expires instead."""
+    campaign = campaigns.by_name(work, name, lock=True)
+    _must_be(campaign, "paused")
+    campaigns.set_state(work, campaign.id, "running")
+    _audit(work, "resume", campaign)
+
+
+def cancel(engine: Engine, actor: Actor, name: str, reason: str, now: datetime | None = None) -> Counts:
+    """Stop a campaign for good; how many texts went and how many were cancelled.
+
+    From the first commit on nothing is claimed any more, since senders look at the campaign's state. The rows follow,
+    here and, should we be interrupted, by the clock.
+    """
+    with unit_of_work(engine, actor, now) as work:
+        campaign = campaigns.by_name(work, name, lock=True)
+        _must_be(campaign, "draft", "running", "paused")
+        campaigns.set_state(work, campaign.id, "cancelled", reason)
+        campaigns.set_to_do(work, campaign.id, {"cancel": True})
+        _audit(work, "cancel", campaign, {"reason": reason})
+    cancelled = 1
+    while cancelled:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            cancelled = occurrences.cancel_all(work, campaign.id, CANCEL_AT_ONCE)
+    with unit_of_work(engine, SYSTEM, now) as work:
+        return campaigns.counts(work, campaign.id)
+
+
+def _must_be(campaign: Campaign, *states: str) -> None:
+    if campaign.state not in states:
+        raise Refused(f"the campaign is {campaign.state}, not {' or '.join(states)}: nothing was changed")
+
+
+def _audit(work: Work, action: str, campaign: Campaign, detail: Mapping[str, object] | None = None) -> None:
+    audit.add(work, f"campaign.{action}", "campaign", campaign.id, campaign.unit_id, detail)

@@ -1,0 +1,118 @@
+"""What a campaign would do if it ran now: every text is written and checked, nothing is kept and nothing is sent."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import campaigns as rules
+from gateway.domain import reminders, windows
+from gateway.store import channels, occurrences, units
+from gateway.store.base import Work
+from gateway.store.campaigns import Campaign
+from gateway.usecases.compose import NoLanguage, Text, Unsendable
+from gateway.usecases.plan_due import PING
+from gateway.usecases.write_texts import Writer
+from gateway.vault import Vault
+
+SAMPLES = 3
+
+
+@dataclass(slots=True)
+class Price:
+    """What goes to phones of one prefix; `cost` in the campaign's currency, None without a price."""
+
+    texts: int = 0
+    segments: int = 0
+    cost: float | None = None
+
+
+@dataclass(slots=True)
+class Preview:
+    """Who would get what. Recipients and excluded are people; a campaign with `faults` cannot be approved."""
+
+    recipients: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    texts: int = 0  # "you have a message" included
+    segments: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)  # reminders that come too late already
+    notes: Counter[str] = field(default_factory=Counter)  # what fall-backs of language do
+    faults: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # what is wrong -> clients' codes
+    prices: defaultdict[str, Price] = field(default_factory=lambda: defaultdict(Price))  # by prefix
+    samples: defaultdict[str, list[Text]] = field(default_factory=lambda: defaultdict(list))  # by language
+
+
+def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
+    """Write every text that the campaign would send to the people it has now, with today's templates."""
+    seen = Preview()
+    writer = Writer(content, vault, campaign, content.templates, {unit.id: unit for unit in units.list_seen(work)})
+    prefixes = channels.prefixes(work)
+    reached: set[UUID] = set()
+    excluded: dict[UUID, str] = {}
+    for row in _rows(work, campaign, limit):
+        reason = writer.exclusion(row)
+        purposes = _purposes(seen, campaign, row, work) if reason is None else []
+        reason = reason or _count(seen, writer, campaign, row, purposes, prefixes)
+        if reason is not None:
+            excluded[row.client_id] = reason
+        elif purposes:
+            reached.add(row.client_id)
+    seen.recipients = len(reached)
+    seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
+    return seen
+
+
+def _rows(work: Work, campaign: Campaign, limit: int) -> Iterator[Any]:
+    after = UUID(int=0)
+    while rows := occurrences.people(work, campaign, after, limit):
+        yield from rows
+        after = rows[-1].id
+
+
+def _purposes(seen: Preview, campaign: Campaign, row: Any, work: Work) -> list[str]:
+    """The texts this person would get: the one, or a reminder for each step that is still to come."""
+    if campaign.kind == "one_off":
+        return [campaign.steps[0].purpose]
+    steps = {str(step.id): step for step in campaign.steps}
+    timed = [rules.reminder_step(step_id, step.timing) for step_id, step in steps.items()]
+    planned = reminders.plan(timed, row.starts_at, windows.zone_or(row.zone, "UTC")[0], work.now)
+    seen.skipped.update(each.skipped for each in planned if each.skipped)
+    return [steps[each.step_id].purpose for each in planned if not each.skipped]
+
+
+def _count(
+    seen: Preview, writer: Writer, campaign: Campaign, row: Any, purposes: list[str], prefixes: Sequence[tuple[str, UUID]]
+) -> str | None:  # fmt: skip
+    """Write one person's texts and count them; why there are none."""
+    key, phone = writer.open(row)
+    reached_by = next((prefix for prefix, _ in prefixes if phone.startswith(prefix)), None)
+    if reached_by is None:
+        return "no channel reaches this phone"
+    texts = []
+    for purpose in purposes + ([PING] if purposes and row.discreet == 2 else []):
+        try:
+            texts.append(writer.text(row, purpose, key, phone))
+        except NoLanguage as reason:
+            return str(reason)
+        except Unsendable as fault:
+            seen.faults[str(fault)].append(row.code)
+    prices = campaign.spec.prices
+    prefix = max((known for known in prices if phone.startswith(known)), key=len, default=reached_by)
+    for told in texts:
+        _tally(seen, told, prefix, prices.get(prefix))
+    return None
+
+
+def _tally(seen: Preview, told: Text, prefix: str, per_segment: float | None) -> None:
+    seen.texts += 1
+    seen.segments += told.segments
+    price = seen.prices[prefix]
+    price.texts += 1
+    price.segments += told.segments
+    price.cost = None if per_segment is None else price.segments * per_segment
+    seen.notes.update([told.note] if told.note else [])
+    samples = seen.samples[told.language]
+    if len(samples) < SAMPLES and told.body not in {sample.body for sample in samples}:
+        samples.append(told)
