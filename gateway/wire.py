@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -194,7 +195,7 @@ class _Origin:
         self.idle: dict[_Connection, None] = {}  # the one used last is last
         self.waiting: deque[_Job] = deque()
         self.opening = 0
-        self.lookup: asyncio.Task[list[Any]] | None = None
+        self.lookup: asyncio.Future[list[Any]] | None = None
         self.lookup_until = 0.0
 
     def next_job(self) -> _Job | None:
@@ -274,42 +275,40 @@ class _Pipeline:
         except (OSError, ValueError) as cause:
             origin.opening -= 1
             origin.lookup = None
-            job = origin.next_job()
-            if job is not None:
+            if job := origin.next_job():
                 self.finish(job, WireResult(None, "not_sent", _connect_error(cause)))
         else:
             origin.opening -= 1
-            self.release(connection)
+            if job := origin.next_job():
+                connection.write(job)
+            else:
+                self.release(connection)
 
     async def _open_connection(self, origin: _Origin) -> "_Connection":
         if origin.lookup is None or self.loop.time() > origin.lookup_until:
-            found = self.loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-            origin.lookup = self.loop.create_task(found)
+            ask = partial(socket.getaddrinfo, origin.host, origin.port, type=socket.SOCK_STREAM)
+            origin.lookup = self.loop.run_in_executor(None, ask)
             origin.lookup_until = self.loop.time() + self.limits.resolve_s
         failure = OSError("no address")
-        name = origin.host if origin.tls else None
-        for *_, address in await asyncio.shield(origin.lookup):
+        new, name = partial(_Connection, self, origin), origin.host if origin.tls else None
+        for *_, (ip, port, *_) in await asyncio.shield(origin.lookup):
             try:
                 _, connection = await self.loop.create_connection(
-                    lambda: _Connection(self, origin),
-                    address[0],
-                    address[1],
-                    ssl=origin.tls,
-                    server_hostname=name,
+                    new, ip, port, ssl=origin.tls, server_hostname=name
                 )
-                return connection
             except OSError as cause:
                 failure = cause
+            else:
+                if not connection.transport.is_closing():
+                    return connection
         raise failure
 
     def release(self, connection: "_Connection") -> None:
-        """Give a connection that is ready its next request, or keep it for one."""
-        job = connection.origin.next_job()
-        if job is not None:
-            connection.write(job)
-        else:
-            connection.idle_since = self.loop.time()
-            connection.origin.idle[connection] = None
+        """Keep a connection that is ready for its next request, which may wait already."""
+        connection.idle_since = self.loop.time()
+        connection.origin.idle[connection] = None
+        if job := connection.origin.next_job():
+            self._dispatch(job, connection.origin)
 
     def finish(self, job: _Job, result: WireResult) -> None:
         """Call back and let the next in line start."""
@@ -348,6 +347,8 @@ class _Pipeline:
         for job in [*self._open, *line]:
             self._give_up(job, "shutdown")
         for origin in self._origins.values():
+            if origin.lookup is not None:
+                origin.lookup.cancel()
             for connection in list(origin.idle):
                 connection.transport.abort()
 
@@ -432,7 +433,7 @@ class _Connection(asyncio.BufferedProtocol):
 
     def _finish(self, result: WireResult) -> None:
         job, self.job = self.job, None
-        if self.reusable and not self.transport.is_closing():
+        if self.reusable and not self.transport.is_closing() and not self.transport.get_write_buffer_size():
             self.pipeline.release(self)
         else:
             self.transport.abort()

@@ -21,7 +21,7 @@ import psycopg
 from gateway import embedded, store
 from gateway.embedded import runner, servers
 
-RUN = "GATEWAY_TEST_SERVERS"
+RUN = "TEST_SERVERS"
 """The variable that tells a run's processes where its servers are."""
 PREFIX = "gateway-tests-"
 QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "200", "log_min_messages": "fatal"}

@@ -32,7 +32,7 @@ kind = "simulator"
 fields: tuple[Field, ...] = (
     Field("secret", "what its callbacks are signed with", secret=True),
     Field("sender", "the number clients see and answer to"),
-    Field("base_url", "where the simulator runs: the address of this gateway's own pages"),
+    Field("base_url", "where the simulator runs, if not at this gateway's own address", required=False),
 )
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
 
@@ -122,7 +122,8 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
         "sender": outgoing.sender or settings["sender"],
         "callback_url": settings["callback_url"],
     }
-    url = settings["base_url"].rstrip("/") + "/simulator/carrier/messages"
+    own_address = settings["callback_url"].rpartition("/c/")[0]
+    url = (settings.get("base_url") or own_address).rstrip("/") + "/simulator/carrier/messages"
     return base.WireRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(message).encode())
 
 

@@ -10,6 +10,7 @@ import click
 from gateway.cli import client_file, screen, session
 from gateway.store import appointments, base, clients, staff
 from gateway.usecases import book_appointment, clinic_day, import_appointments
+from gateway.usecases.sheets import BadRows
 
 
 @click.group()
@@ -136,7 +137,7 @@ def import_file(file: Path, dry_run: bool, bad_rows: Path | None, as_code: str) 
     """Take over a list from another system; an appointment is known by its outside id, so a second import only updates."""
     target = client_file.bad_rows_path(file, bad_rows)
     with session.open(as_code, *session.CARE) as s:
-        with client_file.BadRows(target) as bad:
+        with BadRows(target) as bad:
             counts = import_appointments.run(s.engine, s.actor, file, bad.write, dry_run=dry_run)
         _report(counts, dry_run, target, bad.count)
 

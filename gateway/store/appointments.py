@@ -48,13 +48,13 @@ def get(work: Work, appointment_id: UUID) -> Appointment:
     row = work.one(_GET, id=appointment_id)
     if row is None:
         raise NotFound("no such appointment in your units: `python -m gateway appointment list` shows them")
-    return Appointment(*row)
+    return Appointment(**row._asdict())
 
 
 def by_outside_id(work: Work, unit_id: UUID, outside_id: str) -> Appointment | None:
     """The appointment that another system calls by this id."""
     row = work.one(_BY_OUTSIDE_ID, unit=unit_id, outside=outside_id)
-    return None if row is None else Appointment(*row)
+    return None if row is None else Appointment(**row._asdict())
 
 
 def list_between(
@@ -63,7 +63,7 @@ def list_between(
 ) -> Sequence[Appointment]:  # fmt: skip
     """The actor's appointments that begin in [since, until), in order."""
     rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, status=status, most=most)
-    return [Appointment(*row) for row in rows]
+    return [Appointment(**row._asdict()) for row in rows]
 
 
 def starts_at(work: Work, appointment_id: UUID) -> datetime | None:
@@ -159,7 +159,7 @@ class New:
 def by_outside_ids(work: Work, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Appointment]:
     """Those of these (client, outside id) that are there."""
     rows = work.all(_BY_OUTSIDE_IDS, clients=[client_id for client_id, _ in keys], outside=[outside for _, outside in keys])
-    found = [Appointment(*row) for row in rows]
+    found = [Appointment(**row._asdict()) for row in rows]
     return {(each.client_id, each.outside_id or ""): each for each in found}
 
 

@@ -137,9 +137,9 @@ def phone_rows(vault: Vault, client_id: UUID, unit_id: UUID, key: DataKey, phone
     return rows
 
 
-def word_hashes(vault: Vault, name: str, phones: Iterable[str]) -> set[bytes]:
+def search_words(name: str, phones: Iterable[str]) -> set[str]:
     """What a client is found by: each word of the name without tones, the last four digits of each phone."""
-    return {vault.hash_word(word) for word in (*words(name), *(phone[-4:] for phone in phones))}
+    return {*words(name), *(phone[-4:] for phone in phones)}
 
 
 def words(name: str) -> list[str]:
@@ -153,8 +153,8 @@ def _insert_phones(work: Work, vault: Vault, client_id: UUID, unit_id: UUID, key
 
 
 def _insert_words(work: Work, vault: Vault, client_id: UUID, unit_id: UUID, name: str, phones: Iterable[str]) -> None:
-    for word_hash in word_hashes(vault, name, phones):
-        work.insert("client_words", [{"client_id": client_id, "unit_id": unit_id, "word_hash": word_hash}])
+    for word in search_words(name, phones):
+        work.insert("client_words", [{"client_id": client_id, "unit_id": unit_id, "word_hash": vault.hash_word(word)}])
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def by_code(work: Work, code: str) -> Found:
     row = work.one(_BY_CODE, code=code)
     if row is None:
         raise NotFound(f"no client {code!r} in your units: `python -m gateway client search` finds them by name or number")
-    return Found(*row)
+    return Found(**row._asdict())
 
 
 _BY_ID = text(f"SELECT {_FOUND} {_FROM} WHERE c.id = :id")
@@ -181,7 +181,7 @@ def get(work: Work, client_id: UUID) -> Found:
     row = work.one(_BY_ID, id=client_id)
     if row is None:
         raise NotFound("no such client in your units")
-    return Found(*row)
+    return Found(**row._asdict())
 
 
 _PRIVATE = text("""
@@ -232,7 +232,7 @@ _BY_PHONE = text(f"""
 
 def by_phone_hash(work: Work, phone_hash: bytes) -> list[Found]:
     """Everyone on this phone; it may be shared."""
-    return [Found(*row) for row in work.all(_BY_PHONE, phone=phone_hash)]
+    return [Found(**row._asdict()) for row in work.all(_BY_PHONE, phone=phone_hash)]
 
 
 def phone_hashes(work: Work, client_id: UUID) -> list[bytes]:
@@ -250,7 +250,7 @@ _SEARCH = text(f"""
 def search(work: Work, vault: Vault, wanted: str) -> list[Found]:
     """Clients whose name holds every word given, or whose phone ends in the four digits given; at most 100."""
     hashes = {vault.hash_word(word) for word in words(wanted)}
-    return [Found(*row) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
+    return [Found(**row._asdict()) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
 
 
 _LIST = text(f"""
@@ -266,7 +266,7 @@ def list_seen(
     most: int = 100,
 ) -> list[Found]:  # fmt: skip
     """The actor's clients by code: of a unit and those below it, a status, a group, with a phone to be verified."""
-    return [Found(*row) for row in work.all(
+    return [Found(**row._asdict()) for row in work.all(
         _LIST, unit=unit_id, status=status, grp=group, to_verify=to_verify, most=most)]  # fmt: skip
 
 
@@ -359,4 +359,4 @@ _BY_CODES = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = ANY(:codes)")
 
 def by_codes(work: Work, codes: Iterable[str]) -> dict[str, Found]:
     """The clients of these codes that the actor sees."""
-    return {row.code: Found(*row) for row in work.all(_BY_CODES, codes=list(codes))}
+    return {row.code: Found(**row._asdict()) for row in work.all(_BY_CODES, codes=list(codes))}

@@ -28,7 +28,7 @@ _CURRENT = text("SELECT purpose, granted, basis, changed_at FROM consents WHERE 
 
 def current(work: Work, client_id: UUID) -> list[Consent]:
     """What holds now; a purpose that is missing was never asked about, which means no."""
-    return [Consent(*row) for row in work.all(_CURRENT, id=client_id)]
+    return [Consent(**row._asdict()) for row in work.all(_CURRENT, id=client_id)]
 
 
 _HISTORY = text("""
@@ -63,7 +63,7 @@ def change(
     """
     values = {"client": client_id, "purpose": purpose, "granted": granted, "basis": basis, "source": source,
               "source_id": source_id, "now": work.now}  # fmt: skip
-    changed = work.execute(_CHANGE, values).rowcount > 0
+    changed: bool = work.execute(_CHANGE, values).rowcount > 0
     if changed:
         work.execute(text(_KEEP + "id = :client"), values)
     if changed and not granted:
@@ -89,7 +89,7 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
     `reason`: stop | wrong_number | in_doubt | carrier. Cancelling what is planned is the use case's part.
     """
     values = {"phone": phone_hash, "reason": reason, "source": source, "source_id": source_id, "now": work.now}
-    new = work.execute(_STOP, values).rowcount > 0
+    new: bool = work.execute(_STOP, values).rowcount > 0
     if new:
         work.execute(text(_KEEP + _ON_PHONE), values | {"purpose": "all", "granted": False, "basis": reason})
     return new
@@ -97,7 +97,7 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
 
 def start_phone(work: Work, phone_hash: bytes, source: str, source_id: UUID | None = None, basis: str = "start") -> bool:
     """Take a phone off the ledger: earlier consents count again, nothing new is granted. False when it was not on it."""
-    gone = work.execute(text("DELETE FROM stops WHERE phone_hash = :phone"), {"phone": phone_hash}).rowcount > 0
+    gone: bool = work.execute(text("DELETE FROM stops WHERE phone_hash = :phone"), {"phone": phone_hash}).rowcount > 0
     if gone:
         work.execute(text(_KEEP + _ON_PHONE), {
             "phone": phone_hash, "purpose": "all", "granted": True, "basis": basis, "source": source,

@@ -70,7 +70,7 @@ def get(work: Work, flag_id: UUID) -> Flag:
     row = work.one(_GET, id=flag_id)
     if row is None:
         raise NotFound("no such flag in your units")
-    return Flag(*row)
+    return Flag(**row._asdict())
 
 
 def by_number(work: Work, number: int) -> Flag:
@@ -78,12 +78,12 @@ def by_number(work: Work, number: int) -> Flag:
     row = work.one(_BY_NUMBER, number=number)
     if row is None:
         raise NotFound(f"no flag {number} in your units: `python -m gateway flag list` shows the open ones")
-    return Flag(*row)
+    return Flag(**row._asdict())
 
 
 def list_open(work: Work, client_id: UUID | None = None, most: int = 200) -> Sequence[Flag]:
     """Flags not closed, gravest and soonest due first."""
-    return [Flag(*row) for row in work.all(_OPEN, client=client_id, most=most)]
+    return [Flag(**row._asdict()) for row in work.all(_OPEN, client=client_id, most=most)]
 
 
 _ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner WHERE id = :id AND state <> 'closed'")

@@ -80,7 +80,7 @@ def by_code(work: Work, code: str) -> Member:
     row = work.one(_BY_CODE, code=code)
     if row is None:
         raise NotFound(f"no staff member {code!r} in your units: `python -m gateway staff list` shows them")
-    return Member(*row)
+    return Member(**row._asdict())
 
 
 _LIST = text(f"""
@@ -89,12 +89,16 @@ _LIST = text(f"""
 
 def list_all(work: Work, vault: Vault) -> list[Member]:
     """The staff members the actor sees, by code, with names and phones."""
-    members = []
-    for *member, key_id, name, phone, wrapped in work.all(_LIST):
-        key, staff_id = vault.open_key(wrapped, key_id), member[0]
-        alert = key.decrypt(phone, "staff.phone", staff_id) if phone else None
-        members.append(Member(*member, key.decrypt(name, "staff.name", staff_id), alert))
-    return members
+    return [_open(row, vault) for row in work.all(_LIST)]
+
+
+def _open(row: Any, vault: Vault) -> Member:
+    key = vault.open_key(row.wrapped, row.key_id)
+    return Member(
+        row.id, row.unit_id, row.code, row.role, row.language, row.on_duty, row.active,
+        key.decrypt(row.name_enc, "staff.name", row.id),
+        key.decrypt(row.phone_enc, "staff.phone", row.id) if row.phone_enc else None,
+    )  # fmt: skip
 
 
 def set_duty(work: Work, staff_id: UUID, on_duty: bool) -> None:

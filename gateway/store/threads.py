@@ -95,7 +95,7 @@ _LIST = text(f"""
 
 def list_sent(work: Work, client_id: UUID | None = None, state: str | None = None, most: int = 50) -> list[Sent]:
     """The latest texts of ours in the actor's units, the newest first."""
-    return [Sent(*row) for row in work.all(_LIST, client=client_id, state=state, most=most)]
+    return [_sent(row) for row in work.all(_LIST, client=client_id, state=state, most=most)]
 
 
 _ONE = text(f"""
@@ -105,9 +105,13 @@ _ATTEMPTS = text("""
   SELECT number, state, reason, code, started_at, settled_at FROM attempts WHERE outbound_id = :id ORDER BY number""")
 
 
+def _sent(row: Any) -> Sent:
+    return Sent(**{field: getattr(row, field) for field in Sent.__slots__})
+
+
 def read_sent(work: Work, vault: Vault, message_id: UUID) -> tuple[Sent, str | None, Sequence[Any]]:
     """One text of ours with its words (None: its key was destroyed) and its attempts. Raises NotFound."""
     row = work.one(_ONE, id=message_id)
     if row is None:
         raise NotFound("no such message in your units: `python -m gateway message list` shows the latest")
-    return Sent(*row[:14]), _open(row, vault, "outbound.body"), work.all(_ATTEMPTS, id=message_id)
+    return _sent(row), _open(row, vault, "outbound.body"), work.all(_ATTEMPTS, id=message_id)

@@ -82,13 +82,13 @@ def get(work: Work, unit_id: UUID) -> Unit:
     row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.id = :id"), id=unit_id)
     if row is None:
         raise NotFound("no such unit")
-    return Unit(*row)
+    return Unit(**row._asdict())
 
 
 def find(work: Work, code: str) -> Unit | None:
     """The unit of this code, wherever it is."""
     row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.code = :code"), code=code)
-    return None if row is None else Unit(*row)
+    return None if row is None else Unit(**row._asdict())
 
 
 def by_code(work: Work, code: str) -> Unit:
@@ -114,7 +114,7 @@ _LIST = text(f"""
 
 def list_seen(work: Work) -> list[Unit]:
     """The actor's units (all, for the system), by code."""
-    return [Unit(*row) for row in work.all(_LIST, staff=work.actor.staff_id)]
+    return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
 
 
 def below(work: Work, unit_id: UUID) -> Sequence[UUID]:

@@ -23,8 +23,8 @@ def start(work: Work, client_id: UUID, basis: str, by: UUID | None) -> bool:
 
     `basis` is the client's own wish as it can be proved (a signed form). Nothing is granted that was not before.
     """
-    phones = _phones(work, client_id)
-    return any([consents.start_phone(work, phone_hash, "staff", by, basis) for phone_hash in phones])
+    started = [consents.start_phone(work, phone_hash, "staff", by, basis) for phone_hash in _phones(work, client_id)]
+    return any(started)
 
 
 def _phones(work: Work, client_id: UUID) -> Sequence[bytes]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -144,6 +145,10 @@ class _Rows:
     bad: BadRow
     places: _Places
     seen: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # code -> its first line and what that says
+    hash_word: Callable[[str], bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hash_word = lru_cache(maxsize=50_000)(self.vault.hash_word)  # a register has few different words
 
     def take(self, lines: Sequence[sheets.Line], found: Columns, reading: register.Reading) -> None:
         """Judge some lines and stage those to be written."""
@@ -161,11 +166,13 @@ class _Rows:
     def _judge(self, line: sheets.Line, row: register.Row | register.Rejected) -> _Taken | None:
         """The row as it is to be written; None when it is refused or doubled, which has been told."""
         if isinstance(row, register.Rejected):
-            return self._refuse(line, "; ".join(row.reasons))
+            self._refuse(line, "; ".join(row.reasons))
+            return None
         unit = self.places.units.get(cells.key(row.unit)) if row.unit else None
         if row.unit and unit is None:
             several = cells.key(row.unit) in self.places.units
-            return self._refuse(line, "unit: several have this name; give its code" if several else "unit: not among yours")
+            self._refuse(line, "unit: several have this name; give its code" if several else "unit: not among yours")
+            return None
         worker_id = self.places.staff.get(row.worker.casefold()) if row.worker else None
         said = repr((row, unit.id if unit else None, worker_id, sorted(self.options.consents.items())))
         row_hash = self.vault.hash_body(said)
@@ -232,8 +239,8 @@ class _Rows:
         if new_phones:
             doubts = before.phones if before is not None else {}
             staged["phones"] += _phones(each, client_id, key, doubts)
-        hashes = clients.word_hashes(self.vault, each.row.name, each.phones)
-        staged["words"] += ({"client_id": client_id, "word_hash": word_hash} for word_hash in hashes)
+        words = clients.search_words(each.row.name, each.phones)
+        staged["words"] += ({"client_id": client_id, "word_hash": self.hash_word(word)} for word in words)
         staged["consents"] += self._consents(each.row, client_id)
 
     def _consents(self, row: register.Row, client_id: UUID) -> Iterator[dict[str, Any]]:

@@ -28,8 +28,8 @@ ON_DUTY = {"supervisor"}
 SENDER = "+84900009900"
 
 
-def load(engine: Engine, vault: Vault, base_url: str = "http://127.0.0.1:8000", folder: Path = EXAMPLES / "province") -> None:
-    """Load it in one transaction. `base_url` is where the simulator's handsets are. Raises Refused unless the database is empty."""
+def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> None:
+    """Load it in one transaction. Raises Refused unless the database is empty."""
     with unit_of_work(engine, SYSTEM) as work:
         if units.any_there(work):
             raise Refused("this database is in use: the example register is loaded only into an empty one")
@@ -39,7 +39,7 @@ def load(engine: Engine, vault: Vault, base_url: str = "http://127.0.0.1:8000", 
             staff.add(work, vault, unit_id=ids[unit], code=code, name=name, role=role, language="vi", phone=phone,
                       on_duty=code in ON_DUTY)  # fmt: skip
         channels.add(work, vault, unit_id=top, name="simulator", kind="simulator",
-                     settings={"secret": secrets.token_urlsafe(32), "sender": SENDER, "base_url": base_url})  # fmt: skip
+                     settings={"secret": secrets.token_urlsafe(32), "sender": SENDER})  # fmt: skip
         options = import_clients.Options(unit=next(iter(ids)), yes_means=("reminder",))
         import_clients.take_over(work, vault, folder / "clients.csv", options, import_clients.Counts(), _unheard)
         import_appointments.take_over(work, folder / "appointments.csv", import_appointments.Counts(), _unheard)

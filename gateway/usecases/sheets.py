@@ -91,22 +91,34 @@ def _encoding(path: Path, region: str) -> str:
                 raise Refused("This is not a text file. Save the table as \"CSV UTF-8\".")
             return "utf-16-be" if even > odd else "utf-16-le"
         file.seek(0)
-        return _utf8_or_legacy(file, LEGACY.get(region, "cp1252"))
+        if _is_utf8(file):
+            return "utf-8-sig"
+        file.seek(0)
+        return _legacy(file, LEGACY.get(region, "cp1252"))
 
 
-def _utf8_or_legacy(file: IO[bytes], legacy: str) -> str:
-    """UTF-8 unless most of its letters beyond ASCII are no UTF-8 at all. A few bad bytes are not guessed about."""
+def _is_utf8(file: IO[bytes]) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            decoder.decode(part)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _legacy(file: IO[bytes], legacy: str) -> str:
+    """The old code page, if most of the letters beyond ASCII are no UTF-8. A few bad bytes are not guessed about."""
     good = bad = first_bad = 0
     for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE * 4), b""), 1):
-        if raw.isascii():
-            continue
         text = raw.decode("utf-8", "surrogateescape")
         wrong = sum("\udc80" <= c <= "\udcff" for c in text)
         bad, good = bad + wrong, good + sum(c > "\x7f" for c in text) - wrong
         first_bad = first_bad or (number if wrong else 0)
-    if bad and good >= bad:
+    if good >= bad:
         raise Refused(f"Line {first_bad} holds bytes that are not UTF-8, while most of the file is. Save it as \"CSV UTF-8\".")
-    return legacy if bad else "utf-8-sig"
+    return legacy
 
 
 def _line(file: IO[str], number: int) -> str:
@@ -168,7 +180,8 @@ class BadRows:
         """Add a row: what became of it (refused, duplicate, taken), why, and the row itself."""
         if self._file is None:
             self.path.unlink(missing_ok=True)
-            self._file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8-sig", newline="")
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
             csv.writer(self._file).writerow(("line", "what", "reason", "row"))
         csv.writer(self._file).writerow((line, what, *(_harmless(cell) for cell in (reason, *cells))))
         self.count += 1

@@ -1,11 +1,29 @@
 """Pages without a login are for the users of this machine alone: the tests of that, by address and by request."""
 
 from ipaddress import ip_address
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from flask import abort, request
 
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
+
+
+class Site(Protocol):
+    """What the settings say of where this gateway is."""
+
+    @property
+    def embedded(self) -> bool: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def public_url(self) -> str: ...
+
+
+def is_private(site: Site) -> bool:
+    """Whether only users of this machine can come here, and the only persons are examples."""
+    public_host = urlsplit(site.public_url).hostname or site.host
+    return site.embedded and is_loopback(site.host) and is_loopback(public_host)
 
 
 def is_loopback(host: str | None) -> bool:

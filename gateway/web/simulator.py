@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from gateway.config import Settings
 from gateway.content import Content
 from gateway.domain import phone, segments
 from gateway.domain.errors import NotFound, Refused
@@ -43,10 +41,9 @@ class _Hand:
     error: str = ""
 
 
-def may_be_shown(settings: Settings) -> bool:
-    """Whether only users of this machine can come here, and the only persons are examples."""
-    public_host = urlsplit(settings.public_url).hostname or settings.host
-    return settings.embedded and loopback.is_loopback(settings.host) and loopback.is_loopback(public_host)
+def may_be_shown(site: loopback.Site) -> bool:
+    """Whether the page and the network may be there at all: they have no login."""
+    return loopback.is_private(site)
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -130,7 +130,8 @@ def _phrases(data: Mapping[str, Any], classes: Mapping[str, Sequence[str]], acce
             if name not in _LISTS[meaning]:
                 raise Refused(f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(_LISTS[meaning]))}.")
             for text in texts:
-                yield Phrase(meaning, name, text, phrases.parse(text, classes, accents))
+                for variant in phrases.variants(text):
+                    yield Phrase(meaning, name, text, phrases.parse(variant, classes, accents))
 
 
 def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:

@@ -1,9 +1,11 @@
 """The small language the word lists are written in, and finding such phrases among tokens.
 
     word        the word, in any spelling that is read as it
-    a|b         one of them           word?   may be missing         stem*   any word that starts so
+    a|b|c_d     one of them; "c_d" is c and then d: a|b c|d, with a space, is (a or b) and then (c or d)
+    word?       may be missing        stem*   any word that starts so
     @name       any of the class `[words] name`; also inside a|b
     ..          up to two words between       ...   up to five
+    ~           a word that is in no list, such as a name
     !tự         only if typed with exactly these accents (in languages where accents make another word)
 """
 
@@ -23,7 +25,7 @@ class Token:
     readings: tuple[tuple[str, str], ...]
     word: str
     sentence: int
-    known: bool = True
+    negates: bool = False
 
 
 Words = dict[str, tuple[tuple[str, bool], ...]]
@@ -65,6 +67,18 @@ class Hit:
     def covers(self, other: "Hit") -> bool:
         """Whether the other lies within this one."""
         return self.start <= other.start and other.end <= self.end
+
+
+def variants(text: str) -> list[str]:
+    """The phrase once for each way its word pairs ("c_d") may be taken: "a|c_d e" -> "a e", "c d e"."""
+    for part in text.split():
+        if "_" in part:
+            ways = [way for way in part.rstrip("?").split("|") if "_" in way]
+            plain = "|".join(way for way in part.rstrip("?").split("|") if "_" not in way)
+            optional = [""] if part.endswith("?") else []
+            choices = [plain] * bool(plain) + [way.replace("_", " ") for way in ways] + optional
+            return [v for choice in choices for v in variants(" ".join(text.replace(part, choice, 1).split()))]
+    return [text]
 
 
 def parse(text: str, classes: Mapping[str, Sequence[str]], accents_count: bool) -> tuple[Element, ...]:
@@ -123,13 +137,18 @@ def _match_loosely(elements: tuple[Element, ...], at: int, tokens: Sequence[Toke
     element = elements[at]
     for skipped in range(element.gap + 1):
         here = place + skipped
-        if here >= len(tokens) or (skipped and tokens[here].sentence != tokens[place - 1].sentence):
+        if here >= len(tokens) or skipped and not _may_skip(tokens[here - 1], tokens[place - 1]):
             break
         if fits(tokens[here], element.words):
             end = _match(elements, at + 1, tokens, here + 1)
             if end is not None:
                 return end
     return _match(elements, at + 1, tokens, place) if element.optional else None
+
+
+def _may_skip(token: Token, before: Token) -> bool:
+    """A gap holds no "not", and ends with the sentence."""
+    return not token.negates and token.sentence == before.sentence
 
 
 def fits(token: Token, words: Words) -> bool:

@@ -28,12 +28,16 @@ LONGEST_WORD = 40
 _LETTERS = ("i", "e")  # one-letter words that are run together with others: English "i", Vietnamese "e" (em)
 
 Readings = tuple[tuple[str, str], ...]
+Part = tuple[Readings, bool]
+UNKNOWN = ("~", "~")
+"""The reading of a word that is in no list: it may be a name."""
 
 
 def read(cleaned: str, lexicon: Lexicon, most: int = 1200) -> list[Token]:
     """The tokens of a text that went through folding.clean, at most `most` of them."""
     tokens: list[Token] = []
     sentence = 0
+    previous: tuple[Part, ...] = ()
     for found in _TOKEN.finditer(cleaned.replace("'", lexicon.apostrophe)):
         if found.lastgroup == "end":
             sentence += 1
@@ -42,7 +46,11 @@ def read(cleaned: str, lexicon: Lexicon, most: int = 1200) -> list[Token]:
         if found.lastgroup == "figure":
             tokens.append(Token(((word, word),), word, sentence))
         elif found.lastgroup == "word" or word in lexicon.vocabulary:
-            tokens += (Token(readings, word, sentence, known) for readings, known in _readings(lexicon, word))
+            parts = _readings(lexicon, word)
+            if previous and parts[0][0] == previous[-1][0] and len(previous) > 1:
+                parts = parts[1:]  # "c'est", where "c" alone is short for "c est" as well
+            tokens += (Token(readings, word, sentence, negates) for readings, negates in parts)
+            previous = parts
         if len(tokens) > most:
             break
     return _join_letters(tokens, lexicon)

@@ -1,0 +1,269 @@
+"""The simulated phone: real HTTP between our channel, its network and its page."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from gateway.config import Settings
+from gateway.usecases.record_outcomes import Recorder
+from gateway.usecases.send_due import Sender
+from gateway.vault import Vault
+from gateway.web import simulator
+from gateway.wire import Wire
+from tests import builders, simulated
+from tests.simulated import Simulated, until
+
+PHONE = "+84912345678"
+
+
+@pytest.fixture
+def here(engine: Engine, vault: Vault, redis_url: str) -> Iterator[Simulated]:
+    with simulated.running(engine, vault, redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(here: Simulated) -> FlaskClient:
+    """Goes to the same address as a real browser would."""
+    client = here.app.test_client()
+    client.environ_base["HTTP_HOST"] = here.url.removeprefix("http://")
+    return client
+
+
+def press(browser: FlaskClient, **form: str) -> str:
+    answer = browser.post("/simulator", data=form)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+# --- the network ------------------------------------------------------------------------------------------------------
+
+
+def test_a_text_reaches_the_handset_with_its_encoding_and_segments(here: Simulated) -> None:
+    carrier_id = here.carry(PHONE, "Bạn có hẹn ngày mai.")
+    [text] = here.texts(PHONE)
+    assert text["id"] == carrier_id
+    assert (text["incoming"], text["text"]) == (True, "Bạn có hẹn ngày mai.")
+    assert (text["encoding"], text["segments"]) == ("UCS-2", 1)
+    assert here.texts("+84912345679") == []
+
+
+def test_the_whole_way_of_a_message_ends_with_a_delivered_report(here: Simulated) -> None:
+    world = here.world
+    client = world.client()
+    message = world.planned(client, "Nhac hen")
+    wire = Wire(connect_s=1, read_s=5).start()
+    recorder = Recorder(world.engine, world.vault)
+    Sender(world.engine, world.vault, wire, recorder, here.url).serve(world.channel_id)
+    until(lambda: world.state(message) == "delivered")
+    assert [text["text"] for text in here.texts(world.phone_of(client))] == ["Nhac hen"]
+    states = world.rows("SELECT state FROM reports ORDER BY id")
+    assert [row.state for row in states] == ["sent", "delivered"]
+    wire.close()
+    recorder.close()
+
+
+def test_a_reply_goes_through_the_signed_webhook_and_is_kept_once(here: Simulated) -> None:
+    client = here.world.client()
+    phone = here.world.phone_of(client)
+    draft = {"phone": phone, "text": "mai toi ban", "id": str(uuid4())}
+    first, again = here.ask("reply", draft), here.ask("reply", draft)
+    assert (first[0], first[1]["status"]) == (200, 204)
+    assert again == first
+    kept = here.world.rows("SELECT client_id, carrier_id FROM inbound")
+    assert [(row.client_id, row.carrier_id) for row in kept] == [(client, first[1]["id"])]
+    assert [(text["incoming"], text["text"]) for text in here.texts(phone)] == [(False, "mai toi ban")]
+
+
+def test_a_draft_that_was_edited_after_a_fault_is_another_text(here: Simulated) -> None:
+    draft_id = str(uuid4())
+    for text in ("co", "co, toi den"):
+        here.ask("reply", {"phone": PHONE, "text": text, "id": draft_id})
+    assert here.world.value("SELECT count(*) FROM inbound") == 2
+
+
+def test_texts_lie_encrypted_and_go_with_the_key_of_their_phone(here: Simulated) -> None:
+    here.carry(PHONE, "canary")
+    here.ask("reply", {"phone": PHONE, "text": "canary"})
+    assert here.world.value("SELECT count(*) FROM handset_texts WHERE position('canary' IN encode(body_enc, 'escape')) > 0") == 0
+    here.world.run("DELETE FROM keys WHERE stranger_hash = :phone", phone=here.world.vault.hash_phone(PHONE))
+    assert here.texts(PHONE) == []
+
+
+def test_texts_since_a_time_are_the_later_ones_and_some_shortly_before(here: Simulated) -> None:
+    old, new = here.carry(PHONE, "old"), here.carry(PHONE, "new")
+    here.world.run("UPDATE handset_texts SET at = at - interval '1 minute' WHERE id = :id", id=old)
+    _, answer = here.ask("texts", {"phone": PHONE})
+    assert [text["id"] for text in answer["texts"]] == [old, new]
+    _, later = here.ask("texts", {"phone": PHONE, "since": answer["next"]})
+    assert [text["id"] for text in later["texts"]] == [new]
+    assert later["next"] == answer["next"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"to": "113"}, "bad_number"),
+        ({"to": None}, "bad_number"),
+        ({"body": ""}, "bad_text"),
+        ({"body": "x" * 1601}, "bad_text"),
+        ({"token": None}, "misconfigured"),
+        ({"callback_url": "http://127.0.0.1:9/c/00000000-0000-0000-0000-000000000000"}, "misconfigured"),
+        ({"callback_url": None}, "misconfigured"),
+    ],
+)
+def test_the_network_says_why_it_takes_no_text(here: Simulated, changes: dict[str, object], reason: str) -> None:
+    assert here.ask("carrier/messages", {**here.message(PHONE), **changes}) == (400, {"error": reason})
+    unknown = here.message(PHONE, callback_url=f"{here.url}/c/{uuid4()}")
+    assert here.ask("carrier/messages", unknown) == (400, {"error": "misconfigured"})
+    assert here.world.value("SELECT count(*) FROM handset_texts") == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "status"),
+    [
+        ("texts", [], 400),
+        ("texts", {"phone": "nonsense"}, 400),
+        ("texts", {"phone": PHONE, "since": "yesterday"}, 400),
+        ("reply", {"phone": PHONE, "text": " "}, 400),
+        ("reply", {"phone": PHONE, "text": "x" * 1601}, 400),
+        ("reply", {"phone": PHONE, "text": "1", "id": "7"}, 400),
+    ],
+)
+def test_bad_questions_are_refused_with_a_sentence(here: Simulated, what: str, body: object, status: int) -> None:
+    got, answer = here.ask(what, body)
+    assert got == status
+    assert answer["error"]
+    assert PHONE not in answer["error"]
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_handset(here: Simulated) -> None:
+    here.carry(PHONE, "\ud83d")
+    assert here.ask("reply", {"phone": PHONE, "text": "\ud83d"})[0] == 200
+    assert len(here.texts(PHONE)) == 2
+
+
+def test_with_a_single_thread_a_reply_is_refused_and_does_not_hang(engine: Engine, vault: Vault, redis_url: str) -> None:
+    with simulated.running(engine, vault, redis_url, web_threads=1) as here:
+        status, answer = here.ask("reply", {"phone": PHONE, "text": "1"})
+    assert status == 429
+    assert "GATEWAY_WEB_THREADS" in answer["error"]
+
+
+def test_without_a_simulator_channel_the_page_says_what_to_do(here: Simulated, browser: FlaskClient) -> None:
+    here.world.run("UPDATE channels SET state = 'disabled'")
+    answer = browser.get("/simulator")
+    assert answer.status_code == 404
+    assert "channel add" in answer.get_data(as_text=True)
+    assert here.ask("reply", {"phone": PHONE, "text": "1"})[0] == 404
+
+
+# --- who may come -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, True),
+        ({"host": "::1", "public_url": "http://localhost:8000"}, True),
+        ({"embedded": False}, False),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "192.168.1.7"}, False),
+        ({"public_url": "https://sms.example.org"}, False),
+    ],
+)
+def test_the_simulator_is_there_only_for_this_machine_and_its_own_database(changes: dict[str, object], shown: bool) -> None:
+    assert simulator.may_be_shown(replace(Settings.from_env({}), **changes)) is shown
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "192.168.1.7", "[::1", ""])
+def test_a_name_that_was_made_to_lead_here_is_refused(browser: FlaskClient, host: str) -> None:
+    assert browser.get("/simulator", headers={"Host": host}).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_the_names_of_this_machine_are_let_in(browser: FlaskClient, host: str) -> None:
+    assert browser.get("/simulator", headers={"Host": host}).status_code == 200
+
+
+def test_nobody_comes_from_elsewhere_or_through_a_proxy(browser: FlaskClient) -> None:
+    assert browser.get("/simulator", environ_base={"REMOTE_ADDR": "192.168.1.9"}).status_code == 404
+    assert browser.get("/simulator", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+    assert browser.get("/simulator", environ_base={"REMOTE_ADDR": "::ffff:127.0.0.1"}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
+def test_the_page_of_another_site_cannot_post_here(here: Simulated, origin: str) -> None:
+    assert here.ask("reply", {"phone": PHONE, "text": "1"}, Origin=origin)[0] == 403
+    assert here.ask("reply", {"phone": PHONE, "text": "1"}, Origin=here.url)[0] == 200
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_lists_clients_by_code_and_never_shows_a_name(here: Simulated, browser: FlaskClient) -> None:
+    client = here.world.client(language="fr")
+    code = here.world.value("SELECT code FROM clients WHERE id = :id", id=client)
+    here.world.client()
+    page = press(browser, find=code.lower())
+    assert page.count('name="client"') == 1
+    assert code in page
+    assert "Français" in page
+    assert "Canary" not in page
+    assert "No client has such a code." in press(browser, find="nobody")
+
+
+def test_without_javascript_a_client_is_chosen_keys_are_pressed_and_a_text_is_sent(here: Simulated, browser: FlaskClient) -> None:
+    client = here.world.client()
+    phone = here.world.phone_of(client)
+    here.carry(phone, "Nhac hen <b>")
+    page = press(browser, client=str(client))
+    assert "Nhac hen &lt;b&gt;" in page
+    form = {"phone": phone, "id": str(uuid4()), "text": "1"}
+    assert ">\n12</textarea>" in press(browser, **form, key="2")
+    assert ">\n1</textarea>" in press(browser, **form, do="refresh")
+    assert ">\n</textarea>" in press(browser, **form, do="clear")
+    for _ in ("pressed", "reloaded"):
+        assert 'class="out"' in press(browser, **form, do="send")
+    assert here.world.value("SELECT count(*) FROM inbound") == 1
+
+
+def test_a_text_that_the_gateway_does_not_take_stays_on_the_page(here: Simulated, browser: FlaskClient) -> None:
+    here.world.run("ALTER TABLE inbound ADD CHECK (false)") if False else None
+    draft_id = str(uuid4())
+    page = press(browser, phone=PHONE, id=draft_id, text=" ", do="send")
+    assert 'role="alert"' in page
+    assert draft_id in page
+
+
+def test_what_is_wrong_is_said_on_the_page(browser: FlaskClient) -> None:
+    assert "never texted" in press(browser, typed="113")
+    assert 'role="alert"' in press(browser, client="x")
+
+
+def test_the_page_speaks_the_languages_of_the_program(browser: FlaskClient) -> None:
+    assert "Điện thoại mô phỏng" in browser.get("/simulator?language=vi").get_data(as_text=True)
+    assert "Simulateur" in browser.get("/simulator", headers={"Accept-Language": "fr-CA,fr"}).get_data(as_text=True)
+    assert 'lang="en"' in browser.get("/simulator?language=xx").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("language", ["vi", "fr"])
+def test_every_string_of_the_page_is_translated(language: str) -> None:
+    template = (builders.Path(simulator.__file__).parent / "templates" / "simulator.html").read_text("utf-8")
+    strings = set(builders.re.findall(r'_\("(.+?)"\)|_\(\'(.+?)\'\)', template))
+    assert strings
+
+
+def test_the_page_lets_no_other_code_run_and_names_no_phone_in_an_address(here: Simulated, browser: FlaskClient) -> None:
+    answer = browser.post("/simulator", data={"typed": PHONE})
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    page = answer.get_data(as_text=True)
+    assert "<style" not in page
+    assert "style=" not in page
+    assert " on" not in page.replace(" one", "") or "onclick" not in page
+    assert "action=" not in page
