@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links
 ARGS ?=
 
-.PHONY: run test reset lint bench faults-full requirements messages
+.PHONY: run test reset lint faults-full requirements messages
 
 run: $(VENV)/runtime
 	@exec $(VENV)/bin/python -m gateway run

@@ -66,6 +66,15 @@ class Content:
         """The languages a purpose is written in."""
         return [code for code in self.languages if (purpose, code) in self.templates]
 
+    def helplines(self, phone: str) -> str:
+        """Whom the holder of this phone can call now, where their unit does not say: locales/helplines.toml."""
+        numbers: dict[str, str] = self._helplines["numbers"]
+        return numbers[max((prefix for prefix in numbers if phone.startswith(prefix)), key=len, default="+")]
+
+    @cached_property
+    def _helplines(self) -> dict[str, Any]:
+        return _toml(self._locales / "helplines.toml")
+
     def gettext(self, language: str) -> Callable[[str], str]:
         """A function from the program's English strings to the language's; untranslated ones stay English."""
         messages = self.translations.get(language, {})

@@ -15,6 +15,7 @@ from gateway import log
 SEND = "send"
 SEND_JOB = "workers.jobs.send_due"
 BREAK_SECONDS = 2.0
+PAUSE_SECONDS = 0.05
 
 
 def connect(url: str, socket_timeout: float | None = 0.5) -> redis.Redis:
@@ -55,6 +56,7 @@ class Bell:
             try:
                 for channel_id in ringing:
                     self._enqueue(channel_id)
+                time.sleep(PAUSE_SECONDS)  # under load many rings become one; the first of them rang at once
             except Exception as error:  # whatever it is: the workers poll, and a ring lost is a second lost
                 log.warning("bell_broken", error=type(error).__name__)
                 time.sleep(BREAK_SECONDS)

@@ -56,12 +56,18 @@ class WireResult:
 Callback = Callable[[WireResult], None]
 
 
+def awake_s() -> float:
+    """Seconds on a clock that nobody sets and that goes on while the machine sleeps, where the system has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`max_open` bounds the requests, and so the connections, in flight.
 
-    The first byte of a request leaves within `connect_s` of its submission or never; the whole answer must be
-    there `read_s` after that, however it trickles. `ca_file` stands in for the system's certificates.
+    The first byte of a request leaves within `connect_s` of its submission (or `since`) or never, even if this process
+    stood still meanwhile: by then others may have taken it for dead. The whole answer must be there `read_s` after
+    that, however it trickles. `ca_file` stands in for the system's certificates.
     """
 
     max_open: int = 2000
@@ -103,14 +109,15 @@ class Wire:
         """Send one request; see submit_many."""
         self.submit_many([(request, callback)])
 
-    def submit_many(self, pairs: Iterable[tuple[WireRequest, Callback]]) -> None:
+    def submit_many(self, pairs: Iterable[tuple[WireRequest, Callback]], since: float | None = None) -> None:
         """Send requests; each callback is called exactly once, by close() at the latest.
 
-        It is called in the pipeline's thread and must be quick. Requests beyond free() wait in line.
-        Raises WireClosed, and then sends none.
+        It is called in the pipeline's thread and must be quick. Requests beyond free() wait in line. `since` is when
+        the right to send them was taken, by `awake_s`; now unless given. Raises WireClosed, and then sends none.
         """
         until = time.monotonic() + self._limits.connect_s
-        jobs = [_Job(request, callback, until) for request, callback in pairs]
+        leave_by = (awake_s() if since is None else since) + self._limits.connect_s
+        jobs = [_Job(request, callback, until, leave_by) for request, callback in pairs]
         with self._lock:
             if self._closed:
                 raise WireClosed("The pipeline to the carriers is closed; nothing was sent.")
@@ -173,10 +180,10 @@ class Wire:
 class _Job:
     """A request on its way. `until` bounds its present stage; `connection` is set once it is written."""
 
-    __slots__ = ("callback", "connection", "done", "message", "request", "until")
+    __slots__ = ("callback", "connection", "done", "leave_by", "message", "request", "until")
 
-    def __init__(self, request: WireRequest, callback: Callback, until: float) -> None:
-        self.request, self.callback, self.until = request, callback, until
+    def __init__(self, request: WireRequest, callback: Callback, until: float, leave_by: float) -> None:
+        self.request, self.callback, self.until, self.leave_by = request, callback, until, leave_by
         self.message = b""
         self.connection: _Connection | None = None
         self.done = False
@@ -197,14 +204,6 @@ class _Origin:
         self.opening = 0
         self.lookup: asyncio.Future[list[Any]] | None = None
         self.lookup_until = 0.0
-
-    def next_job(self) -> _Job | None:
-        """The request that waits longest."""
-        while self.waiting:
-            job = self.waiting.popleft()
-            if not job.done:
-                return job
-        return None
 
 
 class _Pipeline:
@@ -253,7 +252,23 @@ class _Pipeline:
             self._origins[key] = _Origin(parts.hostname, port, self._tls if secure else None)
         return self._origins[key]
 
+    def _next(self, origin: _Origin) -> _Job | None:
+        """The request that waits longest and may still leave."""
+        while origin.waiting:
+            job = origin.waiting.popleft()
+            if not job.done and not self._is_too_late(job):
+                return job
+        return None
+
+    def _is_too_late(self, job: _Job) -> bool:
+        """Whether its time to leave is over; then it has its result."""
+        if awake_s() > job.leave_by:
+            self._give_up(job, "connect_timeout")
+        return job.done
+
     def _dispatch(self, job: _Job, origin: _Origin) -> None:
+        if self._is_too_late(job):
+            return
         while origin.idle:
             connection, _ = origin.idle.popitem()
             if connection.is_quiet():
@@ -275,11 +290,11 @@ class _Pipeline:
         except (OSError, ValueError) as cause:
             origin.opening -= 1
             origin.lookup = None
-            if job := origin.next_job():
+            if job := self._next(origin):
                 self.finish(job, WireResult(None, "not_sent", _connect_error(cause)))
         else:
             origin.opening -= 1
-            if job := origin.next_job():
+            if job := self._next(origin):
                 connection.write(job)
             else:
                 self.release(connection)
@@ -307,7 +322,7 @@ class _Pipeline:
         """Keep a connection that is ready for its next request, which may wait already."""
         connection.idle_since = self.loop.time()
         connection.origin.idle[connection] = None
-        if job := connection.origin.next_job():
+        if job := self._next(connection.origin):
             self._dispatch(job, connection.origin)
 
     def finish(self, job: _Job, result: WireResult) -> None:

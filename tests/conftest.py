@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 import redis
 from sqlalchemy import Engine
@@ -12,6 +13,9 @@ from gateway.store import base
 from gateway.vault import Vault, new_setting, parse_keys
 from tests import servers
 from tests.servers import Database, OwnServers
+
+hypothesis.settings.register_profile("gateway", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("gateway")
 
 
 def pytest_configure(config: pytest.Config) -> None:

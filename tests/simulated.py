@@ -72,13 +72,12 @@ def running(engine: Engine, vault: Vault, redis_url: str, web_threads: int = 8) 
     app = Flask("gateway")
     server = make_server("127.0.0.1", 0, app, threaded=True)
     url = f"http://127.0.0.1:{server.port}"
-    with unit_of_work(engine) as work:
-        world = builders.world(engine, vault, work.now, settings={"secret": "s3cret", "sender": "+84900000000", "base_url": url})
+    world = _world(engine, vault, {"secret": "s3cret", "sender": "+84900000000", "base_url": url})
     settings = Settings.from_env({"GATEWAY_PORT": str(server.port), "GATEWAY_WEB_THREADS": str(web_threads)})
     gateway = Gateway(settings, engine, vault, builders.CONTENT, Bell(redis_url))
     app.register_blueprint(webhooks.blueprint(gateway))
     app.register_blueprint(simulator.blueprint(gateway))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield Simulated(url, app, world)
@@ -86,6 +85,14 @@ def running(engine: Engine, vault: Vault, redis_url: str, web_threads: int = 8) 
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _world(engine: Engine, vault: Vault, settings: dict[str, str]) -> World:
+    """Open at any hour."""
+    with unit_of_work(engine) as work:
+        now = work.now
+    unit_id = builders.unit(engine, now, hours=None)
+    return World(engine, vault, unit_id, builders.channel(engine, vault, now, unit_id, settings=settings), now)
 
 
 def until(check: Callable[[], Any]) -> Any:

@@ -16,48 +16,58 @@ def run(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(main, ["template", *arguments], env=ENGLISH | environment)
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+BROKEN = {
+    "check_in/vi.txt": ("", "is missing or empty"),
+    "help/en.txt": ("Call {phne} or {phone}. No more: STOP.", "{phne} is not among the placeholders"),
+    "help/en.open.txt": ("This is {service}. No more: STOP.", "{phone} of about.toml is missing"),
+    "help/fr.txt": ("Appelez {phone}, la clinique. Fin : STOP.", "says 'clinique'"),
+    "help/vi.txt": ("Gọi {phone}, phong kham. Từ chối: soạn TC.", "says 'phong kham'"),
+    "started/en.txt": ("x" * 160 + " STOP", "takes 2 GSM-7 segments (165 units)"),
+    "started/fr.txt": ("C\u2019est not\u00e9. Fin : STOP", "holds \u2019 (U+2019)"),
+    "started/vi.txt": ("Đã ghi nhận. Từ chối: soạn XONG.", "teaches 'XONG'"),
+    "daily_visit/vi.txt": ("Hôm nay nhớ đến nhé. Trả lời 1: đã đến, 2: hủy.", "taken for 'stop'"),
+    "daily_visit/en.txt": ("Your visit today. Reply 1 for YES, 2 for later.", "a carrier's own keyword"),
+    "daily_visit/fr.txt": ("Votre passage. Répondez 1 quand c'est fait.", "does not say what 2 means"),
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("broken")
     for folder in ("templates_sms", "locales"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
-    return tmp_path
+        shutil.copytree(ROOT / folder, root / folder)
+    for file, (text, _) in BROKEN.items():
+        (root / "templates_sms" / file).write_text(text)
+    return root
+
+
+@pytest.fixture(scope="module")
+def findings(broken: Path) -> Result:
+    return run("--root", str(broken), "lint")
 
 
 def test_lint_passes_the_library() -> None:
-    assert (run("lint").exit_code, run("lint").stdout) == (
-        0,
-        "30 purposes in en, fr, vi: all fit to be sent.\n",
-    )
+    result = run("lint")
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
+    assert result.stdout.endswith(" purposes in en, fr, vi: all fit to be sent.\n")
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "said"),
-    [
-        ("check_in/vi.txt", "", "is missing or empty"),
-        ("help/en.txt", "Call {phne}. STOP.", "{phne} is not among the placeholders"),
-        ("help/en.txt", "Call us. STOP.", "{phone} of about.toml is missing"),
-        ("help/fr.txt", "Appelez {phone}, la clinique. STOP.", "says 'clinique'"),
-        ("help/vi.txt", "Gọi {phone}, phong kham. Từ chối: soạn TC.", "says 'phong kham'"),
-        ("help/en.txt", "x" * 160 + " {phone} STOP", "segments"),
-        ("help/en.txt", "It\u2019s us: {phone}. STOP", "by accident"),
-        ("check_in/vi.txt", "Bạn ổn không? Trả lời 1: ổn, 2: hủy.", "'stop'"),
-        ("check_in/en.txt", "All right? Reply 1 for YES, 2 for later.", "a carrier's own keyword"),
-    ],
-)
-def test_lint_fails_on_what_may_not_be_sent(copy: Path, file: str, text: str, said: str) -> None:
-    (copy / "templates_sms" / file).write_text(text)
-    result = run("--root", str(copy), "lint")
-    assert result.exit_code == 1
-    assert [
-        line
-        for line in result.stdout.splitlines()
-        if line.startswith(f"templates_sms/{file}") and said in line
-    ]
+@pytest.mark.parametrize("file", BROKEN)
+def test_lint_fails_on_what_may_not_be_sent(findings: Result, file: str) -> None:
+    lines = [line for line in findings.stdout.splitlines() if line.startswith(f"templates_sms/{file}:")]
+    assert findings.exit_code == 1
+    assert any(BROKEN[file][1] in line for line in lines), lines
 
 
-def test_a_broken_file_is_refused_with_its_name(copy: Path) -> None:
-    (copy / "templates_sms" / "help" / "about.toml").write_text("kind = 1")
-    result = run("--root", str(copy), "lint")
+def test_lint_finds_nothing_in_files_that_are_fit(findings: Result) -> None:
+    named = {line.split(":")[0].removeprefix("templates_sms/") for line in findings.stdout.splitlines()}
+    assert named == set(BROKEN)
+
+
+def test_a_broken_file_is_refused_with_its_name(tmp_path: Path, broken: Path) -> None:
+    shutil.copytree(broken, tmp_path / "root")
+    (tmp_path / "root" / "templates_sms" / "help" / "about.toml").write_text("kind = 1")
+    result = run("--root", str(tmp_path / "root"), "lint")
     assert (result.exit_code, "help/about.toml" in result.stderr) == (2, True)
 
 

@@ -43,7 +43,10 @@ def running(environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Pop
         yield process
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
         process.stdout.close()
 
 

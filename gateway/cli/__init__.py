@@ -8,15 +8,25 @@ import click
 from gateway.domain import errors
 
 COMMANDS = {
+    "appointment": "gateway.cli.appointment:appointment",
+    "channel": "gateway.cli.channel:channel",
+    "client": "gateway.cli.client:client",
+    "clinic-day": "gateway.cli.clinic_day:clinic_day",
     "doctor": "gateway.cli.doctor:doctor",
+    "flag": "gateway.cli.flag:flag",
+    "inbox": "gateway.cli.inbox:inbox",
     "key": "gateway.cli.key:make_key",
+    "message": "gateway.cli.message:message",
     "migrate": "gateway.cli.run:migrate",
     "number": "gateway.cli.text:read_numbers",
     "phone": "gateway.cli.phone:phone",
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",
+    "sending": "gateway.cli.channel:sending",
+    "staff": "gateway.cli.staff:staff",
     "template": "gateway.cli.template:template",
+    "unit": "gateway.cli.unit:unit",
     "web": "gateway.cli.web:serve",
 }
 """Command -> "module:attribute" of a click command or group."""

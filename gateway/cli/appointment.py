@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import client_file, screen, session
-from gateway.store import appointments, base, clients, staff
+from gateway.store import appointments, base, clients, staff, units
 from gateway.usecases import book_appointment, clinic_day, import_appointments
 from gateway.usecases.sheets import BadRows
 
@@ -33,12 +33,13 @@ def _worker_id(work: base.Work, code: str | None) -> UUID | None:
 @click.option("--outside-id", help="What another system calls it.")
 @session.as_staff
 def book(client: str, starts: str, worker: str | None, outside_id: str | None, as_code: str) -> None:
-    """Book a client's appointment, on the client's clock: 2026-12-01 09:30 or 1/12/2026 9h30."""
+    """Book a client's appointment, on the clock of the client's unit: 2026-12-01 09:30 or 1/12/2026 9h30."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found = clients.by_code(work, client)
-        at = screen.moment(starts, found.zone)
+        zone = units.get(work, found.unit_id).time_zone
+        at = screen.moment(starts, zone)
         appointment_id = book_appointment.book(work, found, at, _worker_id(work, worker), outside_id)
-    click.echo(f"{appointment_id} booked for {client} at {screen.local(at, found.zone)}")
+    click.echo(f"{appointment_id} booked for {client} at {screen.local(at, zone)}")
 
 
 @appointment.command()

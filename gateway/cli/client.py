@@ -52,15 +52,13 @@ def add(code: str, name: str, unit: str | None, agreed: Sequence[str], as_code: 
         changes = _changes(work, s, home, about)
         if not changes.get("phones"):
             raise Refused("--phone is missing: a client has one or more phones")
-        hours = windows.Window(changes.pop("opens"), changes.pop("closes")) if changes.get("opens") else None
-        changes.pop("opens", None), changes.pop("closes", None)
-        new = clients.New(home.id, client_file.checked_code(code), client_file.checked_name(name),
-                          **({"language": home.language} | changes | {"hours": hours}))  # fmt: skip
+        known = {"language": home.language, "code": client_file.checked_code(code), "name": client_file.checked_name(name)}
+        new = clients.New(unit_id=home.id, **(known | changes))
         clients.add(work, s.vault, new)
         for purpose, basis in client_file.read_consents(agreed).items():
             change_consent.change(work, new.id, purpose, True, basis, s.actor.staff_id)
         audit.add(work, "client.add", "client", new.id, home.id)
-    click.echo(f"client {code} added in {home.code}" + "" if agreed else f"client {code} added in {home.code}; without a consent no texts go out")
+    click.echo(f"client {code} added in {home.code}" + ("" if agreed else "; without a consent no texts go out"))
 
 
 @client.command()
@@ -96,8 +94,7 @@ def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[
     if about["zone"]:
         changes["time_zone"] = windows.zone_of(about["zone"]).key
     if about["hours"]:
-        window = screen.hours(about["hours"])
-        changes |= {"opens": window.opens if window else None, "closes": window.closes if window else None}
+        changes["hours"] = screen.hours(about["hours"])
     if about["groups"]:
         changes["groups"] = list(about["groups"])
     if about["worker"]:

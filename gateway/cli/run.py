@@ -1,6 +1,5 @@
 """The commands that start, migrate and empty the gateway."""
 
-import importlib.util
 import os
 import signal
 import sys
@@ -14,6 +13,7 @@ from gateway import embedded, store, supervisor
 from gateway.config import Settings
 from gateway.domain.errors import Refused
 from gateway.store import base, units
+from gateway.usecases import load_example
 from gateway.vault import Vault, parse_keys
 
 PROCFILE = Path(gateway.__file__).parents[1] / "Procfile"
@@ -31,7 +31,7 @@ def run() -> None:
     with embedded.running(settings) as ready, embedded.revived(settings):
         migrate_to_head(ready)
         if settings.embedded:
-            load_example(ready)
+            fill(ready)
         click.echo(f"Phone simulator: {ready.local_url}/simulator\nHealth:          {ready.local_url}/health")
         click.echo("Ctrl-C stops everything; the data stays in " + str(ready.var) if ready.embedded else "Ctrl-C stops.")
         environ = {**os.environ, "GATEWAY_VAR": str(ready.var), "PYTHONUNBUFFERED": "1"}
@@ -73,18 +73,14 @@ def migrate_to_head(settings: Settings) -> None:
         store.migrate(settings.admin_url, urlsplit(settings.database_url).username)
 
 
-def load_example(settings: Settings) -> None:
+def fill(settings: Settings) -> None:
     """Load the example register into a database without a single unit."""
     engine = base.connect(settings.database_url)
     try:
         with base.unit_of_work(engine) as work:
             if units.any_there(work):
                 return
-        if importlib.util.find_spec("gateway.usecases.load_example"):
-            from gateway.usecases import load_example
-
-            click.echo("Loading the example register…")
-            vault = Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys))
-            load_example.load(engine, vault)
+        click.echo("Loading the example register…")
+        load_example.load(engine, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))
     finally:
         engine.dispose()

@@ -51,7 +51,10 @@ def day(typed: str) -> date:
 
 def hours(typed: str) -> Window | None:
     """Allowed hours: "08:00-20:00", or None for "always". Raises Refused."""
-    return None if typed.strip().casefold() == "always" else cells.read_window(typed)
+    try:
+        return None if typed.strip().casefold() == "always" else cells.read_window(typed)
+    except Refused as refused:
+        raise Refused(f"the allowed hours cannot be read: {refused}") from None
 
 
 def span(opens: time | None, closes: time | None) -> str:

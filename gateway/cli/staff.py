@@ -30,6 +30,8 @@ def add(code: str, name: str, unit: str, role: str, phone: str | None, language:
         with s.work() as work:
             home = units.by_code(work, unit)
         number = phones.parse(phone, home.region).e164 if phone else None
+        if language and language not in s.content.languages:
+            raise Refused(f"there are no texts in {language!r}, only in: {', '.join(s.content.languages)}")
         with s.system() as work:
             staff_id = members.add(work, s.vault, unit_id=home.id, code=code, name=name, role=role,
                                    language=language or home.language, phone=number)  # fmt: skip

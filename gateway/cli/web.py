@@ -1,6 +1,7 @@
 """`python -m gateway web`: the web process, one of the Procfile's."""
 
 import os
+import signal
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,8 @@ from gateway.config import Settings
 
 WAITING_REQUESTS = 512
 """Connections held open at a time by each worker. Granian counts idle ones too, and at its end drops those past it."""
+
+LONGEST_END_SECONDS = 8
 
 
 @click.command("web")
@@ -30,10 +33,14 @@ def serve() -> None:
             backpressure=WAITING_REQUESTS,
             backlog=1024,
             websockets=False,
+            workers_kill_timeout=LONGEST_END_SECONDS,
             log_level=LogLevels.error,
         )
         server.serve(target_loader=partial(_load, settings), wrap_loader=False)
 
 
 def _load(settings: Settings) -> Any:
+    # Granian's own handlers come after this; until then the forked worker has its parent's, which would lose the signal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     return app.create_app(settings)

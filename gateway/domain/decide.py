@@ -89,7 +89,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
     if meaning.doubt == "stop":
         return effects + _doubtful_stop(situation)
     if not situation.clients:
-        return effects + _stranger(meaning, situation, now)
+        return effects + _muted(_stranger(meaning, situation, now), situation)
     return effects + _muted(_handle(meaning, situation, now), situation)
 
 
@@ -106,13 +106,11 @@ def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:
 def _stop(situation: Situation, in_crisis: bool) -> list[Effect]:
     if situation.stopped == "stop":
         return []  # said already, and confirmed once
-    effects: list[Effect] = [StopPhone("carrier" if situation.carrier_stop == "stop" else "stop")]
-    # After the carrier's own confirmation ours would be a second copy; in a crisis the crisis answer is enough.
-    if situation.carrier_stop != "stop" and not in_crisis and situation.clients:
-        effects.append(Reply("stop_confirmed", situation.language, client_id=_only_client(situation)))
-    elif situation.carrier_stop != "stop" and not situation.clients:
-        effects.append(Reply("unknown_sender", situation.language))
-    return effects
+    if situation.carrier_stop == "stop":
+        return [StopPhone("carrier")]  # the carrier confirmed it; ours would be a second copy
+    # In a crisis the crisis answer is enough.
+    confirmed = [] if in_crisis else [Reply("stop_confirmed", situation.language, client_id=_only_client(situation))]
+    return [StopPhone("stop"), *confirmed]
 
 
 def _doubtful_stop(situation: Situation) -> list[Effect]:
@@ -127,13 +125,13 @@ def _doubtful_stop(situation: Situation) -> list[Effect]:
 
 
 def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
-    """An unknown phone gets one neutral answer a day, the same whatever it wrote: no hint of who is enrolled."""
+    """An unknown phone is answered as a known one would be, so that no answer tells who is enrolled."""
     effects: list[Effect] = [RaiseFlag("unknown_sender")]
-    if meaning.meaning == "start" and situation.stopped:
-        effects.append(StartPhone())
-    if _may_be_polite(situation, now):
-        effects.append(Reply("unknown_sender", situation.language))
-    return effects
+    if meaning.meaning == "start":
+        return [*effects, StartPhone(), Reply("started", situation.language)]
+    if meaning.meaning == "help":
+        return [*effects, Reply("help", situation.language)]
+    return [*effects, Reply("unknown_sender", situation.language)] if _may_be_polite(situation, now) else effects
 
 
 def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:

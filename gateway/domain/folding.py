@@ -16,14 +16,26 @@ _LOOKALIKES = str.maketrans(
     | dict.fromkeys("’‘ʼ`´′ʹ＇‛", "'")
     | dict.fromkeys("“”„«»‟″", '"')
     | dict.fromkeys("‐‑‒–—―−", "-")
-    | {"ı": "i", "ł": "l", "ø": "o", "œ": "oe", "æ": "ae", "ß": "ss", "…": ".", "\u00ad": "", "ð": "đ", "ɗ": "đ"}
+    | dict(zip("ıłøœæß…ðɗ", ("i", "l", "o", "oe", "ae", "ss", ".", "đ", "đ"), strict=True))
 )
 # Control and format characters, variation selectors, skin tones, key caps; the bare joiner as well.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u034f\u061c\u115f\u1160\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-                        "\u2060-\u206f\u20e3\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef\ud800-\udfff]")
-_TONES = {"\u0300": "2", "\u0301": "1", "\u0303": "4", "\u0309": "3", "\u0323": "5"}  # the digits VNI gives them
+_INVISIBLE = re.compile(
+    "[\xad\x00-\x08\x0b-\x1f\x7f-\x9f\u034f\u061c\u115f\u1160\u180b-\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u20e3\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef\ud800-\udfff]"
+)
+_TONES = {
+    "\u0300": "2",
+    "\u0301": "1",
+    "\u0303": "4",
+    "\u0309": "3",
+    "\u0323": "5",
+}  # the digits VNI gives them
 _TONE_MARKS = re.compile("[\u0300\u0301\u0303\u0309\u0323]")
 _MANY_MARKS = re.compile(r"([\u0300-\u036f]{2})[\u0300-\u036f]+")  # "zalgo": no letter carries more than two
+
+
+_LONGEST = 6_000
+"""One ligature may stand for eighteen letters: of what that makes, so much is kept."""
 
 
 def clean(text: str) -> str:
@@ -31,7 +43,7 @@ def clean(text: str) -> str:
     if text.isascii():
         return _INVISIBLE.sub("", text.replace("\r", "\n")).lower().replace("`", "'")
     text = _INVISIBLE.sub("", text.replace("\r", "\n"))
-    text = _MANY_MARKS.sub(r"\1", unicodedata.normalize("NFKD", text))
+    text = _MANY_MARKS.sub(r"\1", unicodedata.normalize("NFKD", text)[:_LONGEST])
     return unicodedata.normalize("NFC", text.lower()).translate(_LOOKALIKES)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.domain import messages, windows
-from gateway.domain.windows import Window
+from gateway.domain.windows import Window, Zone
 
 # What a stopped phone may still get: the one confirmation, the one question whether stop was meant, and answers to its own words.
 EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer", "unknown_sender"})
@@ -13,7 +13,7 @@ EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_not
 # A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
 IDENTICAL_IN_HALF_AN_HOUR = 5
 AUTOMATIC_IN_AN_HOUR = 20
-BULK_A_DAY = 4
+BULK_A_DAY = 3  # also the most that Vietnam's Decree 91/2020 allows of advertising
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Due:
     consented: bool
     in_flight: bool
     hours: tuple[Window | None, Window | None]  # the unit's, the client's
-    zone: str
+    zone: Zone
     campaign_state: str | None
     identical_in_half_an_hour: int
     automatic_in_an_hour: int

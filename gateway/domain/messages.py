@@ -66,7 +66,7 @@ def _delay(outcome: str, attempts: int, lane: int, retry_after_s: int | None) ->
     if retry_after_s is not None:
         return timedelta(seconds=min(retry_after_s, 3600))
     if outcome == "throttled" or lane != BULK:
-        return SOON * min(2 ** max(attempts - 1, 0), 64 if lane == BULK else 12)
+        return SOON * min(1 << max(attempts - 1, 0), 64 if lane == BULK else 12)
     if outcome == "channel_down":
         return timedelta(minutes=5)
     return RETRY_AFTER[min(max(attempts - 1, 0), len(RETRY_AFTER) - 1)]

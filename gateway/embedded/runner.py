@@ -117,9 +117,9 @@ def end(pid: int | None, how: signal.Signals, within_s: float) -> bool:
         os.kill(pid, how)
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        if pid in _launched and _launched[pid].poll() is not None:
-            del _launched[pid]
         if not command_line(pid):
+            if pid in _launched:
+                _launched.pop(pid).wait()
             return True
         time.sleep(0.01)
     return False

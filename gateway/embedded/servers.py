@@ -51,6 +51,7 @@ def start_postgres(var: Path, runner: Runner, bin_folder: Path, settings: Mappin
     arguments = [str(bin_folder / "postgres"), "-D", str(data), "-c", f"unix_socket_directories={sockets}"]
     arguments += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     maintenance = _url("app", passwords, sockets, "postgres")
+    pid_in(sockets / ".s.PGSQL.5432.lock", var)  # removes a stale one, which PostgreSQL may take for another's
     _start(var, "postgres", lambda: postgres_pid(var), runner, arguments, lambda: _make_login(maintenance, passwords))
     return _url("gateway", passwords, sockets, "gateway"), _url("app", passwords, sockets, "gateway")
 

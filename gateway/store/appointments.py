@@ -13,7 +13,7 @@ from gateway.store.base import Work
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """One appointment; `zone` is the client's, else the unit's."""
+    """One appointment; `zone` is that of the place, the client's unit."""
 
     id: UUID
     client_id: UUID
@@ -30,7 +30,7 @@ class Appointment:
 
 
 _COLUMNS = """a.id, a.client_id, a.unit_id, a.worker_id, a.outside_id, a.starts_at, a.status, a.answer, a.revision,
-  c.code AS client_code, s.code AS worker_code, coalesce(c.time_zone, u.time_zone) AS zone
+  c.code AS client_code, s.code AS worker_code, u.time_zone AS zone
   FROM appointments a JOIN clients c ON c.id = a.client_id JOIN units u ON u.id = a.unit_id
     LEFT JOIN staff s ON s.id = a.worker_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE a.id = :id")

@@ -26,11 +26,12 @@ class Channel:
     rate: float | None
     reserved: float
     state: str
+    state_reason: str | None
     backfilled_to: datetime | None
 
 
-_COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state, c.backfilled_to,
-  k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+_COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
+  c.state_reason, c.backfilled_to, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
@@ -68,7 +69,8 @@ def list_all(work: Work, vault: Vault) -> list[Channel]:
 def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
-    return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state, row.backfilled_to)
+    return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
+                   row.state_reason, row.backfilled_to)  # fmt: skip
 
 
 def for_phone(work: Work, e164: str) -> UUID:
@@ -171,3 +173,8 @@ def count_unreadable(work: Work, channel_id: UUID, bad: int, reset: bool) -> int
     return int(work.value(
         text("UPDATE channels SET unreadable = CASE WHEN :reset THEN 0 ELSE unreadable END + :bad WHERE id = :id RETURNING unreadable"),
         id=channel_id, bad=bad, reset=reset) or 0)  # fmt: skip
+
+
+def mark_backfilled(work: Work, channel_id: UUID, at: datetime) -> None:
+    """All that clients sent before then was listed at the carrier."""
+    work.execute(text("UPDATE channels SET backfilled_to = :at WHERE id = :id"), {"at": at, "id": channel_id})

@@ -207,7 +207,8 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
 
 _RECIPIENTS = text("""
   SELECT c.id, c.unit_id, c.key_id, k.wrapped, c.name_enc, p.id AS phone_id, p.phone_enc, c.language, u.language AS unit_language,
-    coalesce(c.time_zone, u.time_zone) AS zone, coalesce(c.tones, u.tones) AS tones, c.discreet, c.status, u.details
+    coalesce(c.time_zone, u.time_zone) AS zone, coalesce(c.tones, u.tones) AS tones, c.discreet, c.status,
+    unit_details(u.id) AS details
   FROM clients c JOIN keys k ON k.id = c.key_id JOIN units u ON u.id = c.unit_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0
   WHERE c.id = ANY(:ids)""")
@@ -273,22 +274,34 @@ def list_seen(
 # --- changing -------------------------------------------------------------------------------------------------------
 
 
+_LOCK_ON_PHONE = text("""
+  SELECT id FROM clients WHERE id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) ORDER BY id FOR NO KEY UPDATE""")
+
+
+def lock_on_phone(work: Work, phone_hash: bytes) -> None:
+    """Take the rows of everyone on a phone until the transaction ends: no text to them is claimed meanwhile."""
+    work.execute(_LOCK_ON_PHONE, {"phone": phone_hash})
+
+
 def lock(work: Work, client_ids: Iterable[UUID]) -> None:
     """Take the clients' rows until the transaction ends, in one order: what is decided next holds against senders and planners."""
     work.execute(text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": sorted(set(client_ids))})
 
 
 _KEY = text("SELECT c.key_id, c.unit_id, k.wrapped FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
-_COLUMNS = frozenset(["language", "time_zone", "opens", "closes", "tones", "discreet", "groups", "worker_id", "status", "status_reason"])
+_COLUMNS = frozenset({"language", "time_zone", "tones", "discreet", "groups", "worker_id"})
 
 
 def edit(work: Work, vault: Vault, client_id: UUID, changes: Mapping[str, Any]) -> None:
-    """Write what is in `changes`: plain columns, and `name`, `fields` (the whole of them), `phones` (all of them)."""
+    """Write what is in `changes`: plain columns, and `hours`, `name`, `fields` (the whole of them), `phones` (all of them)."""
     row = work.one(_KEY, id=client_id)
     if row is None:
         raise NotFound("no such client in your units")
     key = vault.open_key(row.wrapped, row.key_id)
     values = {name: value for name, value in changes.items() if name in _COLUMNS}
+    if "hours" in changes:
+        hours = changes["hours"]
+        values |= {"opens": hours.opens if hours else None, "closes": hours.closes if hours else None}
     if "name" in changes:
         values["name_enc"] = key.encrypt(changes["name"], "clients.name", client_id)
     if "fields" in changes:

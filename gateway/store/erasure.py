@@ -69,6 +69,8 @@ def _empty(work: Work, vault: Vault, client_id: UUID) -> None:
 _BLANK_OUT = "to_enc = '', to_hash = '', body_enc = '', body_hash = ''"
 _BLANK_IN = "from_enc = '', from_hash = '', body_enc = '', body_hash = '', value = NULL, also = '{}', doubt = NULL, why_enc = NULL"
 _FORGET: Sequence[Any] = [text(sql) for sql in (
+    # Whether it was sent can no longer be asked of the carrier.
+    "UPDATE outbound SET state = 'failed', reason = 'client erased', state_at = :now WHERE client_id = :id AND state = 'unknown'",
     f"UPDATE outbound SET {_BLANK_OUT} WHERE client_id = :id",
     f"UPDATE outbound SET {_BLANK_OUT} WHERE to_hash = ANY(:alone) AND client_id IS NULL",
     f"UPDATE inbound SET {_BLANK_IN} WHERE client_id = :id",

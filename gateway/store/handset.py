@@ -5,6 +5,7 @@ A text is encrypted under the key of its phone, so that erasing a person erases 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -65,13 +66,12 @@ _SINCE = text("""
 def list_since(work: Work, vault: Vault, phone: str, since: datetime | None = None, most: int = 100) -> list[Text]:
     """The newest texts on the handset, oldest first. Some before `since` come again: know them by id."""
     rows = work.all(_SINCE, phone=vault.hash_phone(phone), since=since, most=most)
-    return [
-        Text(
-            row.id, row.incoming, vault.open_key(row.wrapped, row.key_id).decrypt(row.body_enc, "handset_texts.body", row.id),
-            row.at, row.zone,
-        )  # fmt: skip
-        for row in reversed(rows)
-    ]
+    return [_open(vault, row) for row in reversed(rows)]
+
+
+def _open(vault: Vault, row: Any) -> Text:
+    body = vault.open_key(row.wrapped, row.key_id).decrypt(row.body_enc, "handset_texts.body", row.id)
+    return Text(row.id, row.incoming, body, row.at, row.zone)
 
 
 _CHANNEL = text("""
@@ -98,4 +98,4 @@ _OWNERS = text("""
 
 def list_owners(work: Work, code: str = "", most: int = 20) -> list[Owner]:
     """Clients with a phone whose code holds `code`, those who are expected soonest first."""
-    return [Owner(*row) for row in work.all(_OWNERS, code=code, now=work.now, most=most)]
+    return [Owner(*tuple(row)) for row in work.all(_OWNERS, code=code, now=work.now, most=most)]

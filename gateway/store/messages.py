@@ -12,7 +12,6 @@ from gateway.domain.messages import RANK
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
 
-
 _IDS = UUID("6f0c3c5e-6a5f-4a53-9a53-0d7c1d0f1b7e")
 
 

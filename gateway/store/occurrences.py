@@ -1,12 +1,12 @@
 """Occurrences: one step of a campaign for one client at one moment. UNIQUE, so that planning twice plans once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from gateway.store.base import Work
 from gateway.store.campaigns import COVERED, Audience, Campaign
@@ -22,22 +22,31 @@ def zones(work: Work) -> list[str]:
 
 
 _EXPAND = text(f"""
-  INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, due_at, send_before)
-  SELECT gen_random_uuid(), c.unit_id, :campaign, :step, c.id, m.due_at, m.send_before
-  FROM clients c JOIN units u ON u.id = c.unit_id
-    JOIN unnest(CAST(:zones AS text[]), CAST(:dues AS timestamptz[]), CAST(:befores AS timestamptz[])) m(zone, due_at, send_before)
-      ON m.zone = coalesce(c.time_zone, u.time_zone)
-  WHERE c.status <> 'closed' AND {COVERED}
-  ON CONFLICT (step_id, client_id, due_at) DO NOTHING""")
+  WITH next AS (
+    SELECT c.id, c.unit_id, m.due_at, m.send_before FROM clients c JOIN units u ON u.id = c.unit_id
+      JOIN unnest(CAST(:zones AS text[]), CAST(:dues AS timestamptz[]), CAST(:befores AS timestamptz[])) m(zone, due_at, send_before)
+        ON m.zone = coalesce(c.time_zone, u.time_zone)
+    WHERE c.id > :after AND c.status <> 'closed' AND {COVERED} ORDER BY c.id LIMIT :limit),
+  made AS (
+    INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, due_at, send_before)
+    SELECT gen_random_uuid(), unit_id, :campaign, :step, id, due_at, send_before FROM next
+    ON CONFLICT (step_id, client_id, due_at) DO NOTHING)
+  SELECT id FROM next ORDER BY id DESC LIMIT 1""")
 
 
-def expand(work: Work, campaign: Campaign, moments: Mapping[str, tuple[datetime, datetime]]) -> int:
-    """Make an occurrence for everyone in the audience now; `moments` are (due, send before) by time zone. The number made."""
+def expand(
+    work: Work, campaign: Campaign, moments: Mapping[str, tuple[datetime, datetime]], after: UUID, limit: int
+) -> UUID | None:  # fmt: skip
+    """Make an occurrence for the next people of the audience, by id after `after`; the last of them, None when there are no more.
+
+    `moments` are (due, send before) by time zone.
+    """
     values = {
-        "campaign": campaign.id, "step": campaign.steps[0].id, "zones": list(moments),
+        "campaign": campaign.id, "step": campaign.steps[0].id, "zones": list(moments), "after": after, "limit": limit,
         "dues": [due for due, _ in moments.values()], "befores": [before for _, before in moments.values()],
     }  # fmt: skip
-    return int(work.execute(_EXPAND, values | campaign.audience.values()).rowcount)
+    last: UUID | None = work.value(_EXPAND, **values, **campaign.audience.values())
+    return last
 
 
 # --- reminders ------------------------------------------------------------------------------------------------------
@@ -50,23 +59,26 @@ _CHANGED = text(f"""{_APPOINTMENT} WHERE a.planned_revision < a.revision
   ORDER BY a.updated_at LIMIT :limit FOR NO KEY UPDATE OF a SKIP LOCKED""")
 _BOOKED_AFTER = text(f"""{_APPOINTMENT}
   WHERE a.status = 'booked' AND a.starts_at >= :at AND (a.starts_at, a.id) > (:at, :id)
-  ORDER BY a.starts_at, a.id LIMIT :limit FOR NO KEY UPDATE OF a""")
+  ORDER BY a.starts_at, a.id LIMIT :limit""")
 _OTHERS = text(f"""{_APPOINTMENT}
-  WHERE a.client_id = ANY(:clients) AND a.id <> ALL(:ids) AND a.status = 'booked' AND a.starts_at > :now FOR NO KEY UPDATE OF a""")
+  WHERE a.client_id = ANY(:clients) AND a.id <> ALL(:ids) AND a.status = 'booked' AND a.starts_at > :now""")
+_LOCK_KEYS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR KEY SHARE SKIP LOCKED")
 
 
 def changed_appointments(work: Work, limit: int) -> Sequence[Any]:
-    """Appointments that were booked or moved since reminders were planned for them; locked. Those locked elsewhere are left."""
-    return work.all(_CHANGED, limit=limit)
+    """Appointments booked or moved since reminders were planned for them; held. Those held elsewhere, or their clients, are left."""
+    rows = work.all(_CHANGED, limit=limit)
+    clients = _hold(work, _LOCK_KEYS, {row.client_id for row in rows})
+    return [row for row in rows if row.client_id in clients]
 
 
 def booked_after(work: Work, at: datetime, appointment_id: UUID, limit: int) -> Sequence[Any]:
-    """Booked appointments in the order of their beginning, after this one; locked."""
+    """Booked appointments in the order of their beginning, after this one. What moves meanwhile is planned again as changed."""
     return work.all(_BOOKED_AFTER, at=at, id=appointment_id, limit=limit)
 
 
 def others_booked(work: Work, client_ids: Sequence[UUID], ids: Sequence[UUID]) -> Sequence[Any]:
-    """Other booked appointments of these clients; locked."""
+    """Other booked appointments of these clients."""
     return work.all(_OTHERS, clients=list(client_ids), ids=list(ids), now=work.now)
 
 
@@ -120,22 +132,22 @@ _CANCEL_OTHERS = text("""
   UPDATE occurrences o SET state = 'cancelled', reason = :reason
   WHERE o.appointment_id = ANY(:ids) AND o.state = 'waiting' AND NOT EXISTS (
     SELECT FROM unnest(CAST(:steps AS uuid[]), CAST(:clients AS uuid[]), CAST(:dues AS timestamptz[])) k(step, client, due)
-    WHERE k.step = o.step_id AND k.client = o.client_id AND k.due = o.due_at)
-  RETURNING o.client_id""")
+    WHERE k.step = o.step_id AND k.client = o.client_id AND k.due = o.due_at)""")
 
 
-def cancel_others(work: Work, appointment_ids: Sequence[UUID], keep: Sequence[New], reason: str) -> set[UUID]:
-    """Cancel what waits for these appointments and is not in the new plan; the clients concerned."""
+def cancel_others(work: Work, appointment_ids: Sequence[UUID], keep: Sequence[New], reason: str) -> int:
+    """Cancel what waits for these appointments and is not in the new plan. The number cancelled."""
     values = {
         "ids": list(appointment_ids), "reason": reason, "steps": [new.step_id for new in keep],
         "clients": [new.client_id for new in keep], "dues": [new.due_at for new in keep],
     }  # fmt: skip
-    return set(work.execute(_CANCEL_OTHERS, values).scalars())
+    return int(work.execute(_CANCEL_OTHERS, values).rowcount)
 
 
 _CANCEL_TEXTS = text("""
-  UPDATE outbound o SET state = 'cancelled', reason = :reason, state_at = :now FROM appointments a
-  WHERE a.id = ANY(:ids) AND o.client_id = a.client_id AND o.about_id = a.id AND o.campaign_id IS NOT NULL AND o.state = 'planned'""")
+  WITH chosen AS (SELECT o.id FROM appointments a JOIN outbound o ON o.client_id = a.client_id AND o.about_id = a.id
+    WHERE a.id = ANY(:ids) AND o.campaign_id IS NOT NULL AND o.state = 'planned' FOR UPDATE OF o SKIP LOCKED)
+  UPDATE outbound o SET state = 'cancelled', reason = :reason, state_at = :now FROM chosen WHERE o.id = chosen.id""")
 
 
 def cancel_texts(work: Work, appointment_ids: Sequence[UUID], reason: str) -> int:
@@ -153,34 +165,40 @@ def mark_planned(work: Work, appointment_ids: Sequence[UUID]) -> None:
 
 # --- what is due ----------------------------------------------------------------------------------------------------
 
+# The cast keeps the index on campaigns out of it: only the one on due_at costs the same however many wait.
 _LOCK_DUE = text("""
   SELECT id, campaign_id, client_id, appointment_id FROM occurrences
-  WHERE state = 'waiting' AND due_at <= :now AND campaign_id = ANY(:campaigns) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-_LOCK_CAMPAIGNS = text("SELECT id FROM campaigns WHERE id = ANY(:ids) AND state = 'running' ORDER BY id FOR SHARE SKIP LOCKED")
-_LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
-_LOCK_APPOINTMENTS = text("SELECT id FROM appointments WHERE id = ANY(:ids) ORDER BY id FOR SHARE SKIP LOCKED")
+  WHERE state = 'waiting' AND due_at <= :now AND CAST(campaign_id AS text) = ANY(:campaigns)
+  ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
+# Statistics of tables that grow by thousands a second come late: here everything goes by an index.
+_BY_INDEX = text("SET LOCAL enable_seqscan = off")
+_LOCK_CAMPAIGNS = text("SELECT id FROM campaigns WHERE id = ANY(:ids) AND state = 'running' FOR SHARE SKIP LOCKED")
+_LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) FOR NO KEY UPDATE SKIP LOCKED")
+_LOCK_APPOINTMENTS = text("SELECT id FROM appointments WHERE id = ANY(:ids) FOR SHARE SKIP LOCKED")
 
 
-def lock_due(work: Work, campaign_ids: Sequence[UUID], limit: int) -> list[Any]:
-    """Due occurrences, the oldest first, held with their campaign, client and appointment. Those held elsewhere are left.
+def lock_due(work: Work, campaign_ids: Iterable[UUID], limit: int) -> dict[UUID, list[UUID]]:
+    """The oldest due occurrences by campaign, held with campaign, client and appointment. Those held elsewhere are left.
 
     A stop, a move or a cancellation that committed before is seen by `facts`; one that comes later waits for us, and
     then cancels what we planned.
     """
-    due = work.all(_LOCK_DUE, now=work.now, campaigns=list(campaign_ids), limit=limit)
-    if not due:
-        return []
-    running = _locked(work, _LOCK_CAMPAIGNS, {row.campaign_id for row in due})
-    clients = _locked(work, _LOCK_CLIENTS, {row.client_id for row in due})
-    appointments = _locked(work, _LOCK_APPOINTMENTS, {row.appointment_id for row in due if row.appointment_id})
-    return [
-        row for row in due
-        if row.campaign_id in running and row.client_id in clients and row.appointment_id in appointments | {None}
-    ]  # fmt: skip
+    rows = work.all(_LOCK_DUE, now=work.now, campaigns=[str(campaign_id) for campaign_id in campaign_ids], limit=limit)
+    if not rows:
+        return {}
+    work.execute(_BY_INDEX)
+    running = _hold(work, _LOCK_CAMPAIGNS, {row.campaign_id for row in rows})
+    clients = _hold(work, _LOCK_CLIENTS, {row.client_id for row in rows})
+    appointments = _hold(work, _LOCK_APPOINTMENTS, {row.appointment_id for row in rows if row.appointment_id is not None})
+    due: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        if row.campaign_id in running and row.client_id in clients and (row.appointment_id is None or row.appointment_id in appointments):
+            due.setdefault(row.campaign_id, []).append(row.id)
+    return due
 
 
-def _locked(work: Work, sql: Any, ids: set[UUID]) -> set[UUID]:
-    return set(work.execute(sql, {"ids": sorted(ids)}).scalars()) if ids else set()
+def _hold(work: Work, sql: TextClause, ids: set[UUID]) -> set[UUID]:
+    return set(work.execute(sql, {"ids": list(ids)}).scalars()) if ids else set()
 
 
 PERSON = f"""c.id AS client_id, c.code, c.unit_id, c.key_id, k.wrapped, c.name_enc, c.language, c.discreet, c.status,
@@ -219,24 +237,35 @@ def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[
     return work.all(sql, **(values if campaign.kind == "one_off" else values | {"now": work.now}))
 
 
+_PLANNED_NOW = text("UPDATE occurrences SET state = 'planned', reason = NULL WHERE id = ANY(:ids)")
 _SETTLE = text("""
   UPDATE occurrences o SET state = r.state, reason = r.reason
   FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[])) r(id, state, reason) WHERE o.id = r.id""")
 
 
-def settle(work: Work, ids: Sequence[UUID], states: Sequence[str], reasons: Sequence[str | None]) -> None:
-    """Write what became of locked occurrences: planned or skipped, and why."""
-    work.execute(_SETTLE, {"ids": list(ids), "states": list(states), "reasons": list(reasons)})
+def settle(work: Work, settled: Sequence[tuple[UUID, str, str | None]]) -> None:
+    """Write what became of held occurrences: planned or skipped, and why."""
+    plain = [occurrence_id for occurrence_id, state, reason in settled if state == "planned" and reason is None]
+    others = [each for each in settled if each[1] != "planned" or each[2] is not None]
+    if plain:
+        work.execute(_PLANNED_NOW, {"ids": plain})
+    if others:
+        ids, states, reasons = zip(*others, strict=True)
+        work.execute(_SETTLE, {"ids": list(ids), "states": list(states), "reasons": list(reasons)})
 
 
 # Everything behind an earlier ping waits behind the newest, whose answer lets it go; the earlier ones need not be sent.
 _BEHIND = text("""
-  UPDATE outbound o SET waits_for = r.ping FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
-  WHERE o.client_id = r.client AND o.waits_for IS NOT NULL AND o.waits_for <> r.ping AND o.state = 'planned'""")
+  UPDATE outbound o SET waits_for = r.ping FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping),
+    LATERAL (SELECT id FROM outbound w WHERE w.client_id = r.client AND w.waits_for IS NOT NULL AND w.waits_for <> r.ping
+      AND w.state = 'planned' OFFSET 0) w
+  WHERE o.id = w.id""")
 _SPARE = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'a newer first text takes its place', state_at = :now
-  FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
-  WHERE o.client_id = r.client AND o.id <> r.ping AND o.purpose = 'message_waiting' AND o.state = 'planned'""")
+  FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping),
+    LATERAL (SELECT id FROM outbound w WHERE w.client_id = r.client AND w.id <> r.ping AND w.purpose = 'message_waiting'
+      AND w.state = 'planned' OFFSET 0) w
+  WHERE o.id = w.id""")
 
 
 def gather_behind(work: Work, pings: Mapping[UUID, UUID]) -> None:
@@ -249,11 +278,11 @@ def gather_behind(work: Work, pings: Mapping[UUID, UUID]) -> None:
 # --- cancelling -----------------------------------------------------------------------------------------------------
 
 _CANCEL_WAITING = text("""
-  WITH some AS (SELECT id FROM occurrences WHERE campaign_id = :id AND state = 'waiting' LIMIT :limit FOR UPDATE SKIP LOCKED)
-  UPDATE occurrences o SET state = 'cancelled', reason = 'campaign cancelled' FROM some WHERE o.id = some.id""")
+  WITH chosen AS (SELECT id FROM occurrences WHERE campaign_id = :id AND state = 'waiting' LIMIT :limit FOR UPDATE SKIP LOCKED)
+  UPDATE occurrences o SET state = 'cancelled', reason = 'campaign cancelled' FROM chosen WHERE o.id = chosen.id""")
 _CANCEL_PLANNED = text("""
-  WITH some AS (SELECT id FROM outbound WHERE campaign_id = :id AND state = 'planned' LIMIT :limit FOR UPDATE SKIP LOCKED)
-  UPDATE outbound o SET state = 'cancelled', reason = 'campaign cancelled', state_at = :now FROM some WHERE o.id = some.id""")
+  WITH chosen AS (SELECT id FROM outbound WHERE campaign_id = :id AND state = 'planned' LIMIT :limit FOR UPDATE SKIP LOCKED)
+  UPDATE outbound o SET state = 'cancelled', reason = 'campaign cancelled', state_at = :now FROM chosen WHERE o.id = chosen.id""")
 
 
 def cancel_all(work: Work, campaign_id: UUID, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""A client register on its way in: rows are staged beside the clients, then taken over by a few statements, all or none.
+"""A client register on its way in: rows are staged beside the clients, batch by batch, and taken over by a few statements.
 
 Everything here happens in one transaction of the staff member, so the row-level policies hold for imports too.
 """
@@ -80,6 +80,7 @@ def stage(work: Work, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
 # Keys and clients first. A code in use in a unit the actor does not see conflicts without telling more than that.
 _TAKE = """
 ANALYZE staged_clients;
+ANALYZE staged_consents;
 SELECT id FROM clients WHERE id IN (SELECT id FROM staged_clients WHERE NOT is_new) ORDER BY id FOR UPDATE;
 INSERT INTO keys (id, unit_id, wrapped) SELECT id, unit_id, wrapped FROM staged_keys;
 INSERT INTO clients (id, unit_id, key_id, code, name_enc, fields_enc, language, time_zone, opens, closes, tones, discreet, status,
@@ -131,6 +132,8 @@ UPDATE outbound o SET state = 'cancelled', reason = 'no consent for ' || n.purpo
   FROM staged_consents n
   WHERE NOT n.granted AND o.client_id = n.client_id AND o.consent_purpose = n.purpose AND o.state = 'planned'"""
 
+_EMPTY = "TRUNCATE staged_keys, staged_clients, staged_phones, staged_words, staged_consents"
+
 # Opted out in the register: every phone of the client, and with it everyone on that phone.
 _STOPS = """
 CREATE TEMP TABLE staged_stopped ON COMMIT DROP AS
@@ -148,18 +151,22 @@ UPDATE outbound o SET state = 'cancelled', reason = 'opted out (stop)', state_at
 
 
 def take(work: Work) -> list[int]:
-    """Take over all that is staged; the lines whose code is in use in a unit the actor does not see, which were left out."""
-    values = {"now": work.now, "keep": sorted(judge.EVEN_WHEN_STOPPED)}
-    _run(work, _TAKE, values)
-    clashes = work.connection.execute(_CLASHES).all()
+    """Take over what is staged, but for stops; the lines left out because another unit uses their code."""
+    _run(work, _TAKE)
+    clashes = work.all(_CLASHES)
     if clashes:
-        _run(work, _WITHOUT_CLIENT, {"ids": [row.id for row in clashes]})
-    for script in (_CHANGE, _CONSENTS, _STOPS):
-        _run(work, script, values)
+        _run(work, _WITHOUT_CLIENT, ids=[row.id for row in clashes])
+    for script in (_CHANGE, _CONSENTS, _EMPTY):
+        _run(work, script)
     return [row.line for row in clashes]
 
 
-def _run(work: Work, script: str, values: Mapping[str, Any]) -> None:
+def stop(work: Work) -> None:
+    """Take over the staged stops: the last step, for a row that opts out may come before the one that is taken."""
+    _run(work, _STOPS, keep=sorted(judge.EVEN_WHEN_STOPPED))
+
+
+def _run(work: Work, script: str, **values: Any) -> None:
     for statement in script.split(";\n"):
-        used = {name: value for name, value in values.items() if f":{name}" in statement}
+        used = {name: value for name, value in (values | {"now": work.now}).items() if f":{name}" in statement}
         work.execute(text(statement), used)

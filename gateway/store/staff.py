@@ -127,7 +127,7 @@ _TO_ALERT = text("""
     FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id
     WHERE t.unit_id = :unit AND s.active AND s.phone_enc IS NOT NULL
       AND (s.on_duty OR s.role IN ('supervisor', 'administrator')))
-  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, u.details
+  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, unit_details(u.id) AS details
   FROM near n JOIN keys k ON k.id = n.key_id JOIN units u ON u.id = n.unit_id WHERE n.turn = 1 ORDER BY n.code""")
 
 
@@ -136,12 +136,27 @@ def to_alert(work: Work, vault: Vault, unit_id: UUID) -> list[Alerted]:
 
     Empty only when nobody there or above has an alert phone. Runs as the system: the staff may be of any unit above.
     """
-    people = []
-    for row in work.all(_TO_ALERT, unit=unit_id):
-        key = vault.open_key(row.wrapped, row.key_id)
-        phone = key.decrypt(row.phone_enc, "staff.phone", row.id)
-        people.append(Alerted(row.id, row.unit_id, row.key_id, key, phone, row.language, row.time_zone, row.details))
-    return people
+    return [_alerted(row, vault) for row in work.all(_TO_ALERT, unit=unit_id)]
+
+
+_ALERT_PHONE = text("""
+  SELECT s.id, s.unit_id, s.key_id, k.wrapped, s.phone_enc, s.language, u.time_zone, unit_details(u.id) AS details
+  FROM staff s JOIN keys k ON k.id = s.key_id JOIN units u ON u.id = s.unit_id
+  WHERE s.code = :code AND s.active AND s.phone_enc IS NOT NULL""")
+
+
+def with_phone(work: Work, vault: Vault, code: str) -> Alerted:
+    """The staff member as an alert would reach them. Raises NotFound when they are inactive or have no phone on file."""
+    row = work.one(_ALERT_PHONE, code=code)
+    if row is None:
+        raise NotFound(f"no active staff member {code!r} with a phone on file: `python -m gateway staff list` shows them")
+    return _alerted(row, vault)
+
+
+def _alerted(row: Any, vault: Vault) -> Alerted:
+    key = vault.open_key(row.wrapped, row.key_id)
+    phone = key.decrypt(row.phone_enc, "staff.phone", row.id)
+    return Alerted(row.id, row.unit_id, row.key_id, key, phone, row.language, row.time_zone, row.details)
 
 
 def codes(work: Work) -> dict[str, UUID]:

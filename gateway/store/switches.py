@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from gateway.store.base import Work
+from gateway.store.base import SYSTEM, Actor, Work
 
 _IS_ON = text("SELECT is_on FROM switches WHERE name = :name")
 
@@ -12,9 +12,9 @@ def is_on(work: Work, name: str) -> bool:
     return bool(work.value(_IS_ON, name=name))
 
 
-def turn(work: Work, name: str, on: bool) -> None:
+def turn(work: Work, name: str, on: bool, by: Actor = SYSTEM) -> None:
     """Turn it on or off, from this commit on."""
     work.execute(
         text("UPDATE switches SET is_on = :on, changed_at = :now, changed_by = :by WHERE name = :name"),
-        {"name": name, "on": on, "now": work.now, "by": work.actor.staff_id},
+        {"name": name, "on": on, "now": work.now, "by": by.staff_id},
     )

@@ -31,7 +31,8 @@ class Unit:
     opens: time | None
     closes: time | None
     tones: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)  # its own
+    known: Mapping[str, Any] = field(default_factory=dict)  # its own, and what the units above it say
 
     @property
     def hours(self) -> Window | None:
@@ -39,7 +40,7 @@ class Unit:
         return None if self.opens is None or self.closes is None else Window(self.opens, self.closes)
 
 
-_COLUMNS = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details"
+_COLUMNS = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details, unit_details(u.id) AS known"
 _TREE = text("""
   INSERT INTO unit_tree (unit_id, ancestor_id, distance)
   SELECT :id, ancestor_id, distance + 1 FROM unit_tree WHERE unit_id = :parent UNION ALL SELECT :id, :id, 0""")

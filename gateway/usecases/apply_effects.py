@@ -6,15 +6,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from gateway import log
 from gateway.content import Content
 from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
 from gateway.domain import judge
 from gateway.domain import messages as lanes
-from gateway.store import appointments, clients, consents, flags, messages, staff, units
+from gateway.store import answers, appointments, clients, consents, flags, messages, staff, units
 from gateway.store.base import Work
 from gateway.usecases import compose, send_text
 from gateway.vault import DataKey, Vault
@@ -56,7 +54,7 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
             case fx.AnswerAppointment(appointment_id, answer):
                 appointments.answer(work, appointment_id, answer)
             case fx.RecordAnswer(outbound_id, client_id, value):
-                _record_answer(work, source, outbound_id, client_id, value)
+                answers.record(work, outbound_id, client_id, source.unit_of(client_id), source.inbound_id, value)
             case fx.ReleaseWaiting(ping_id):
                 told |= messages.release(work, ping_id, work.now + REPLY_EXEMPT) > 0
             case fx.SetLanguage(client_id, language):
@@ -73,21 +71,9 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
 
     Takes the clients' rows first: a claim that holds them commits before us, one that comes after sees the stop.
     """
-    work.execute(
-        text("""SELECT id FROM clients WHERE id IN (SELECT client_id FROM phones WHERE phone_hash = :phone)
-                ORDER BY id FOR NO KEY UPDATE"""),
-        {"phone": phone_hash},
-    )
+    clients.lock_on_phone(work, phone_hash)
     consents.stop_phone(work, phone_hash, reason, source, source_id)
     return messages.cancel_for_phone(work, phone_hash, f"opted out ({reason})", keep=judge.EVEN_WHEN_STOPPED)
-
-
-def _record_answer(work: Work, source: Source, outbound_id: UUID, client_id: UUID, value: str) -> None:
-    work.execute(text("UPDATE outbound SET answered_at = :now WHERE id = :id AND answered_at IS NULL"),
-                 {"id": outbound_id, "now": work.now})  # fmt: skip
-    row = {"outbound_id": outbound_id, "client_id": client_id, "unit_id": source.unit_of(client_id),
-           "inbound_id": source.inbound_id, "value": value, "answered_at": work.now}  # fmt: skip
-    work.insert("answers", [row], "ON CONFLICT (outbound_id) DO NOTHING")
 
 
 def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
@@ -156,5 +142,5 @@ def _recipient(work: Work, vault: Vault, source: Source, effect: fx.Reply) -> co
     unit = units.get(work, source.unit_id)
     return compose.Recipient(
         unit_id=source.unit_id, key_id=source.key_id, key=source.key, phone=source.phone, language=effect.language,
-        zone=unit.time_zone, unit_language=unit.language, tones=unit.tones, discreet=2, details=unit.details,
+        zone=unit.time_zone, unit_language=unit.language, tones=unit.tones, discreet=2, details=unit.known,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from gateway import log
 from gateway.channels import base, registry
@@ -43,7 +43,7 @@ def backfill(
             log.warning("backfill_later", channel=channel.id, why=type(error).__name__)
             continue
         with unit_of_work(engine, SYSTEM, now) as work:
-            work.execute(text("UPDATE channels SET backfilled_to = :at WHERE id = :id"), {"at": began_at, "id": channel.id})
+            channels.mark_backfilled(work, channel.id, began_at)
     return missing
 
 

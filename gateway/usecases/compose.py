@@ -107,7 +107,7 @@ def _choose(
 
 def _words(content: Content, recipient: Recipient, language: str, values: Mapping[str, Value]) -> dict[str, str]:
     """All values as words of one language. Dates are said in the language of the text, on the person's own clock."""
-    said = {"first_name": first_name(recipient.name, recipient.language)}
+    said = {"first_name": first_name(recipient.name, recipient.language), "helplines": content.helplines(recipient.phone)}
     for name, value in (*recipient.details.items(), *values.items()):
         if isinstance(value, datetime):
             said |= content.when(value, recipient.zone, language)

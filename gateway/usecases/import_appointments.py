@@ -92,7 +92,7 @@ class _Rows:
         taken = appointments.taken(self.work, [(client.unit_id, row.outside_id) for _, row, client in good])
         news = []
         for line, row, client in good:
-            starts_at = row.starts_at(self.zones[cells.key(row.unit)] if row.unit else client.zone)
+            starts_at = row.starts_at(self.zones[cells.key(row.unit or client.unit_code)])
             old = there.get((client.id, row.outside_id))
             if old is not None:
                 self._update(old, starts_at, row.state)

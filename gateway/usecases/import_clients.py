@@ -1,6 +1,7 @@
 """Take over a register of clients: every row is read and judged, then one transaction writes, all of it or nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -89,14 +90,30 @@ def take_over(
         counts.ignored_columns = found.ignored
         staging.begin(work)
         rows = _Rows(work, vault, options, counts, bad, places)
-        for batch in sheets.batches(sheet.rows, AT_ONCE):
-            rows.take(batch, found, reading)
+        for batch in _ahead(_read(batch, found, reading) for batch in sheets.batches(sheet.rows, AT_ONCE)):
+            rows.take(batch)
             progress(sheet.at, sheet.size)
-    for line in staging.take(work):
-        bad(line, "refused", "code: in use already (perhaps in another unit)", ())
-        counts.new, counts.invalid = counts.new - 1, counts.invalid + 1
+    staging.stop(work)
     detail = {name: getattr(counts, name) for name in ("new", "updated", "unchanged", "duplicate", "invalid", "opted_out")}
     audit.add(work, "client.import", "unit", places.home.id, places.home.id, detail)
+
+
+_Read = list[tuple[sheets.Line, register.Row | register.Rejected]]
+
+
+def _read(lines: Sequence[sheets.Line], found: Columns, reading: register.Reading) -> _Read:
+    full = [line for line in lines if line.broken or not register.is_blank(line.cells)]
+    return [(line, register.Rejected(None, False, (line.broken,)) if line.broken else register.read(line.cells, found, reading))
+            for line in full]  # fmt: skip
+
+
+def _ahead(batches: Iterator[_Read]) -> Iterator[_Read]:
+    """The batches, each read while the database is at work on the one before."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        following = reader.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, batches, None)
+            yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +153,7 @@ class _Taken:
 
 @dataclass(slots=True)
 class _Rows:
-    """Judges rows batch by batch and stages what is to be written."""
+    """Judges rows batch by batch and writes what is to be written."""
 
     work: Work
     vault: Vault
@@ -150,18 +167,16 @@ class _Rows:
     def __post_init__(self) -> None:
         self.hash_word = lru_cache(maxsize=50_000)(self.vault.hash_word)  # a register has few different words
 
-    def take(self, lines: Sequence[sheets.Line], found: Columns, reading: register.Reading) -> None:
-        """Judge some lines and stage those to be written."""
-        taken, stops = [], []
-        for line in lines:
-            if line.broken is None and register.is_blank(line.cells):
-                continue
-            row = register.read(line.cells, found, reading) if line.broken is None else register.Rejected(None, False, (line.broken,))
-            if row.opted_out and row.code:
-                stops.append(row.code)
+    def take(self, lines: _Read) -> None:
+        """Judge some rows and write what is new about them."""
+        taken: list[_Taken] = []
+        stops: set[str] = set()  # codes; an opt-out counts in a row that is refused or doubled too
+        for line, row in lines:
             if (kept := self._judge(line, row)) is not None:
                 taken.append(kept)
-        self._stage(taken, set(stops))
+            elif row.opted_out and row.code:
+                stops.add(row.code)
+        self._stage(taken, stops)
 
     def _judge(self, line: sheets.Line, row: register.Row | register.Rejected) -> _Taken | None:
         """The row as it is to be written; None when it is refused or doubled, which has been told."""
@@ -206,13 +221,17 @@ class _Rows:
             self.counts.opted_out += each.row.opted_out or any(hashed in stopped for hashed in each.phones.values())
             self.counts.to_verify += any(phone.changed for phone in each.row.phones)
             if before is not None and before.row_hash == each.row_hash:
-                self.counts.unchanged += 1
-                stops.discard(each.row.code)  # they may have said START since
+                self.counts.unchanged += 1  # opted out or not: they may have said START since
                 continue
+            if each.row.opted_out:
+                stops.add(each.row.code)
             self._write(each, before, staged)
         for name, rows in staged.items():
             staging.stage(self.work, name, rows)
         staging.stage(self.work, "stops", ({"code": code} for code in sorted(stops)))
+        for number in staging.take(self.work) if staged["clients"] else ():
+            self.bad(number, "refused", "code: in use already (perhaps in another unit)", ())
+            self.counts.new, self.counts.invalid = self.counts.new - 1, self.counts.invalid + 1
 
     def _erased(self, codes: Sequence[str]) -> set[str]:
         hashed = {erasure.erased_code(self.vault, code): code for code in codes}

@@ -4,13 +4,12 @@ Called by the clock, again at once while it returns more than 0. Every part is o
 planning twice plans once, two planners at the same time share the work.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -26,9 +25,10 @@ from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign
 from gateway.usecases.compose import Text, Unsendable
 from gateway.usecases.write_texts import Writer
-from gateway.vault import DataKey, Vault
+from gateway.vault import Vault
 
 PING = "message_waiting"
+EXPAND_TIMES = 10  # rows that are only made, not written, in one transaction: so many times more
 LATE, GONE = "its time passed", "appointment moved"
 
 
@@ -64,7 +64,7 @@ def _begin(engine: Engine, campaign: Campaign, now: datetime | None, limit: int)
             if campaign.state == "cancelled":
                 return _cancel(work, campaign, limit)
             if "expand_at" in to_do and datetime.fromisoformat(to_do["expand_at"]) <= work.now:
-                return _expand(work, campaign)
+                return _expand(work, campaign, to_do, EXPAND_TIMES * limit)
             return _catch_up(work, campaign, to_do["after"], limit) if "after" in to_do else 0
     except Exception as error:  # one campaign must not hold up the others
         log.error("campaign_not_begun", error, campaign=campaign.id)
@@ -78,13 +78,15 @@ def _cancel(work: Work, campaign: Campaign, limit: int) -> int:
     return cancelled
 
 
-def _expand(work: Work, campaign: Campaign) -> int:
+def _expand(work: Work, campaign: Campaign, to_do: Mapping[str, Any], limit: int) -> int:
     """Everyone in the audience now, when the first of them is due: recipients are counted when sent, not when scheduled."""
     moments = moments_of(campaign, occurrences.zones(work), campaign.started_at or work.now)
-    made = occurrences.expand(work, campaign, {zone: (m.due_at, m.send_before) for zone, m in moments.items()})
+    after = UUID(to_do.get("after_client", str(UUID(int=0))))
+    last = occurrences.expand(work, campaign, {zone: (m.due_at, m.send_before) for zone, m in moments.items()}, after, limit)
     ends_at = max((moment.send_before for moment in moments.values()), default=work.now)
-    campaigns.set_to_do(work, campaign.id, {"ends_at": ends_at.isoformat()})
-    return made + 1
+    left = {"expand_at": to_do["expand_at"], "after_client": str(last)} if last else {"ends_at": ends_at.isoformat()}
+    campaigns.set_to_do(work, campaign.id, left)
+    return 1
 
 
 def moments_of(campaign: Campaign, zones: Iterable[str], start: datetime) -> dict[str, schedules.Moment]:
@@ -124,9 +126,7 @@ def _plan_appointments(engine: Engine, live: Sequence[Campaign], now: datetime |
                 return 0
             news = _steps(work, live, rows, work.now)
             occurrences.add(work, news)
-            moved = [row.id for row in rows if row.planned_revision >= 0]
-            if moved:
-                _replace(work, live, moved, news)
+            _replace(work, live, [row for row in rows if row.planned_revision >= 0], news)
             occurrences.mark_planned(work, [row.id for row in rows])
             return len(rows)
     except Exception as error:  # what is due already must still go out
@@ -134,11 +134,14 @@ def _plan_appointments(engine: Engine, live: Sequence[Campaign], now: datetime |
         return 0
 
 
-def _replace(work: Work, live: Sequence[Campaign], moved: list[UUID], news: list[occurrences.New]) -> None:
-    occurrences.cancel_texts(work, moved, GONE)
-    clients = occurrences.cancel_others(work, moved, news, GONE)
-    # Two appointments at the same moment share an occurrence: what one gives up, the other may still need.
-    others = occurrences.others_booked(work, sorted(clients), moved) if clients else []
+def _replace(work: Work, live: Sequence[Campaign], moved: Sequence[Any], news: list[occurrences.New]) -> None:
+    if not moved:
+        return
+    ids = [row.id for row in moved]
+    occurrences.cancel_texts(work, ids, GONE)
+    occurrences.cancel_others(work, ids, news, GONE)
+    # Two appointments at the same moment share an occurrence: what one gave up, the other still needs.
+    others = occurrences.others_booked(work, [row.client_id for row in moved], ids)
     occurrences.add(work, _steps(work, live, others, work.now))
 
 
@@ -188,15 +191,9 @@ class _Batch:
     units: dict[UUID, units.Unit]
     news: list[messages.New] = field(default_factory=list)
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
-    ids: list[UUID] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)
-    reasons: list[str | None] = field(default_factory=list)
+    settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
     channels: set[UUID] = field(default_factory=set)
-
-    def settle(self, occurrence_id: UUID, state: str, reason: str | None) -> None:
-        self.ids.append(occurrence_id)
-        self.states.append(state)
-        self.reasons.append(reason)
+    opens: dict[tuple[Any, ...], datetime] = field(default_factory=dict)
 
 
 class _Skipped(Exception):
@@ -208,20 +205,19 @@ def _plan_texts(
     now: datetime | None, limit: int,
 ) -> int:  # fmt: skip
     with unit_of_work(engine, SYSTEM, now) as work:
-        due = occurrences.lock_due(work, list(running), limit)
+        due = occurrences.lock_due(work, running, limit)
         if not due:
             return 0
         batch = _Batch(work.now, channels.prefixes(work), {unit.id: unit for unit in units.list_seen(work)})
-        due.sort(key=lambda row: row.campaign_id)
-        for campaign_id, rows in groupby(due, key=lambda row: row.campaign_id):
-            _write(work, vault, content, running[campaign_id], [row.id for row in rows], batch)
+        for campaign_id, ids in due.items():
+            _write(work, vault, content, running[campaign_id], ids, batch)
         messages.add(work, vault, [*batch.pings.values(), *batch.news])
         if batch.pings:
             occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
-        occurrences.settle(work, batch.ids, batch.states, batch.reasons)
+        occurrences.settle(work, batch.settled)
         for channel_id in batch.channels:
             work.after_commit(partial(ring, channel_id))
-        return len(batch.ids)
+        return len(batch.settled)
 
 
 def _write(work: Work, vault: Vault, content: Content, campaign: Campaign, ids: list[UUID], batch: _Batch) -> None:
@@ -232,12 +228,12 @@ def _write(work: Work, vault: Vault, content: Content, campaign: Campaign, ids: 
             continue  # its new steps are planned in a moment
         try:
             note = _write_one(writer, campaign, row, purposes[row.step_id], batch)
-            batch.settle(row.id, "planned", note)
+            batch.settled.append((row.id, "planned", note))
         except (_Skipped, Unsendable, Refused) as reason:
-            batch.settle(row.id, "skipped", str(reason))
+            batch.settled.append((row.id, "skipped", str(reason)))
         except Exception as error:  # one bad row must not hold up the batch
             log.error("occurrence_failed", error, occurrence=row.id)
-            batch.settle(row.id, "skipped", f"could not be written ({type(error).__name__})")
+            batch.settled.append((row.id, "skipped", f"could not be written ({type(error).__name__})"))
 
 
 def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch: _Batch) -> str | None:
@@ -252,12 +248,17 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
     if channel_id is None:
         raise _Skipped("no channel reaches this phone")
     told = writer.text(row, purpose, key, phone)
-    ping = _ping(writer, campaign, row, key, phone, channel_id, send_after, batch) if row.discreet == 2 else None
-    reason = "; ".join(filter(None, ("quiet hours" if send_after > batch.now else None, told.note))) or None
-    batch.news.append(messages.New(
-        **_fields(campaign, row, key, phone, channel_id, told), dedupe_key=f"occurrence:{row.id}", send_after=send_after,
-        send_before=row.send_before, occurrence_id=row.id, waits_for=ping, reason=reason,
-    ))  # fmt: skip
+    new = partial(
+        messages.New, unit_id=row.unit_id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, lane=lanes.BULK,
+        client_id=row.client_id, consent_purpose=campaign.consent_purpose, campaign_id=campaign.id, about_id=row.appointment_id,
+        send_after=send_after, send_before=row.send_before,
+    )  # fmt: skip
+    dedupe_key = f"occurrence:{row.id}"
+    waits_for = None
+    if row.discreet == 2:
+        waits_for = _ping(new, writer.text(row, PING, key, phone), f"{dedupe_key}:ping", row, batch)
+    note = told.note if send_after <= batch.now else "; ".join(filter(None, ("quiet hours", told.note)))
+    batch.news.append(new(**_words(told), dedupe_key=dedupe_key, occurrence_id=row.id, waits_for=waits_for, reason=note))
     if send_after <= batch.now:
         batch.channels.add(channel_id)
     return told.note
@@ -267,32 +268,26 @@ def _send_after(row: Any, batch: _Batch) -> datetime:
     """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
     if row.send_before <= batch.now:
         raise _Skipped(LATE)
-    own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
-    opens_at = windows.next_open(windows.narrower(batch.units[row.unit_id].hours, own), row.zone, batch.now)
-    if opens_at >= row.send_before:
+    hours = row.unit_id, row.opens, row.closes, row.zone
+    if hours not in batch.opens:
+        own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
+        batch.opens[hours] = windows.next_open(windows.narrower(batch.units[row.unit_id].hours, own), row.zone, batch.now)
+    if batch.opens[hours] >= row.send_before:
         raise _Skipped(f"quiet hours; {LATE} before they end")
-    return opens_at
+    return batch.opens[hours]
 
 
-def _ping(
-    writer: Writer, campaign: Campaign, row: Any, key: DataKey, phone: str, channel_id: UUID, send_after: datetime, batch: _Batch
-) -> UUID:  # fmt: skip
-    """The "you have a message" that this client's texts wait behind; one for all of them, whatever the campaign."""
+def _ping(new: Callable[..., messages.New], told: Text, dedupe_key: str, row: Any, batch: _Batch) -> UUID:
+    """The "you have a message" that this client's texts wait behind: one for all of them, for as long as the longest."""
     known = batch.pings.get(row.client_id)
-    if known is not None and known.send_before >= row.send_before:
-        return known.id
-    told = writer.text(row, PING, key, phone)
-    batch.pings[row.client_id] = messages.New(
-        **_fields(campaign, row, key, phone, channel_id, told), dedupe_key=f"occurrence:{row.id}:ping", send_after=send_after,
-        send_before=row.send_before, id=known.id if known else uuid4(),
-    )  # fmt: skip
-    return batch.pings[row.client_id].id
+    if known is None or known.send_before < row.send_before:
+        dedupe_key = known.dedupe_key if known else dedupe_key
+        known = batch.pings[row.client_id] = new(**_words(told), dedupe_key=dedupe_key)
+    return known.id
 
 
-def _fields(campaign: Campaign, row: Any, key: DataKey, phone: str, channel_id: UUID, told: Text) -> dict[str, Any]:
+def _words(told: Text) -> dict[str, Any]:
     return {
-        "unit_id": row.unit_id, "key_id": row.key_id, "key": key, "channel_id": channel_id, "to": phone, "body": told.body,
-        "encoding": told.encoding, "segments": told.segments, "purpose": told.purpose, "language": told.language,
-        "lane": lanes.BULK, "semantics": told.semantics, "client_id": row.client_id, "consent_purpose": campaign.consent_purpose,
-        "expects": told.expects, "campaign_id": campaign.id, "about_id": row.appointment_id,
+        "body": told.body, "encoding": told.encoding, "segments": told.segments, "purpose": told.purpose,
+        "language": told.language, "semantics": told.semantics, "expects": told.expects,
     }  # fmt: skip

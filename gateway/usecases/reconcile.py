@@ -1,7 +1,8 @@
 """Settle messages whose outcome nobody heard, by asking the carrier for what it has. Never by sending again blindly."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.vault import Vault
 from gateway.wire import Wire
 
 MAX_PAGES = 20
+ASKED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,7 @@ def reconcile(
         waiting = unknowns.waiting(work, work.now - settle_delay)
         open_channels = {c.id: c for c in channels.list_all(work, vault)}
     settled = 0
-    for phone in _by_phone(waiting, vault):
-        channel = open_channels[phone.channel_id]
-        try:
-            shown = _ask(channel, wire, phone)
-        except base.BadList as error:
-            log.warning("reconcile_later", channel=channel.id, why=type(error).__name__)
-            continue
+    for phone, shown in _ask_all(open_channels, wire, _by_phone(waiting, vault)):
         settled += _settle(engine, phone, shown, ring, now)
     return settled
 
@@ -75,6 +71,20 @@ def _by_phone(waiting: Sequence[Any], vault: Vault) -> list[_Phone]:
             bodies[row.attempt_id] = key.decrypt(row.body_enc, "outbound.body", row.id)
         phones.append(_Phone(channel_id, to, attempts, bodies))
     return phones
+
+
+def _ask_all(
+    open_channels: dict[UUID, channels.Channel], wire: Wire, phones: Sequence[_Phone]
+) -> Iterator[tuple[_Phone, list[base.Found] | None]]:
+    """What the carriers show for each phone, as answers come; those that could not be asked are left out."""
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:
+        asked = {asking.submit(_ask, open_channels[phone.channel_id], wire, phone): phone for phone in phones}
+        for answer in as_completed(asked):
+            phone = asked[answer]
+            try:
+                yield phone, answer.result()
+            except base.BadList as error:
+                log.warning("reconcile_later", channel=phone.channel_id, why=type(error).__name__)
 
 
 def _ask(channel: channels.Channel, wire: Wire, phone: _Phone) -> list[base.Found] | None:

@@ -2,24 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from gateway.channels import registry
-from gateway.store import channels
+from gateway.store import channels, leftovers
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.vault import Vault
 from gateway.wire import Wire
 
-_FINAL = text("""
-  SELECT id, channel_id, carrier_id FROM outbound WHERE redacted_at IS NULL AND carrier_id IS NOT NULL
-    AND state IN ('delivered', 'failed', 'expired') ORDER BY state_at LIMIT 200""")
-_DONE = text("UPDATE outbound SET redacted_at = :now WHERE id = ANY(:ids)")
+BATCH = 200
 
 
 def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None) -> int:
     """Blank up to 200 texts; how many are blank now. A carrier that refuses is asked again next time."""
     with unit_of_work(engine, SYSTEM, now) as work:
-        final = work.all(_FINAL)
+        final = leftovers.unredacted(work, BATCH)
         by_id = {c.id: c for c in channels.list_all(work, vault)} if final else {}
     blank = []
     for row in final:
@@ -29,7 +26,7 @@ def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None
             blank.append(row.id)
     if blank:
         with unit_of_work(engine, SYSTEM, now) as work:
-            work.execute(_DONE, {"ids": blank, "now": work.now})
+            leftovers.mark_redacted(work, blank)
     return len(blank)
 
 

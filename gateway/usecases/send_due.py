@@ -23,7 +23,7 @@ from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases.record_outcomes import Recorder, Sent
 from gateway.vault import Vault
-from gateway.wire import Wire, WireClosed, WireResult
+from gateway.wire import Wire, WireClosed, WireResult, awake_s
 
 BATCH = 500
 SLICE_SECONDS = 10.0
@@ -91,9 +91,9 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
         else:
             dropped.append((row.id, verdict.state, verdict.reason))
     if held:
-        rows.hold(work, *map(list, zip(*held, strict=True)))  # type: ignore[arg-type]
+        rows.hold(work, *map(list, zip(*held, strict=True)))
     if dropped:
-        rows.drop(work, *map(list, zip(*dropped, strict=True)))  # type: ignore[arg-type]
+        rows.drop(work, *map(list, zip(*dropped, strict=True)))
     return sends
 
 
@@ -163,15 +163,16 @@ class Sender:
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
                 continue
+            began = awake_s()
             claimed = claim(self._engine, self._vault, channel_id, room)
             more = claimed.more
             if claimed.sends:
                 assert claimed.channel is not None
-                self._submit(claimed.channel, claimed.sends)
+                self._submit(claimed.channel, claimed.sends, began)
                 sent += len(claimed.sends)
         return sent
 
-    def _submit(self, channel: channels.Channel, sends: list[Sent]) -> None:
+    def _submit(self, channel: channels.Channel, sends: list[Sent], since: float) -> None:
         carrier = registry.by_kind(channel.kind)
         settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
         now = datetime.now(tz=sends[0].send_before.tzinfo)
@@ -180,7 +181,7 @@ class Sender:
             outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, _validity(sent.send_before, now))
             pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
         try:
-            self._wire.submit_many(pairs)
+            self._wire.submit_many(pairs, since)
         except WireClosed:
             for sent in sends:
                 self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))

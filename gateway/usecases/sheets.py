@@ -51,7 +51,7 @@ class Sheet:
 
 
 def read(path: Path, region: str) -> Sheet:
-    """Open a table for reading. Raises Refused when it is no text, is empty, or mixes encodings.
+    """Open a table for reading. Raises Refused when it is empty, a workbook, or mixes encodings.
 
     UTF-8 and UTF-16 with or without a mark; else the code page that Windows used in the region. Commas, semicolons or tabs.
     """
@@ -85,11 +85,9 @@ def _encoding(path: Path, region: str) -> str:
             raise Refused("This is an Excel workbook. Open it and save it as \"CSV UTF-8\".")
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
-        if b"\0" in start:
-            even, odd = start[::2].count(0), start[1::2].count(0)
-            if max(even, odd) < len(start) // 8:
-                raise Refused("This is not a text file. Save the table as \"CSV UTF-8\".")
-            return "utf-16-be" if even > odd else "utf-16-le"
+        even, odd = start[::2].count(0), start[1::2].count(0)
+        if max(even, odd) > len(start) // 8 and min(even, odd) == 0:  # UTF-16 without its mark
+            return "utf-16-be" if even else "utf-16-le"
         file.seek(0)
         if _is_utf8(file):
             return "utf-8-sig"

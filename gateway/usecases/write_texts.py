@@ -22,6 +22,7 @@ class Writer:
     ) -> None:
         self._content, self._vault, self._campaign, self._pinned, self._units = content, vault, campaign, pinned, units
         self._values = dict(campaign.spec.values)
+        self._exclusions: dict[tuple[Any, ...], str | None] = {}
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
         self._names_unit = {
             purpose: bool(set(template.about.placeholders) - rules.OF_AN_APPOINTMENT - set(self._values))
@@ -32,10 +33,12 @@ class Writer:
         """Why this person gets nothing; None when they do."""
         if row.wrapped is None:
             return "client erased"
-        person = Candidate(
-            row.covered, row.status, row.phone_id is not None, row.to_verify is not None, row.stopped, row.consented
-        )
-        return rules.exclusion(person, self._campaign.consent_purpose, self._campaign.spec.audience.unverified)
+        person = (row.covered, row.status, row.phone_id is not None, row.to_verify is not None, row.stopped, row.consented)
+        if person not in self._exclusions:
+            self._exclusions[person] = rules.exclusion(
+                Candidate(*person), self._campaign.consent_purpose, self._campaign.spec.audience.unverified
+            )
+        return self._exclusions[person]
 
     def open(self, row: Any) -> tuple[DataKey, str]:
         """The person's key, and the phone we text."""
@@ -59,7 +62,7 @@ class Writer:
         person = Recipient(
             unit_id=row.unit_id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=row.zone,
             client_id=row.client_id, unit_language=row.unit_language, tones=row.tones, discreet=row.discreet, name=name,
-            details=self._units[row.unit_id].details,
+            details=self._units[row.unit_id].known,
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:

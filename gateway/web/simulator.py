@@ -102,15 +102,14 @@ def _texts(gateway: Gateway, e164: str, since: datetime | None = None) -> dict[s
     """Texts of a handset, oldest first, as they are shown; `next` is the `since` to ask with next time."""
     with unit_of_work(gateway.engine) as work:
         found = handset.list_since(work, gateway.vault, e164, since)
-    language = _language(gateway.content)
-    texts = [
-        {
-            "id": str(text.id), "incoming": text.incoming, "text": text.body, "at": text.at.isoformat(),
-            **gateway.content.when(text.at, text.zone, language), **asdict(segments.count(text.body)),
-        }  # fmt: skip
-        for text in found
-    ]
+    texts = [_shown(gateway.content, text) for text in found]
     return {"texts": texts, "next": texts[-1]["at"] if texts else since and since.isoformat()}
+
+
+def _shown(content: Content, text: handset.Text) -> dict[str, Any]:
+    when = content.when(text.at, text.zone, _language(content))
+    about = {"id": str(text.id), "incoming": text.incoming, "text": text.body, "at": text.at.isoformat()}
+    return about | when | asdict(segments.count(text.body))
 
 
 def _json() -> Mapping[str, Any]:

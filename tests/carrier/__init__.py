@@ -124,6 +124,13 @@ class FakeCarrier:
             return message.sid, 0
         return message.sid, await self.carrier.callbacks.text(message, url or self.inbound_url, opt_out)
 
+    def report(self, to: str, *statuses: str, code: int | None = None) -> int:
+        """Call statuses back for the latest text to a number; our answer to the last of them."""
+        message = next(m for m in reversed(self.messages) if m.to == to and m.direction != "inbound")
+        script = scripts.make("ok", report_ms=0, report_code=code)
+        self._call(lambda: self.carrier.callbacks.report_all(message, script, statuses))
+        return next(status for url, _, status in reversed(self.posted) if url == message.callback)
+
     def refuse(self, seconds: float) -> None:
         """Cut every connection and refuse new ones for a while."""
         self._call(lambda: self._refuse(seconds))

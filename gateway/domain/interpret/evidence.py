@@ -1,30 +1,41 @@
 """What of the lists is found in a text, after idioms and negations have taken their share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.interpret import phrases
-from gateway.domain.interpret.lexicons import Lexicon
-from gateway.domain.interpret.phrases import Hit, Token
+from gateway.domain.interpret.phrases import Anchored, Hit, Text, Token
 
 _NEGATOR_REACH = 5
-_KEEP_WHEN_NEGATED = {"crisis", "yes", "no", "help", "info", "idioms", "language"}
-_WINDOW, _OVERLAP = 60, 12
+_KEPT_WHEN_NEGATED = {"crisis", "yes", "no", "help", "info", "idioms", "language"}
+_SHORT, _AROUND = 60, 8
+"""Beyond so many words, a word is skipped whose neighbours, so many each way, were seen before."""
+_HEAD, _TAIL = 200, 60
+"""Of a long text everything is looked for in so many words of its beginning and end, in between danger alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The tokens, where their core lies (without please, thanks, kin terms at both ends), and what was found."""
+    """The tokens, where their core lies (without politeness at both ends), what was found, what of it is denied."""
 
     tokens: Sequence[Token]
     core: tuple[int, int]
-    particles: tuple[bool, ...]
-    hits: tuple[Hit, ...]
-    negated: tuple[Hit, ...]
+    found: Mapping[tuple[str, str], list[Hit]]
+    negated: Sequence[Hit]
 
     def of(self, meaning: str, *names: str) -> list[Hit]:
-        """The hits of some lists of a meaning; a `whole` one counts when nothing else is said."""
-        return [hit for hit in self.hits if hit.phrase.meaning == meaning and hit.phrase.list_name in names]
+        """The hits of some lists of a meaning."""
+        return [hit for name in names for hit in self.found.get((meaning, name), ())]
+
+    def whole(self, meaning: str, *names: str) -> list[Hit]:
+        """The hits of some lists that are all the text says."""
+        return [hit for hit in self.of(meaning, *names) if self.is_whole(hit)]
+
+    def is_all(self, hits: Sequence[Hit]) -> bool:
+        """Whether the hits together are all that the text says: "ok yeah"."""
+        first, last = self.core
+        said = {place for hit in hits for place in range(hit.start, hit.end)}
+        return first < last and all(at in said or self.tokens[at].is_polite for at in range(first, last))
 
     def is_whole(self, hit: Hit) -> bool:
         """Whether the hit is all that the text says, politeness aside.
@@ -33,74 +44,89 @@ class Evidence:
         """
         first, last = self.core
         if first == last:
-            return all(self.particles[: hit.start]) and all(self.particles[hit.end :])
+            return all(
+                "particle" in token.kinds for token in (*self.tokens[: hit.start], *self.tokens[hit.end :])
+            )
         return hit.start <= first and last <= hit.end
 
 
-def gather(tokens: Sequence[Token], lexicon: Lexicon) -> Evidence:
-    """All hits of a text. A long one is read window by window, each different window once."""
-    hits: list[Hit] = []
-    seen: set[tuple[str, ...]] = set()
-    for first in range(0, max(len(tokens), 1), _WINDOW - _OVERLAP):
-        window = tokens[first : first + _WINDOW]
-        words = tuple(token.word for token in window)
-        if words not in seen:
-            seen.add(words)
-            hits += (Hit(h.phrase, h.start + first, h.end + first) for h in _hits(window, lexicon))
-        if first + _WINDOW >= len(tokens):
-            break
+def gather(text: Text, abroad: bool = False) -> Evidence:
+    """All that counts in a text; `abroad`: only what is understood in a language that isn't the client's."""
+    hits = _hits(text, abroad)
     idioms = [hit for hit in hits if hit.phrase.meaning == "idioms"]
-    hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
-    negated = [hit for hit in hits if _is_negated(hit, tokens, lexicon)]
-    kept = [hit for hit in hits if hit not in negated or hit.phrase.meaning in _KEEP_WHEN_NEGATED]
-    particles = tuple(phrases.fits(token, lexicon.particles) for token in tokens)
-    return Evidence(tokens, core(tokens, lexicon), particles, tuple(kept), tuple(negated))
+    if idioms:
+        hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
+    negated = [hit for hit in hits if _is_negated(hit, text)]
+    found: dict[tuple[str, str], list[Hit]] = {}
+    for hit in hits:
+        if hit not in negated or hit.phrase.meaning in _KEPT_WHEN_NEGATED:
+            found.setdefault((hit.phrase.meaning, hit.phrase.list_name), []).append(hit)
+    return Evidence(text.tokens, _core(text.tokens), found, negated)
 
 
-def _hits(tokens: Sequence[Token], lexicon: Lexicon) -> Iterable[Hit]:
-    found: dict[int, list[Hit]] = {}
-    for place, token in enumerate(tokens):
-        for folded, _ in token.readings:
-            for anchored in lexicon.by_anchor.get(folded, ()):
-                already = found.get(id(anchored.phrase))
-                if already and place < already[-1].end:
-                    continue
-                first = max(0, place - anchored.at_most_before)
-                hit = phrases.find(anchored.phrase, tokens, first, place - anchored.before + 1)
-                if hit:
-                    found.setdefault(id(anchored.phrase), []).append(hit)
-    return [hit for hits in found.values() for hit in hits]
+def _hits(text: Text, abroad: bool) -> list[Hit]:
+    found: list[Hit] = []
+    ends: dict[int, int] = {}
+    seen: set[tuple[Token, ...]] = set()
+    for place, token in enumerate(text.tokens):
+        if place >= _SHORT:
+            around = tuple(text.tokens[place - _AROUND : place + _AROUND])
+            if around in seen:
+                continue
+            seen.add(around)
+        for anchored in _sought(token, place, len(text.tokens), abroad):
+            if ends.get(id(anchored), 0) > place:
+                continue
+            first = max(0, place - anchored.at_most_before)
+            hit = phrases.find(anchored.phrase, text, first, place - anchored.before + 1)
+            if hit:
+                ends[id(anchored)] = hit.end
+                found.append(hit)
+    return found
+
+
+def _sought(token: Token, place: int, length: int, abroad: bool) -> tuple[Anchored, ...]:
+    near_an_end = place < _HEAD or place >= length - _TAIL
+    if abroad:
+        return token.abroad if near_an_end else ()
+    return token.anchored if near_an_end else token.danger
 
 
 def _settles(idiom: Hit, hit: Hit) -> bool:
-    name = idiom.phrase.list_name
-    about = hit.phrase.meaning == name or (name == "answer" and hit.phrase.meaning in ("yes", "no"))
-    return about and idiom.covers(hit)
+    """An idiom settles what it is about and covers; doubts and the coming to a visit as soon as it touches them."""
+    name, meaning = idiom.phrase.list_name, hit.phrase.meaning
+    if name != meaning and not (name == "answer" and meaning in ("yes", "no")):
+        return False
+    if meaning == "appointment" or hit.phrase.list_name in ("doubt", "doubt_whole"):
+        return idiom.overlaps(hit)
+    return idiom.covers(hit)
 
 
-def core(tokens: Sequence[Token], lexicon: Lexicon) -> tuple[int, int]:
+def _core(tokens: Sequence[Token]) -> tuple[int, int]:
     """tokens[first:last] without politeness at both ends; (0, 0) when there is nothing else."""
     first, last = 0, len(tokens)
-    while first < last and _is_polite(tokens[first], lexicon):
+    while first < last and tokens[first].is_polite:
         first += 1
-    while last > first and _is_polite(tokens[last - 1], lexicon):
+    while last > first and tokens[last - 1].is_polite:
         last -= 1
     return (first, last) if first < last else (0, 0)
 
 
-def _is_polite(token: Token, lexicon: Lexicon) -> bool:
-    return phrases.fits(token, lexicon.particles) or phrases.fits(token, lexicon.courtesies)
+def _is_negated(hit: Hit, text: Text) -> bool:
+    """A "not" before it with only such words between as it reaches through, or (French) just behind its verb.
 
-
-def _is_negated(hit: Hit, tokens: Sequence[Token], lexicon: Lexicon) -> bool:
-    """A "not" before it with only such words between as it reaches through, or (French) just behind its verb."""
-    if hit.phrase.meaning == "idioms":
+    What holds a "not" itself ("ne veux plus de messages") isn't turned round by another.
+    """
+    tokens, sentences = text.tokens, text.sentences
+    if hit.phrase.meaning == "idioms" or any(
+        t.negates or t.negates_after for t in tokens[hit.start : hit.end]
+    ):
         return False
     for place in range(hit.start - 1, max(-1, hit.start - _NEGATOR_REACH), -1):
-        if tokens[place].sentence != tokens[hit.start].sentence:
+        if sentences[place] != sentences[hit.start]:
             break
-        if phrases.fits(tokens[place], lexicon.negators):
+        if tokens[place].negates:
             return True
-        if not phrases.fits(tokens[place], lexicon.through):
+        if "lets_through" not in tokens[place].kinds:
             break
-    return hit.end < len(tokens) and phrases.fits(tokens[hit.end], lexicon.negators_after)
+    return hit.end < len(tokens) and tokens[hit.end].negates_after

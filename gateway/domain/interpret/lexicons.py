@@ -8,13 +8,13 @@ from typing import Any
 from gateway.domain import folding
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import phrases, slips
-from gateway.domain.interpret.phrases import Phrase
+from gateway.domain.interpret.phrases import Anchored, Phrase
 
 UNSIGNED = "not signed by a native clinician yet"
-_NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers"}
+_NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
 _LISTS = {
     "crisis": {"phrases", "doubt", "doubt_whole"},
-    "stop": {"whole", "phrases", "doubt", "doubt_whole", "unless_asked"},
+    "stop": {"whole", "starts", "phrases", "doubt", "doubt_whole", "unless_asked"},
     "start": {"whole", "phrases"},
     "help": {"whole", "phrases"},
     "yes": {"whole", "starts"},
@@ -24,17 +24,18 @@ _LISTS = {
     "wrong_number": {"whole", "phrases"},
     "language": {"en", "vi", "fr"},
     "appointment": {"yes", "no", "reschedule", "cancel"},
-    "idioms": {"crisis", "stop", "answer", "callback", "info", "help", "wrong_number", "appointment", "start"},
+    "idioms": {
+        "crisis",
+        "stop",
+        "answer",
+        "callback",
+        "info",
+        "help",
+        "wrong_number",
+        "appointment",
+        "start",
+    },
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Anchored:
-    """A phrase filed under its rarest word, and how many words may come before that one."""
-
-    phrase: Phrase
-    before: int
-    at_most_before: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,20 +46,17 @@ class Lexicon:
     accents_count: bool
     apostrophe: str
     spellings: Mapping[str, tuple[str, ...]]
+    pairs: Mapping[tuple[str, str], str]
     vocabulary: frozenset[str]
+    glue: frozenset[str]
+    beginnings: frozenset[str]
     stems: tuple[str, ...]
+    answers: Mapping[str, str]
+    answer_slips: slips.Index
     by_anchor: Mapping[str, tuple[Anchored, ...]]
     slips: slips.Index
     long_words: tuple[str, ...]
-    particles: phrases.Words
-    courtesies: phrases.Words
-    negators: phrases.Words
-    negators_after: phrases.Words
-    through: phrases.Words
-    number_words: Mapping[str, int]
-    number_company: phrases.Words
-    number_of: phrases.Words
-    number_units: phrases.Words
+    kinds: Mapping[str, tuple[tuple[str, str], ...]]
     signatures: Mapping[str, str]
 
 
@@ -67,46 +65,63 @@ def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
     reading, classes = data.get("reading", {}), data.get("words", {})
     accents_count = reading.get("accents") == "count"
     found = list(_phrases(data, classes, accents_count))
-    listed = {name: _one_by_one(data, *path, classes=classes, accents=accents_count) for name, path in _WORDS.items()}
-    numbers = data.get("numbers", {}).get("words", {})
-    words = {w for p in found for e in p.elements for w in e.words} | {w for ws in listed.values() for w in ws}
-    fit_to_correct = {w for w in words if "*" not in w}
-    words |= {folding.fold(word) for word in reading.get("common", "").split()}
-    words |= {folding.fold(word) for many in classes.values() for word in many}
+    kinds = _kinds(data)
+    words = {word for phrase in found for element in phrase.elements for word in element.words} | set(kinds)
+    vocabulary = {word for word in words if "*" not in word}
+    correctable = frozenset(vocabulary)
+    vocabulary |= {folding.fold(word) for word in reading.get("common", "").split()}
+    vocabulary |= {folding.fold(word) for many in classes.values() for word in many}
+    spellings = _spellings(data.get("spellings", {}))
+    answers = {word: p.meaning for p in found if p.meaning in ("yes", "no") for word in _single_word(p)}
     return Lexicon(
         language=language,
         accents_count=accents_count,
         apostrophe=" " if reading.get("apostrophe") == "split" else "",
-        spellings=_spellings(data.get("spellings", {})),
-        vocabulary=frozenset(w for w in words if "*" not in w),
-        stems=tuple(sorted(w[:-1] for w in words if w.endswith("*"))),
+        spellings=spellings,
+        vocabulary=frozenset(vocabulary),
+        pairs={_two(typed): meant for meant, typed in data.get("pairs", {}).items()},
+        glue=frozenset(reading.get("glue", "").split()),
+        beginnings=frozenset(word[:3] for word in (*vocabulary, *spellings)),
+        stems=tuple(sorted(word[:-1] for word in words if word.endswith("*"))),
+        answers=answers,
+        answer_slips=slips.index(answers, shortest=3),
         by_anchor=_by_anchor(found),
-        slips=slips.index(fit_to_correct),
-        long_words=tuple(sorted(w for w in fit_to_correct if len(w) >= 8 and w.isascii())),
-        number_words={folding.key(word): int(digit) for digit, many in numbers.items() for word in many},
-        signatures={name: table.get("signed", UNSIGNED) for name, table in data.items() if name not in _UNSIGNABLE},
-        **listed,
+        slips=slips.index(correctable),
+        long_words=tuple(sorted(word for word in correctable if len(word) >= slips.LONG and word.isascii())),
+        kinds=kinds,
+        signatures={
+            name: table.get("signed", UNSIGNED) for name, table in data.items() if name not in _UNSIGNABLE
+        },
     )
 
 
-_UNSIGNABLE = {"reading", "words", "spellings"}
-_WORDS = {
-    "particles": ("polite", "particles"),
-    "courtesies": ("polite", "courtesies"),
-    "negators": ("negation", "before"),
-    "negators_after": ("negation", "after"),
-    "through": ("negation", "through"),
-    "number_company": ("numbers", "company"),
-    "number_of": ("numbers", "of"),
-    "number_units": ("numbers", "units"),
+_UNSIGNABLE = {"reading", "words", "spellings", "pairs"}
+_KINDS = {
+    "particle": ("polite", "particles"),
+    "courtesy": ("polite", "courtesies"),
+    "negates": ("negation", "before"),
+    "negates_after": ("negation", "after"),
+    "lets_through": ("negation", "through"),
+    "goes_with_number": ("numbers", "company"),
+    "unit": ("numbers", "units"),
+    "of": ("numbers", "of"),
 }
 
 
-def _one_by_one(
-    data: Mapping[str, Any], table: str, name: str, classes: Mapping[str, Sequence[str]], accents: bool
-) -> phrases.Words:
-    words = " ".join(data.get(table, {}).get(name, [])).split()
-    return phrases.parse("|".join(words), classes, accents)[0].words if words else {}
+def _two(typed: str) -> tuple[str, str]:
+    first, second = typed.split()
+    return first, second
+
+
+def _kinds(data: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Word without accents -> (key, kind) for the lists of single words; a number word's kind is the number."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    listed = [(kind, data.get(table, {}).get(name, [])) for kind, (table, name) in _KINDS.items()]
+    for kind, words in (*listed, *data.get("numbers", {}).get("words", {}).items()):
+        for word in " ".join(words).split():
+            folded = folding.fold(word)
+            found[folded] = (*found.get(folded, ()), (folding.key(word), kind))
+    return found
 
 
 def _spellings(table: Mapping[str, str | list[str]]) -> dict[str, tuple[str, ...]]:
@@ -118,7 +133,9 @@ def _spellings(table: Mapping[str, str | list[str]]) -> dict[str, tuple[str, ...
     return found
 
 
-def _phrases(data: Mapping[str, Any], classes: Mapping[str, Sequence[str]], accents: bool) -> Iterator[Phrase]:
+def _phrases(
+    data: Mapping[str, Any], classes: Mapping[str, Sequence[str]], accents: bool
+) -> Iterator[Phrase]:
     for meaning, table in data.items():
         if meaning in _NOT_PHRASES or meaning == "signed":
             continue
@@ -128,10 +145,16 @@ def _phrases(data: Mapping[str, Any], classes: Mapping[str, Sequence[str]], acce
             if name == "signed":
                 continue
             if name not in _LISTS[meaning]:
-                raise Refused(f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(_LISTS[meaning]))}.")
+                raise Refused(
+                    f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(_LISTS[meaning]))}."
+                )
             for text in texts:
                 for variant in phrases.variants(text):
                     yield Phrase(meaning, name, text, phrases.parse(variant, classes, accents))
+
+
+def _single_word(phrase: Phrase) -> list[str]:
+    return [word for word in phrase.elements[0].words if len(word) >= 3] if len(phrase.elements) == 1 else []
 
 
 def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
@@ -145,5 +168,5 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
         least = sum(not element.optional for element in before)
         most = len(before) + sum(element.gap for element in phrase.elements[: anchor + 1])
         for word in phrase.elements[anchor].words:
-            filed.setdefault(word, []).append(Anchored(phrase, least, most))
+            filed.setdefault(word, []).append(Anchored(phrase, phrase.elements[anchor].words, least, most))
     return {word: tuple(many) for word, many in filed.items()}

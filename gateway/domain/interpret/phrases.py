@@ -1,12 +1,12 @@
 """The small language the word lists are written in, and finding such phrases among tokens.
 
-    word        the word, in any spelling that is read as it
-    a|b|c_d     one of them; "c_d" is c and then d: a|b c|d, with a space, is (a or b) and then (c or d)
-    word?       may be missing        stem*   any word that starts so
-    @name       any of the class `[words] name`; also inside a|b
-    ..          up to two words between       ...   up to five
-    ~           a word that is in no list, such as a name
-    !tự         only if typed with exactly these accents (in languages where accents make another word)
+word        the word, in any spelling that is read as it
+a|b|c_d     one of them; "c_d" is c and then d: a|b c|d, with a space, is (a or b) and then (c or d)
+word?       may be missing        stem*   any word that starts so
+@name       any of the class `[words] name`; also inside a|b
+..          up to two words between       ...   up to five
+~           a word that is in no list, such as a name
+!tự         only if typed with exactly these accents (in languages where accents make another word)
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,14 @@ from gateway.domain.errors import Refused
 _GAPS = {"..": 2, "...": 5}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of a text in each way it can be read: (without accents, with accents in one order)."""
-
-    readings: tuple[tuple[str, str], ...]
-    word: str
-    sentence: int
-    negates: bool = False
-
+Readings = tuple[tuple[str, str], ...]
+"""Each way to read a word: without accents, and with accents in one order (folding.key)."""
 
 Words = dict[str, tuple[tuple[str, bool], ...]]
 """Word without accents -> the accented keys it may stand for, each with "exactly so"; empty: accents don't count."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Element:
     """One place of a phrase: the words that fit, whether it may be missing, how many words may come before."""
 
@@ -41,7 +34,7 @@ class Element:
     gap: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Phrase:
     """A phrase of a list: what it is evidence of, and as what (`whole`, `phrases`, `doubt`, `idioms`, …)."""
 
@@ -56,13 +49,64 @@ class Phrase:
         return sum(not element.optional for element in self.elements)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchored:
+    """A phrase filed under its rarest place, and how many words come before that one, at least and at most."""
+
+    phrase: Phrase
+    anchor: Words
+    before: int
+    at_most_before: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """A word of a text: how it can be read, what kind of word it is, and the phrases it is the rarest word of."""
+
+    word: str
+    readings: Readings
+    kinds: frozenset[str]
+    negates: bool
+    negates_after: bool
+    is_polite: bool
+    number: int | None
+    slip_of: str | None
+    anchored: tuple[Anchored, ...]
+    danger: tuple[Anchored, ...]
+    abroad: tuple[Anchored, ...]
+
+
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A text as tokens, and of each the number of its sentence."""
+
+    tokens: Sequence[Token]
+    sentences: Sequence[int]
+
+
+@dataclass(slots=True, eq=False)
 class Hit:
     """A phrase found at tokens[start:end]."""
 
     phrase: Phrase
     start: int
     end: int
+    text: "Text"
+
+    def words(self) -> str:
+        """The words of the lists that were found, "…" for what lies between: nothing else of what was written."""
+        said = [
+            next((folded for folded, _ in token.readings if self._has(folded)), "…")
+            for token in self.text.tokens[self.start : self.end]
+        ]
+        return " ".join(said)
+
+    def _has(self, folded: str) -> bool:
+        return any(folded in element.words for element in self.phrase.elements)
+
+    def overlaps(self, other: "Hit") -> bool:
+        """Whether the two have a word in common."""
+        return self.start < other.end and other.start < self.end
 
     def covers(self, other: "Hit") -> bool:
         """Whether the other lies within this one."""
@@ -77,7 +121,9 @@ def variants(text: str) -> list[str]:
             plain = "|".join(way for way in part.rstrip("?").split("|") if "_" not in way)
             optional = [""] if part.endswith("?") else []
             choices = [plain] * bool(plain) + [way.replace("_", " ") for way in ways] + optional
-            return [v for choice in choices for v in variants(" ".join(text.replace(part, choice, 1).split()))]
+            return [
+                v for choice in choices for v in variants(" ".join(text.replace(part, choice, 1).split()))
+            ]
     return [text]
 
 
@@ -113,52 +159,49 @@ def _words(part: str, classes: Mapping[str, Sequence[str]], accents_count: bool,
     return {word: tuple(keys) for word, keys in words.items()}
 
 
-def find(phrase: Phrase, tokens: Sequence[Token], first: int, last: int) -> Hit | None:
+def find(phrase: Phrase, text: Text, first: int, last: int) -> Hit | None:
     """The phrase at the first place it starts within tokens[first:last]."""
     for start in range(first, last):
-        end = _match(phrase.elements, 0, tokens, start)
+        end = _match(phrase.elements, 0, text, start)
         if end is not None:
-            return Hit(phrase, start, end)
+            return Hit(phrase, start, end, text)
     return None
 
 
-def _match(elements: tuple[Element, ...], at: int, tokens: Sequence[Token], place: int) -> int | None:
+def _match(elements: tuple[Element, ...], at: int, text: Text, place: int) -> int | None:
+    tokens = text.tokens
     while at < len(elements):
         element = elements[at]
         if element.optional or element.gap:
-            return _match_loosely(elements, at, tokens, place)
-        if place >= len(tokens) or not fits(tokens[place], element.words):
+            return _match_loosely(elements, at, text, place)
+        if place >= len(tokens) or not fit(tokens[place].readings, element.words):
             return None
         at, place = at + 1, place + 1
     return place
 
 
-def _match_loosely(elements: tuple[Element, ...], at: int, tokens: Sequence[Token], place: int) -> int | None:
-    element = elements[at]
-    for skipped in range(element.gap + 1):
-        here = place + skipped
-        if here >= len(tokens) or skipped and not _may_skip(tokens[here - 1], tokens[place - 1]):
+def _match_loosely(elements: tuple[Element, ...], at: int, text: Text, place: int) -> int | None:
+    """A place that may be missing or has a gap before it. A gap holds no "not" and ends with the sentence."""
+    element, tokens, sentences = elements[at], text.tokens, text.sentences
+    for here in range(place, min(place + element.gap + 1, len(tokens))):
+        if here > place and (tokens[here - 1].negates or sentences[here - 1] != sentences[place - 1]):
             break
-        if fits(tokens[here], element.words):
-            end = _match(elements, at + 1, tokens, here + 1)
+        if fit(tokens[here].readings, element.words):
+            end = _match(elements, at + 1, text, here + 1)
             if end is not None:
                 return end
-    return _match(elements, at + 1, tokens, place) if element.optional else None
+    return _match(elements, at + 1, text, place) if element.optional else None
 
 
-def _may_skip(token: Token, before: Token) -> bool:
-    """A gap holds no "not", and ends with the sentence."""
-    return not token.negates and token.sentence == before.sentence
-
-
-def fits(token: Token, words: Words) -> bool:
-    """Whether one of the token's readings is one of the words."""
-    for folded, typed in token.readings:
+def fit(readings: Readings, words: Words) -> bool:
+    """Whether one of the readings is one of the words."""
+    for folded, typed in readings:
         keys = words.get(folded)
         if keys is None:
             continue
         if not keys:
             return True
-        if any(typed == meant if exactly else folding.fits(typed, meant) for meant, exactly in keys):
-            return True
+        for meant, exactly in keys:
+            if typed == meant or (not exactly and (typed == folded or folding.fits(typed, meant))):
+                return True
     return False

@@ -4,6 +4,7 @@ A slip is one letter missing, doubled, swapped with its neighbour, or replaced b
 same key (a keypad of a basic phone). Long words may hold two. Anything further off is another word.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 
 from rapidfuzz import process
@@ -11,17 +12,17 @@ from rapidfuzz.distance import OSA
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _PAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
-SHORTEST = 4
-_LONG = 8
+LONG = 8
+"""Words of so many letters may hold two slips."""
 
 
 def _pairs() -> Iterable[str]:
     for key in _PAD:
         yield from (a + b for a in key for b in key)
     for row in _ROWS:
-        for a, b in zip(row, row[1:], strict=False):
+        for a, b in itertools.pairwise(row):
             yield from (a + b, b + a)
-    for above, below in zip(_ROWS, _ROWS[1:], strict=False):
+    for above, below in itertools.pairwise(_ROWS):
         for at, letter in enumerate(below):
             for other in above[at : at + 2]:
                 yield from (letter + other, other + letter)
@@ -33,11 +34,11 @@ Index = Mapping[str, tuple[str, ...]]
 """A word with one letter left out -> the words that gives it."""
 
 
-def index(words: Iterable[str]) -> Index:
-    """Make the look-up `nearest` needs, of words of at least SHORTEST letters."""
+def index(words: Iterable[str], shortest: int = 4) -> Index:
+    """Make the look-up `nearest` needs, of words of at least `shortest` letters."""
     found: dict[str, set[str]] = {}
     for word in words:
-        if len(word) >= SHORTEST and word.isalpha() and word.isascii():
+        if len(word) >= shortest and word.isalpha() and word.isascii():
             for form in _shorter(word):
                 found.setdefault(form, set()).add(word)
     return {form: tuple(sorted(meant)) for form, meant in found.items()}
@@ -47,7 +48,7 @@ def _shorter(word: str) -> list[str]:
     return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 
-def nearest(word: str, words: Index, long_words: tuple[str, ...]) -> str | None:
+def nearest(word: str, words: Index, long_words: tuple[str, ...] = ()) -> str | None:
     """The one word this may be a slip for; None when there is none or more than one."""
     if not 3 <= len(word) <= 24:
         return None
@@ -56,7 +57,7 @@ def nearest(word: str, words: Index, long_words: tuple[str, ...]) -> str | None:
         candidates = {meant for meant in candidates if meant[0] == word[0]}
     if len(candidates) == 1:
         return candidates.pop()
-    if not candidates and len(word) >= _LONG - 1:
+    if not candidates and len(word) >= LONG - 1:
         near = process.extractOne(word, long_words, scorer=OSA.distance, score_cutoff=2)
         return near[0] if near and near[0][0] == word[0] else None
     return None

@@ -1,14 +1,16 @@
-"""The way from a text to its meaning: clean, read, gather evidence in each language, weigh it."""
+"""The way from a text to its meaning: clean, cut, read and gather evidence in each language, weigh it."""
 
 from collections.abc import Mapping
 
 from gateway.domain import folding
-from gateway.domain.interpret import evidence, reading, weigh
+from gateway.domain.interpret import evidence, tokens, weigh
 from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.lexicons import Lexicon
 
-HEAD, TAIL = 4000, 1500
+_HEAD, _TAIL = 3000, 1000
 """How much of a long text is looked at, in characters from its beginning and its end."""
+_MOST_WORDS = 700
+_MOST_WORDS_ABROAD = 200
 
 
 def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting: Expecting) -> Meaning:
@@ -17,10 +19,14 @@ def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecti
     `language` is the client's; it decides about yes, no and small words. Danger, stop and other clear requests
     are understood in every language there is a lexicon for. Without one for the client's, English is taken.
     """
-    cleaned = folding.clean(text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} \n {text[-TAIL:]}")
+    cleaned = folding.clean(text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} \n {text[-_TAIL:]}")
     lexicon = lexicons.get(language) or lexicons.get("en") or next(iter(lexicons.values()))
-    own = evidence.gather(reading.read(cleaned, lexicon), lexicon)
+    pieces = tokens.cut(cleaned, _MOST_WORDS)
+    read = tokens.read(pieces, lexicon)
+    few = pieces if len(pieces.words) <= _MOST_WORDS_ABROAD else tokens.cut(cleaned, _MOST_WORDS_ABROAD)
     others = [
-        evidence.gather(reading.read(cleaned, other), other) for other in lexicons.values() if other is not lexicon
+        evidence.gather(tokens.read(few, other, correct=False), abroad=True)
+        for other in lexicons.values()
+        if other is not lexicon
     ]
-    return weigh.weigh(own, others, lexicon, expecting, asks=cleaned.rstrip().endswith("?"))
+    return weigh.weigh(evidence.gather(read), others, read, expecting, pieces.asks)

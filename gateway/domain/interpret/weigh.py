@@ -4,83 +4,87 @@ Crisis goes before everything, stop before any open question; then the answer to
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from gateway.domain.interpret import numbers, phrases, slips
+from gateway.domain.interpret import numbers
 from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.evidence import Evidence
-from gateway.domain.interpret.lexicons import Lexicon
-from gateway.domain.interpret.phrases import Hit
+from gateway.domain.interpret.phrases import Hit, Text
 
 _REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
 _MAY_COME_WITH_ANSWER = {"callback", "info", "wrong_number"}
-_ABROAD = {"stop", "start", "crisis", "callback", "wrong_number", "language", "help"}
 _MOST_TOKENS = 80
 
 
-def weigh(own: Evidence, others: Sequence[Evidence], lexicon: Lexicon, expecting: Expecting, asks: bool) -> Meaning:
+def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expecting, asks: bool) -> Meaning:
     """The meaning of a text. `others` is the same text read in the other languages; `asks`: it ends in "?"."""
     danger, danger_doubt = _danger(own, others)
     stop, stop_doubt = _stop(own, others, expecting)
     if danger:
         return Meaning("crisis", also=("stop",) if stop else (), why=_why("words of danger", danger))
-    doubt = "crisis" if danger_doubt else "stop" if stop_doubt and not stop else None
-    doubtful = danger_doubt or stop_doubt
     requests = _requests(own, others, asks)
     if stop:
-        also = ("wrong_number",) if "wrong_number" in requests else ()
-        return Meaning("stop", also=also, doubt=doubt, why=_why("asks for no more texts", stop))
-    found = _answer(own, lexicon, expecting, asks) if stop_doubt is None else None
-    found = _combine(found, requests)
-    if found is None:
-        why = _why(f"may mean {doubt}", doubtful) if doubtful else "nothing here is certain"
-        return Meaning("other", doubt=doubt, why=why)
-    why = f"{found.why}; {_why(f'may mean {doubt}', doubtful)}" if doubtful else found.why
-    return Meaning(found.meaning, found.value, found.also, doubt, why)
+        found: Meaning | None = Meaning(
+            "stop",
+            also=("wrong_number",) if "wrong_number" in requests else (),
+            why=_why("asks for no more texts", stop),
+        )
+    else:
+        answer = None if stop_doubt else _answer(own, text, expecting, asks)
+        if answer and danger_doubt and _settles(answer, own, danger_doubt):
+            danger_doubt = None
+        if danger_doubt:  # a person will look: no automatic answer about what this service is
+            requests.pop("help", None)
+        found = _combine(answer, requests)
+    return _with_doubt(found, danger_doubt, stop_doubt)
+
+
+def _settles(answer: Meaning, own: Evidence, doubt: Hit) -> bool:
+    """Whether the open question explains words that would be a worry without it: "sorry, i cant"."""
+    refusals = own.of("appointment", "no") if answer.meaning in ("no", "reschedule") else []
+    return doubt.phrase.list_name == "doubt_whole" or any(hit.overlaps(doubt) for hit in refusals)
+
+
+def _with_doubt(found: Meaning | None, danger: Hit | None, stop: Hit | None) -> Meaning:
+    meaning = found or Meaning("other", why="nothing here is certain")
+    hit, doubt = (danger, "crisis") if danger else (stop, "stop")
+    if hit is None:
+        return meaning
+    why = _why(f"may mean {doubt}", hit)
+    return replace(meaning, doubt=doubt, why=f"{found.why}; {why}" if found else why)
 
 
 def _why(reason: str, hit: Hit) -> str:
-    return f"{reason}: “{hit.phrase.text}”"
+    return f"{reason}: “{hit.words()}”"
 
 
 def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit | None]:
     """A sure sign of danger, or else one in doubt: ambiguous words, or sure ones that are denied."""
-    sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases") if e is own or _is_clear_abroad(hit)]
+    sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases")]
     for evidence, hit in sure:
         if hit not in evidence.negated:
             return hit, None
-    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt") + _whole(own, "crisis", "doubt_whole")
+    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt") + own.whole("crisis", "doubt_whole")
     return None, next(iter(doubtful), None)
 
 
-def _is_clear_abroad(hit: Hit) -> bool:
-    """In another language than the client's only what takes several words is sure not to be something else."""
-    return hit.phrase.meaning in _ABROAD and hit.end - hit.start >= 2
-
-
 def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[Hit | None, Hit | None]:
-    whole, bare = _whole(own, "stop", "whole"), _whole(own, "stop", "unless_asked")
-    if expecting.kind == "appointment" and _whole(own, "appointment", "cancel"):
+    whole, bare = own.whole("stop", "whole"), own.whole("stop", "unless_asked")
+    if expecting.kind == "appointment" and own.whole("appointment", "cancel"):
         return None, None
     sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
-    sure += [hit for other in others for hit in other.of("stop", "phrases") if _is_clear_abroad(hit)]
+    sure += [hit for hit in own.of("stop", "starts") if hit.start in (0, own.core[0])]
+    sure += [hit for other in others for hit in other.of("stop", "phrases")]
     if sure:
         return sure[0], None
-    return None, next(iter(bare + own.of("stop", "doubt") + _whole(own, "stop", "doubt_whole")), None)
-
-
-def _whole(own: Evidence, meaning: str, *names: str) -> list[Hit]:
-    """Hits that are all the text says."""
-    return [hit for hit in own.of(meaning, *names) if own.is_whole(hit)]
+    return None, next(iter(bare + own.of("stop", "doubt") + own.whole("stop", "doubt_whole")), None)
 
 
 def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str, Meaning]:
     """Everything the text asks for that needs no open question, by meaning, in order of precedence."""
     found: dict[str, Meaning] = {}
     for meaning in _REQUESTS:
-        hit = _request(own, meaning)
-        if hit is None and meaning in _ABROAD:
-            hits = [_request(other, meaning) for other in others]
-            hit = next((h for h in hits if h and _is_clear_abroad(h)), None)
+        hit = next((hit for evidence in (own, *others) if (hit := _request(evidence, meaning))), None)
         if hit:
             value = hit.phrase.list_name if meaning == "language" else None
             found[meaning] = Meaning(meaning, value, why=_why(f"asks for {meaning}", hit))
@@ -106,26 +110,28 @@ def _combine(answer: Meaning | None, requests: dict[str, Meaning]) -> Meaning | 
         return next(iter(requests.values()), None)
     if "help" in requests or "wrong_number" in requests:
         return next(iter(requests.values()))
-    also = tuple(m for m in requests if m in _MAY_COME_WITH_ANSWER and (m, answer.meaning) != ("info", "reschedule"))
+    also = tuple(
+        m for m in requests if m in _MAY_COME_WITH_ANSWER and (m, answer.meaning) != ("info", "reschedule")
+    )
     return Meaning(answer.meaning, answer.value, also, why=answer.why)
 
 
-def _answer(own: Evidence, lexicon: Lexicon, expecting: Expecting, asks: bool) -> Meaning | None:
+def _answer(own: Evidence, text: Text, expecting: Expecting, asks: bool) -> Meaning | None:
     """The answer to what was asked, or None. A text that is long, or asks back, is no plain answer."""
     if expecting.kind == "none" or len(own.tokens) > _MOST_TOKENS:
         return None
     if expecting.kind in ("scale", "menu"):
-        number = numbers.read(own.tokens, lexicon, expecting.low, expecting.high)
+        number = numbers.read(text, expecting.low, expecting.high)
         why = f"the only number, within {expecting.low} to {expecting.high}"
         return None if number is None or asks else Meaning("number", number, why=why)
     if expecting.kind == "appointment":
-        return _visit(own, lexicon, asks)
-    return _yes_or_no(own, lexicon, asks, digits=("yes", "no") if expecting.kind == "yes_no" else ("yes",))
+        return _visit(own, text, asks)
+    return _yes_or_no(own, text, asks, digits=("yes", "no") if expecting.kind == "yes_no" else ("yes",))
 
 
-def _visit(own: Evidence, lexicon: Lexicon, asks: bool) -> Meaning | None:
+def _visit(own: Evidence, text: Text, asks: bool) -> Meaning | None:
     said = {name: own.of("appointment", name) for name in ("yes", "no", "reschedule", "cancel")}
-    plain = _yes_or_no(own, lexicon, asks, digits=("yes", "reschedule", "no"))
+    plain = _yes_or_no(own, text, asks, digits=("yes", "reschedule", "no"))
     if plain and plain.meaning == "reschedule":
         return plain
     if said["reschedule"]:
@@ -134,7 +140,7 @@ def _visit(own: Evidence, lexicon: Lexicon, asks: bool) -> Meaning | None:
         return Meaning("no", why=_why("meant the visit?", said["cancel"][0]))
     yes = [hit for hit in said["yes"] if not any(refusal.covers(hit) for refusal in said["no"])]
     no = [hit for hit in said["no"] if not any(promise.covers(hit) for promise in said["yes"])]
-    if yes and no or asks and yes:
+    if yes and (no or asks):
         return None
     for meaning, hits in (("no", no), ("yes", yes)):
         if hits and not (plain and plain.meaning != meaning and not _is_opener(plain)):
@@ -146,9 +152,9 @@ def _is_opener(plain: Meaning) -> bool:
     return "first word" in plain.why
 
 
-def _yes_or_no(own: Evidence, lexicon: Lexicon, asks: bool, digits: tuple[str, ...]) -> Meaning | None:
-    whole = {meaning: _whole(own, meaning, "whole", "starts") for meaning in ("yes", "no")}
-    number = numbers.read(own.tokens, lexicon, 1, 3)
+def _yes_or_no(own: Evidence, text: Text, asks: bool, digits: tuple[str, ...]) -> Meaning | None:
+    whole = {meaning: _plain(own, meaning) for meaning in ("yes", "no")}
+    number = numbers.read(text, 1, 3)
     if number is not None and number <= len(digits):
         meaning = digits[number - 1]
         clash = whole["no"] if meaning == "yes" else whole["yes"]
@@ -162,19 +168,18 @@ def _yes_or_no(own: Evidence, lexicon: Lexicon, asks: bool, digits: tuple[str, .
         for hit in own.of(meaning, "starts"):
             if hit.start == own.core[0] or hit.start == 0:
                 return Meaning(meaning, why=_why(f"{meaning} as first word", hit))
-    return _slipped(own, lexicon)
+    return _slipped(own)
 
 
-def _slipped(own: Evidence, lexicon: Lexicon) -> Meaning | None:
+def _plain(own: Evidence, meaning: str) -> list[Hit]:
+    """What says yes, or no, and is all the text: one phrase, or several together."""
+    return own.whole(meaning, "whole", "starts") or (
+        hits if own.is_all(hits := own.of(meaning, "whole", "starts")) else []
+    )
+
+
+def _slipped(own: Evidence) -> Meaning | None:
     """One unknown word after a yes/no question: a slip of just one of the answers ("tes", "yws")."""
     first, last = own.core
-    if last - first != 1 or own.tokens[first].known or len(own.tokens[first].word) < 3:
-        return None
-    word = own.tokens[first].word
-    meant = {
-        anchored.phrase.meaning
-        for answer, filed in lexicon.by_anchor.items()
-        for anchored in filed
-        if anchored.phrase.meaning in ("yes", "no") and len(answer) >= 3 and slips.is_slip(word, answer)
-    }
-    return Meaning(meant.pop(), why=f"a slip of the finger: “{word}”") if len(meant) == 1 else None
+    meant = own.tokens[first].slip_of if last - first == 1 else None
+    return Meaning(meant, why=f"a slip of the finger for {meant}") if meant else None

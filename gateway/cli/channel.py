@@ -1,0 +1,162 @@
+"""`channel`: our connections to carriers. `sending`: the switch that stops all but urgent texts."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import click
+
+from gateway.channels import base, registry
+from gateway.cli import screen, session
+from gateway.domain import messages as lanes
+from gateway.domain.errors import NotFound, Refused
+from gateway.store import audit, channels, staff, switches, units
+from gateway.store.base import Work
+from gateway.usecases import compose, send_text
+from gateway.wire import Wire
+
+
+@click.group()
+def channel() -> None:
+    """Channels: one is our connection to one carrier."""
+
+
+@channel.command()
+@click.argument("name")
+@click.option("--kind", required=True, help="Which carrier: " + ", ".join(registry.kinds()) + ".")
+@click.option("--unit", required=True, help="Code of the unit it belongs to: texts from unknown phones go there.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out.")
+@click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
+@click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
+@session.as_staff
+def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, as_code: str) -> None:
+    """Add a channel; its secrets are stored encrypted and never shown again."""
+    carrier = registry.by_kind(kind)
+    settings = screen.pairs(pairs, "a setting")
+    for field in carrier.fields:
+        if field.required and field.secret and field.name not in settings:
+            settings[field.name] = click.prompt(field.about, hide_input=True)
+    if faults := carrier.check(settings):
+        raise Refused("the channel was not added:\n  " + "\n  ".join(faults))
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.work() as work:
+            home = units.by_code(work, unit)
+        with s.system() as work:
+            channel_id = channels.add(
+                work, s.vault, unit_id=home.id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate
+            )
+            audit.add(work, "channel.add", "channel", channel_id, home.id, {"name": name, "kind": kind}, by=s.actor)
+        address = f"{s.settings.public_url}/c/{channel_id}"
+    click.echo(f"channel {name} added. Tell the carrier to post here:\n  texts    {address}/inbound\n  reports  {address}/report")
+    if not carrier.capabilities.two_way:
+        click.echo("It cannot receive: clients have no way to answer or to stop by text.")
+
+
+@channel.command("list")
+@session.as_staff
+def list_channels(as_code: str) -> None:
+    """All channels, what they can do and how they are."""
+    with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
+        screen.table(
+            ("name", "kind", "state", "why", "prefix", "rate/s", "two-way", "delivered means"),
+            [(c.name, c.kind, c.state, c.state_reason, c.prefix, c.rate, "yes" if can(c).two_way else "no",
+              {"handset": "on the phone", "network": "passed to the network", "none": "never known"}[can(c).receipts])
+             for c in channels.list_all(work, s.vault)],
+        )  # fmt: skip
+
+
+def can(found: channels.Channel) -> base.Capabilities:
+    """What the channel's carrier can do."""
+    return registry.by_kind(found.kind).capabilities
+
+
+@channel.command()
+@click.argument("name")
+@click.option("--send-to", metavar="STAFF", help="Also text the staff member's own phone through it; this may cost a segment.")
+@session.as_staff
+def test(name: str, send_to: str | None, as_code: str) -> None:
+    """Ask the carrier something that changes nothing: does it answer, and does it know us?"""
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.system() as work:
+            found = _by_name(work, s, name)
+        click.echo(_answer(found, s.settings.public_url))
+        if send_to:
+            with s.system() as work:
+                _text_staff(work, s, found, send_to)
+            click.echo(f"a text to {send_to} is planned: it should be there within seconds")
+
+
+def _answer(found: channels.Channel, public_url: str) -> str:
+    carrier = registry.by_kind(found.kind)
+    settings = found.settings | {"callback_url": f"{public_url}/c/{found.id}"}
+    numbers = carrier.own_numbers(settings)
+    request = carrier.list_request(settings, numbers[0]) if numbers else None
+    if request is None:
+        return f"{found.kind} has nothing that can be asked without sending: use --send-to STAFF"
+    wire = Wire(max_open=1).start()
+    try:
+        result = wire.call(request)
+    finally:
+        wire.close()
+    if result.reply is None:
+        raise Refused(f"the carrier could not be reached ({result.error}): check its address and this machine's way out")
+    try:
+        carrier.read_list(result.reply)
+    except base.BadList:
+        raise Refused(f"the carrier answered {result.reply.status}: check the account's id and token") from None
+    return f"{found.name}: the carrier answers and knows us"
+
+
+def _text_staff(work: Work, s: session.Session, found: channels.Channel, code: str) -> None:
+    member = staff.with_phone(work, s.vault, code)
+    person = compose.Recipient(
+        unit_id=member.unit_id, key_id=member.key_id, key=member.key, phone=member.phone, language=member.language,
+        zone=member.zone, unit_language=member.language, details=member.details,
+    )  # fmt: skip
+    send_text.queue(
+        work, s.vault, s.content, person, "manual", {"text": "Test 1 2 3"}, lane=lanes.URGENT, dedupe_key=f"test:{uuid4()}",
+        send_before=work.now + timedelta(minutes=10), channel_id=found.id,
+    )  # fmt: skip
+    audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=s.actor)
+
+
+@channel.command()
+@click.argument("name")
+@session.as_staff
+def disable(name: str, as_code: str) -> None:
+    """Send nothing more through it and take nothing more from it. What is planned on it stays and expires."""
+    _set_state(name, "disabled", as_code)
+
+
+@channel.command()
+@click.argument("name")
+@session.as_staff
+def resume(name: str, as_code: str) -> None:
+    """Use it (again), after it was paused by a fault or disabled."""
+    _set_state(name, "active", as_code)
+
+
+def _set_state(name: str, state: str, as_code: str) -> None:
+    with session.open(as_code, *session.ADMIN) as s, s.system() as work:
+        found = _by_name(work, s, name)
+        channels.set_state(work, found.id, state)
+        audit.add(work, f"channel.{state}", "channel", found.id, found.unit_id, {"name": name}, by=s.actor)
+    click.echo(f"channel {name} is {state}")
+
+
+def _by_name(work: Work, s: session.Session, name: str) -> channels.Channel:
+    found = next((each for each in channels.list_all(work, s.vault) if each.name == name), None)
+    if found is None:
+        raise NotFound(f"no channel {name!r}: `python -m gateway channel list` shows them")
+    return found
+
+
+@click.command()
+@click.argument("on_off", type=click.Choice(["on", "off"]))
+@session.as_staff
+def sending(on_off: str, as_code: str) -> None:
+    """Stop everything that goes out but urgent texts, at once, or let it go again."""
+    with session.open(as_code, *session.ADMIN) as s, s.system() as work:
+        switches.turn(work, "sending", on_off == "on", s.actor)
+        assert s.actor.unit_id is not None
+        audit.add(work, f"sending.{on_off}", "switch", "sending", s.actor.unit_id, {}, by=s.actor)
+    click.echo(f"sending is {on_off}")

@@ -1,0 +1,37 @@
+"""What replies mean, from the command line: one text per line in, one JSON object per line out."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from gateway import content
+from gateway.domain import errors, interpret
+
+
+@click.command("interpret")
+@click.option("--language", default="en", show_default=True, help="The client's language.")
+@click.option(
+    "--expecting",
+    default="none",
+    show_default=True,
+    help="none, yes_no, ready, appointment, scale:1-5 or menu:1-4.",
+)
+def interpret_lines(language: str, expecting: str) -> None:
+    """Say what each line of standard input means when it is a client's reply.
+
+    Each becomes {"meaning", "value", "also", "doubt", "why"}, empty lines too. Needs no database and no settings.
+    """
+    asked = interpret.Expecting.parse(expecting)
+    lexicons = content.load().lexicons
+    if language not in lexicons:
+        raise errors.Refused(
+            f"There are no word lists for “{language}”. There are: {', '.join(sorted(lexicons))}."
+        )
+    out = sys.stdout.buffer
+    for raw in sys.stdin.buffer:
+        text = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        meaning = interpret.interpret(text, lexicons, language, asked)
+        out.write(json.dumps(asdict(meaning), ensure_ascii=False).encode() + b"\n")
+    out.flush()

@@ -1,0 +1,172 @@
+"""Law 8: a query that forgets its WHERE still sees nothing of another unit. Read from the catalogue, so no table is forgotten."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from gateway.domain.errors import NotFound
+from gateway.store import audit, clients, flags
+from gateway.store.base import Actor, Work, unit_of_work
+from tests import builders
+from tests.builders import World
+
+# No personal rows: the tree, who sees which part of it, and channels, whose secrets have a key of their own.
+EVERYONES = {"unit_tree", "staff_units", "channels"}
+
+
+@dataclass(frozen=True, slots=True)
+class Two:
+    """Two communes that know nothing of each other, each with a row in every table."""
+
+    world: World
+    other_unit: UUID
+    own_client: UUID
+    other_client: UUID
+    staff_id: UUID
+
+    @contextmanager
+    def as_staff(self) -> Iterator[Work]:
+        """A transaction of a staff member of the first."""
+        with unit_of_work(self.world.engine, Actor(self.staff_id, self.world.unit_id, "case_worker")) as work:
+            yield work
+
+
+@pytest.fixture
+def two(engine, vault, now) -> Two:
+    world = builders.world(engine, vault, now)
+    other = builders.unit(engine, now, code="P02")
+    staff_id = world.staff("+84900000001")
+    own, others = _fill(world, world.unit_id), _fill(world, other)
+    return Two(world, other, own, others, staff_id)
+
+
+def _fill(world: World, unit_id: UUID) -> UUID:
+    """One row in every table that belongs to a unit."""
+    client = world.client(unit_id=unit_id)
+    appointment = world.appointment(client, world.now + timedelta(days=2))
+    message = world.planned(client)
+    inbound, campaign, step, staff = (uuid4() for _ in range(4))
+    key = world.value("SELECT key_id FROM clients WHERE id = :id", id=client)
+    values = {"unit": unit_id, "client": client, "key": key, "now": world.now, "channel": world.channel_id, "message": message,
+              "inbound": inbound, "campaign": campaign, "step": step, "appointment": appointment, "staff": staff}  # fmt: skip
+    for sql in (
+        """INSERT INTO staff (id, unit_id, key_id, code, name_enc, role, language)
+           VALUES (:staff, :unit, :key, CAST(:staff AS text), '', 'case_worker', 'vi')""",
+        """INSERT INTO campaigns (id, unit_id, name, kind, consent_purpose, spec, created_at)
+           VALUES (:campaign, :unit, CAST(:campaign AS text), 'one_off', 'reminder', '{}', :now)""",
+        """INSERT INTO campaign_steps (id, campaign_id, unit_id, position, purpose, version, timing)
+           VALUES (:step, :campaign, :unit, 0, 'check_in', '1', '{}')""",
+        """INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, appointment_id, due_at, send_before)
+           VALUES (:step, :unit, :campaign, :step, :client, :appointment, :now, :now)""",
+        """INSERT INTO inbound (id, unit_id, channel_id, client_id, key_id, carrier_id, from_enc, from_hash, body_enc, body_hash,
+             received_at) VALUES (:inbound, :unit, :channel, :client, :key, CAST(:inbound AS text), '', '', '', '', :now)""",
+        """INSERT INTO answers (outbound_id, client_id, unit_id, inbound_id, value, answered_at)
+           VALUES (:message, :client, :unit, :inbound, '1', :now)""",
+        """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
+    ):  # fmt: skip
+        world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
+    with unit_of_work(world.engine, now=world.now) as work:
+        flags.add(work, unit_id=unit_id, reason="callback", dedupe_key=str(message), client_id=client)
+        audit.add(work, "client.show", "client", client, unit_id)
+    return client
+
+
+def _tables(world: World) -> list[str]:
+    rows = world.rows("""SELECT table_name FROM information_schema.columns
+                         WHERE table_schema = 'public' AND column_name = 'unit_id' ORDER BY 1""")
+    return [row.table_name for row in rows if row.table_name not in EVERYONES]
+
+
+def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
+    tables = _tables(two.world)
+    assert {"clients", "phones", "inbound", "outbound", "flags", "audit", "keys"} <= set(tables)
+    with two.as_staff() as work:
+        for table in tables:
+            seen = {row.unit_id for row in work.all(text(f"SELECT unit_id FROM {table}"))}
+            assert seen == {two.world.unit_id}, table
+        assert work.value(text("SELECT count(*) FROM attempts")) == 1
+
+
+def test_every_table_with_a_unit_forces_its_policies_on_everybody(two: Two) -> None:
+    rows = two.world.rows("SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY(:tables)",
+                          tables=[*_tables(two.world), "attempts"])  # fmt: skip
+    assert [row.relname for row in rows if not (row.relrowsecurity and row.relforcerowsecurity)] == []
+
+
+def test_the_system_sees_both(two: Two) -> None:
+    for table in _tables(two.world):
+        seen = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table}")}
+        assert {two.world.unit_id, two.other_unit} <= seen, table
+
+
+def test_staff_change_nothing_of_another_unit(two: Two) -> None:
+    for table in set(_tables(two.world)) - {"audit"}:
+        with two.as_staff() as work:
+            changed = work.execute(text(f"UPDATE {table} SET unit_id = unit_id WHERE unit_id = :unit"), {"unit": two.other_unit})
+            assert changed.rowcount == 0, table
+
+
+def test_staff_write_nothing_into_another_unit(two: Two) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
+        audit.add(work, "client.show", "client", "x", two.other_unit)
+    with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
+        clients.move(work, two.own_client, two.other_unit)
+    assert two.world.value("SELECT unit_id FROM clients WHERE id = :id", id=two.own_client) == two.world.unit_id
+
+
+def test_a_client_of_another_unit_is_not_found(two: Two) -> None:
+    code = two.world.value("SELECT code FROM clients WHERE id = :id", id=two.other_client)
+    with two.as_staff() as work:
+        with pytest.raises(NotFound):
+            clients.by_code(work, code)
+        assert clients.recipients(work, two.world.vault, [two.own_client, two.other_client]).keys() == {two.own_client}
+
+
+@pytest.mark.parametrize("deed", ["UPDATE audit SET action = 'x'", "DELETE FROM audit", "DELETE FROM clients", "DELETE FROM keys",
+                                  "UPDATE staff_units SET staff_id = staff_id", "UPDATE units SET name = 'x'"])  # fmt: skip
+def test_staff_may_not(two: Two, deed: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), two.as_staff() as work:
+        work.execute(text(deed))
+
+
+def test_nobody_changes_the_audit_trail(two: Two) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"):
+        two.world.run("DELETE FROM audit")
+
+
+def test_without_unit_of_work_the_connecting_role_reads_nothing(two: Two) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), two.world.engine.connect() as connection:
+        connection.execute(text("SELECT * FROM clients"))
+
+
+def test_no_role_of_ours_stands_above_the_policies(two: Two) -> None:
+    rows = two.world.rows("""SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls)
+                             AND rolname IN ('gateway_staff', 'gateway_system', session_user)""")  # fmt: skip
+    owned = two.world.rows("""SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner)
+                              IN ('gateway_staff', 'gateway_system', session_user) AND relnamespace = 'public'::regnamespace""")
+    assert (rows, owned) == ([], [])
+
+
+def test_a_staff_member_sees_their_unit_and_all_below(two: Two) -> None:
+    below = builders.unit(two.world.engine, two.world.now, code="P01-1", parent_id=two.world.unit_id)
+    client = two.world.client(unit_id=below)
+    with two.as_staff() as work:
+        assert clients.get(work, client).unit_id == below
+
+
+def test_a_moved_client_takes_everything_along(two: Two) -> None:
+    below = builders.unit(two.world.engine, two.world.now, code="P01-1", parent_id=two.world.unit_id)
+    with two.as_staff() as work:
+        clients.move(work, two.own_client, below)
+    for table in ("phones", "client_words", "consents", "consent_history", "appointments", "occurrences", "outbound", "inbound",
+                  "answers", "flags"):  # fmt: skip
+        units = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table} WHERE client_id = :id", id=two.own_client)}
+        assert units == {below}, table
+    key = "SELECT k.unit_id FROM keys k JOIN clients c ON c.key_id = k.id WHERE c.id = :id"
+    assert two.world.value(key, id=two.own_client) == below
