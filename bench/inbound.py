@@ -25,7 +25,7 @@ def posts(url: str, count: int, people: int) -> list[load.WireRequest]:
     validator = RequestValidator("token")
     forms = (
         {"MessageSid": f"SM{n:032x}", "AccountSid": ground.ACCOUNT, "From": ground.number(n % people), "To": "+15005550006",
-         "Body": f"{WORDS[n % len(WORDS)]}", "NumMedia": "0"}
+         "Body": WORDS[(n + n // people) % len(WORDS)], "NumMedia": "0"}
         for n in range(count)
     )  # fmt: skip
     return [load.twilio_post(url, form, validator) for form in forms]

@@ -9,7 +9,7 @@ import click
 from gateway.cli import session
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
-from gateway.store import consents
+from gateway.store import consents, erasure
 from gateway.usecases import import_clients as importing
 from gateway.usecases.sheets import BadRows
 
@@ -17,8 +17,8 @@ from gateway.usecases.sheets import BadRows
 def checked_code(code: str) -> str:
     """The code, tidied. Raises Refused."""
     code = cells.clean(code)
-    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith("erased-"):
-        raise Refused(f"a code has 1 to {register.LONGEST_CODE} characters and does not begin with erased-")
+    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith(erasure.PREFIX):
+        raise Refused(f"a code has 1 to {register.LONGEST_CODE} characters and does not begin with {erasure.PREFIX}")
     return code
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from gateway import content, embedded
 from gateway.config import Settings
@@ -64,6 +64,10 @@ def open(as_code: str | None, *roles: str) -> Iterator[Session]:
         engine = base.connect(settings.database_url, pool_size=1)
         try:
             yield Session(settings, engine, vault, _actor(engine, as_code, roles or PEOPLE))
+        except (OperationalError, InterfaceError) as error:
+            raise Refused(
+                f"The database went away ({type(error.orig).__name__}). Look whether the change is there before you try again."
+            ) from None
         finally:
             engine.dispose()
 

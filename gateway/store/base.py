@@ -112,18 +112,30 @@ _BEGIN = {
     role: text(f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', :actor, true), now()")
     for role in ("gateway_system", "gateway_staff")
 }
+_BEGIN_LOCKED = text(
+    "SELECT set_config('role', 'gateway_system', true), set_config('gateway.actor', '', true), now(),"
+    " pg_advisory_xact_lock(hashtextextended(encode(:lock, 'hex'), 1))"
+)
 
 
 @contextmanager
-def unit_of_work(engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None) -> Iterator[Work]:
+def unit_of_work(
+    engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None, lock: bytes | None = None
+) -> Iterator[Work]:
     """One transaction for `actor`; commits at the end of the block, rolls back when it raises.
+
+    `lock` (the system's alone) lets one transaction at a time through for the same bytes, in every process: what a phone
+    writes is handled one after the other.
 
     The time is the database's unless given (simulation, tests). What was registered with `after_commit` runs after
     the commit, and an error in it is logged, never raised: the work is done by then.
     """
     with engine.connect() as connection:
         role = "gateway_system" if actor.staff_id is None else "gateway_staff"
-        begun = connection.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")}).one()
+        if lock is None:
+            begun = connection.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")}).one()
+        else:
+            begun = connection.execute(_BEGIN_LOCKED, {"lock": lock}).one()
         work = Work(connection, actor, now or begun[2].astimezone(UTC))
         yield work
         connection.commit()

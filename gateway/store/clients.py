@@ -15,6 +15,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.domain.phone import Phone
 from gateway.domain.windows import Window
 from gateway.store.base import Work
+from gateway.store.units import Clock
 from gateway.vault import DataKey, Vault
 
 
@@ -35,6 +36,7 @@ class Person:
     discreet: int
     status: str
     details: Mapping[str, Any]  # of the unit
+    unit_clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,26 +207,35 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
     return Record(found, name, phones, fields, hours, row.time_zone, row.tones)
 
 
-_RECIPIENTS = text("""
+_PEOPLE = """
   SELECT c.id, c.unit_id, c.key_id, k.wrapped, c.name_enc, p.id AS phone_id, p.phone_enc, c.language, u.language AS unit_language,
     coalesce(c.time_zone, u.time_zone) AS zone, coalesce(c.tones, u.tones) AS tones, c.discreet, c.status,
-    unit_details(u.id) AS details
+    unit_details(u.id) AS details, u.opens, u.closes, u.time_zone
   FROM clients c JOIN keys k ON k.id = c.key_id JOIN units u ON u.id = c.unit_id
-    LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0
-  WHERE c.id = ANY(:ids)""")
+    LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0"""
+_RECIPIENTS = text(f"{_PEOPLE} WHERE c.id = ANY(:ids)")
+_ON_PHONE = text(f"""
+  {_PEOPLE} WHERE c.id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) AND c.status <> 'closed' ORDER BY c.id""")
 
 
 def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUID, Person]:
     """Many clients at once, as those who write texts need them. Ids that are not the actor's to see are left out."""
-    people = {}
-    for row in work.all(_RECIPIENTS, ids=list(client_ids)):
-        key = vault.open_key(row.wrapped, row.key_id)
-        people[row.id] = Person(
-            row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
-            key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
-            row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details,
-        )  # fmt: skip
-    return people
+    return {row.id: _person(row, vault) for row in work.all(_RECIPIENTS, ids=list(client_ids))}
+
+
+def on_phone(work: Work, vault: Vault, phone_hash: bytes) -> list[Person]:
+    """Everyone on a phone who is not closed."""
+    return [_person(row, vault) for row in work.all(_ON_PHONE, phone=phone_hash)]
+
+
+def _person(row: Any, vault: Vault) -> Person:
+    key = vault.open_key(row.wrapped, row.key_id)
+    hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
+    return Person(
+        row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
+        key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
+        row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, Clock(hours, row.time_zone),
+    )  # fmt: skip
 
 
 _BY_PHONE = text(f"""

@@ -35,24 +35,35 @@ class Flag:
     owner_code: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A flag just opened; staff call it by its number."""
+
+    id: UUID
+    number: int
+
+
 _ADD = text("""
   INSERT INTO flags (id, unit_id, client_id, inbound_id, about_id, reason, severity, opened_at, due_at, dedupe_key)
   VALUES (:id, :unit, :client, :inbound, :about, :reason, :severity, :now, :due, :dedupe)
-  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id""")
+  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, number""")
 
 
 def add(
     work: Work, *, unit_id: UUID, reason: str, dedupe_key: str, client_id: UUID | None = None, inbound_id: UUID | None = None,
-    about_id: UUID | None = None,
-) -> Flag | None:  # fmt: skip
-    """Open a flag, due by its reason's rule in the unit's service hours; None when one of this dedupe key was opened before."""
-    unit = units.get(work, unit_id)
-    added = work.value(
+    about_id: UUID | None = None, clock: units.Clock | None = None,
+) -> Opened | None:  # fmt: skip
+    """Open a flag, due by its reason's rule in the unit's service hours; None when one of this dedupe key was opened before.
+
+    `clock` is the unit's, where the caller has it already.
+    """
+    clock = clock or units.get(work, unit_id).clock
+    added = work.one(
         _ADD, id=uuid4(), unit=unit_id, client=client_id, inbound=inbound_id, about=about_id, reason=reason,
-        severity=rules.RULES[reason].severity, now=work.now, due=rules.due_at(reason, work.now, unit.hours, unit.time_zone),
+        severity=rules.RULES[reason].severity, now=work.now, due=rules.due_at(reason, work.now, clock.hours, clock.zone),
         dedupe=dedupe_key,
     )  # fmt: skip
-    return None if added is None else get(work, added)
+    return None if added is None else Opened(added.id, added.number)
 
 
 _COLUMNS = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,

@@ -43,7 +43,6 @@ def add(
 ) -> None:  # fmt: skip
     """Put a text on the handset of this phone; the same id again changes nothing."""
     phone_hash = vault.hash_phone(phone)
-    inbound.lock_phone(work, phone_hash)
     key_id, key = inbound.stranger_key(work, vault, phone_hash, unit_id)
     row = {
         "id": text_id, "channel_id": channel_id, "key_id": key_id, "phone_hash": phone_hash, "incoming": incoming,

@@ -22,8 +22,9 @@ _UNREPORTED = text("""
   UPDATE outbound o SET state = 'failed', state_at = :now, reason = 'no delivery report in time'
   FROM silent WHERE o.id = silent.id""")
 _FINAL = text("""
-  SELECT id, channel_id, carrier_id FROM outbound WHERE redacted_at IS NULL AND carrier_id IS NOT NULL
-    AND state IN ('delivered', 'failed', 'expired') ORDER BY state_at LIMIT :most""")
+  SELECT o.* FROM channels c, LATERAL (
+    SELECT id, channel_id, carrier_id FROM outbound WHERE channel_id = c.id AND redacted_at IS NULL AND carrier_id IS NOT NULL
+      AND state IN ('delivered', 'failed', 'expired') ORDER BY state_at LIMIT :most) o""")
 
 
 def expire(work: Work, most: int) -> int:
@@ -37,7 +38,10 @@ def fail_unreported(work: Work, before: datetime, most: int) -> int:
 
 
 def unredacted(work: Work, most: int) -> Sequence[Any]:
-    """Messages whose fate is final and whose text the carrier may still hold: rows of id, channel_id, carrier_id."""
+    """Messages whose fate is final and whose text the carrier may still hold, up to so many of each channel.
+
+    Rows of id, channel_id, carrier_id.
+    """
     return work.all(_FINAL, most=most)
 
 

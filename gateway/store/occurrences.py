@@ -170,8 +170,10 @@ _LOCK_DUE = text("""
   SELECT id, campaign_id, client_id, appointment_id FROM occurrences
   WHERE state = 'waiting' AND due_at <= :now AND CAST(campaign_id AS text) = ANY(:campaigns)
   ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-# Statistics of tables that grow by thousands a second come late: here everything goes by an index.
-_BY_INDEX = text("SET LOCAL enable_seqscan = off")
+# Statistics of tables that change by thousands a second come late. So here everything goes by an index, in its order:
+# else each batch would look at all that is due.
+_BY_INDEX = text("""
+  SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'jit']) name""")
 _LOCK_CAMPAIGNS = text("SELECT id FROM campaigns WHERE id = ANY(:ids) AND state = 'running' FOR SHARE SKIP LOCKED")
 _LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) FOR NO KEY UPDATE SKIP LOCKED")
 _LOCK_APPOINTMENTS = text("SELECT id FROM appointments WHERE id = ANY(:ids) FOR SHARE SKIP LOCKED")
@@ -183,10 +185,10 @@ def lock_due(work: Work, campaign_ids: Iterable[UUID], limit: int) -> dict[UUID,
     A stop, a move or a cancellation that committed before is seen by `facts`; one that comes later waits for us, and
     then cancels what we planned.
     """
+    work.execute(_BY_INDEX)
     rows = work.all(_LOCK_DUE, now=work.now, campaigns=[str(campaign_id) for campaign_id in campaign_ids], limit=limit)
     if not rows:
         return {}
-    work.execute(_BY_INDEX)
     running = _hold(work, _LOCK_CAMPAIGNS, {row.campaign_id for row in rows})
     clients = _hold(work, _LOCK_CLIENTS, {row.client_id for row in rows})
     appointments = _hold(work, _LOCK_APPOINTMENTS, {row.appointment_id for row in rows if row.appointment_id is not None})
@@ -255,17 +257,14 @@ def settle(work: Work, settled: Sequence[tuple[UUID, str, str | None]]) -> None:
 
 
 # Everything behind an earlier ping waits behind the newest, whose answer lets it go; the earlier ones need not be sent.
+# (The state is hidden from the partial indexes: only the one on clients serves.)
 _BEHIND = text("""
-  UPDATE outbound o SET waits_for = r.ping FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping),
-    LATERAL (SELECT id FROM outbound w WHERE w.client_id = r.client AND w.waits_for IS NOT NULL AND w.waits_for <> r.ping
-      AND w.state = 'planned' OFFSET 0) w
-  WHERE o.id = w.id""")
+  UPDATE outbound o SET waits_for = r.ping FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
+  WHERE o.client_id = r.client AND o.waits_for || '' <> r.ping || '' AND o.state || '' = 'planned'""")
 _SPARE = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'a newer first text takes its place', state_at = :now
-  FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping),
-    LATERAL (SELECT id FROM outbound w WHERE w.client_id = r.client AND w.id <> r.ping AND w.purpose = 'message_waiting'
-      AND w.state = 'planned' OFFSET 0) w
-  WHERE o.id = w.id""")
+  FROM unnest(CAST(:clients AS uuid[]), CAST(:pings AS uuid[])) r(client, ping)
+  WHERE o.client_id = r.client AND o.id <> r.ping AND o.purpose = 'message_waiting' AND o.state || '' = 'planned'""")
 
 
 def gather_behind(work: Work, pings: Mapping[UUID, UUID]) -> None:

@@ -17,6 +17,14 @@ KINDS = ("province", "district", "commune", "clinic", "service")
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """Service hours and the zone they are meant in."""
+
+    hours: Window | None
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A unit as it is stored. `details` are public words: service name, call-back number, helplines."""
 
@@ -38,6 +46,11 @@ class Unit:
     def hours(self) -> Window | None:
         """When clients of the unit may be texted; None: always."""
         return None if self.opens is None or self.closes is None else Window(self.opens, self.closes)
+
+    @property
+    def clock(self) -> Clock:
+        """The hours in which its staff work, and where."""
+        return Clock(self.hours, self.time_zone)
 
 
 _COLUMNS = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details, unit_details(u.id) AS known"

@@ -27,15 +27,17 @@ def lapse(work: Work, before: datetime) -> int:
 # A person was told of those with reason 'for a person': they are settled by a report, or by that person.
 FOR_A_PERSON = "for a person: "
 _WAITING = text(f"""
-  SELECT o.id, o.attempt_id, o.channel_id, o.unit_id, o.client_id, o.key_id, k.wrapped, o.to_hash, o.to_enc, o.body_enc,
-    o.semantics, o.attempts, o.send_before, a.started_at
-  FROM outbound o JOIN attempts a ON a.id = o.attempt_id JOIN keys k ON k.id = o.key_id
-  WHERE o.state = 'unknown' AND a.started_at < :before AND coalesce(o.reason, '') NOT LIKE '{FOR_A_PERSON}%'
-  ORDER BY o.lane, o.state_at LIMIT 500""")
+  SELECT w.* FROM channels c, LATERAL (
+    SELECT o.id, o.attempt_id, o.channel_id, o.unit_id, o.client_id, o.key_id, k.wrapped, o.to_hash, o.to_enc, o.body_enc,
+      o.semantics, o.attempts, o.send_before, a.started_at
+    FROM outbound o JOIN attempts a ON a.id = o.attempt_id JOIN keys k ON k.id = o.key_id
+    WHERE o.channel_id = c.id AND o.state = 'unknown' AND a.started_at < :before
+      AND coalesce(o.reason, '') NOT LIKE '{FOR_A_PERSON}%'
+    ORDER BY o.lane, o.state_at LIMIT 500) w""")
 
 
 def waiting(work: Work, before: datetime) -> Sequence[Any]:
-    """Unknown attempts begun before then that no person was told of yet, urgent first."""
+    """Unknown attempts begun before then that no person was told of yet, urgent first: up to 500 of each channel."""
     return work.all(_WAITING, before=before)
 
 

@@ -35,11 +35,14 @@ class Source:
     phone_hash: bytes
     key_id: UUID
     key: DataKey
-    client_units: Mapping[UUID, UUID]  # of everyone on the phone
+    people: Mapping[UUID, clients.Person]  # everyone on the phone
+    unit: units.Unit | None  # read where the phone is no single client's
+    clock: units.Clock
 
     def unit_of(self, client_id: UUID | None) -> UUID:
         """Where a row about this client belongs."""
-        return self.client_units.get(client_id, self.unit_id) if client_id is not None else self.unit_id
+        person = self.people.get(client_id) if client_id is not None else None
+        return self.unit_id if person is None else person.unit_id
 
 
 def apply(work: Work, vault: Vault, content: Content, source: Source, effects: Sequence[fx.Effect]) -> bool:
@@ -79,7 +82,7 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
 def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
     flag = flags.add(
         work, unit_id=source.unit_of(effect.client_id), reason=effect.reason, client_id=effect.client_id, inbound_id=source.inbound_id,
-        about_id=effect.about_id, dedupe_key=f"{effect.reason}:{source.inbound_id}",
+        about_id=effect.about_id, dedupe_key=f"{effect.reason}:{source.inbound_id}", clock=source.clock,
     )  # fmt: skip
     if flag is None or flag_rules.RULES[effect.reason].severity != "urgent":
         return False
@@ -111,7 +114,7 @@ def _as_recipient(person: Any) -> compose.Recipient:
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
-    person = _recipient(work, vault, source, effect)
+    person = _recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
@@ -130,16 +133,16 @@ def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: f
     return bool(queued)
 
 
-def _recipient(work: Work, vault: Vault, source: Source, effect: fx.Reply) -> compose.Recipient:
+def _recipient(work: Work, source: Source, effect: fx.Reply) -> compose.Recipient:
     """The phone that wrote; worded for its client when it is one client's, else as discreetly as we can."""
-    person = clients.recipients(work, vault, [effect.client_id]).get(effect.client_id) if effect.client_id else None
+    person = source.people.get(effect.client_id) if effect.client_id is not None else None
     if person is not None:
         return compose.Recipient(
             unit_id=person.unit_id, key_id=person.key_id, key=person.key, phone=source.phone, language=effect.language,
             zone=person.zone, client_id=person.id, unit_language=person.unit_language, tones=person.tones,
             discreet=person.discreet, name=person.name, details=person.details,
         )  # fmt: skip
-    unit = units.get(work, source.unit_id)
+    unit = source.unit or units.get(work, source.unit_id)
     return compose.Recipient(
         unit_id=source.unit_id, key_id=source.key_id, key=source.key, phone=source.phone, language=effect.language,
         zone=unit.time_zone, unit_language=unit.language, tones=unit.tones, discreet=2, details=unit.known,

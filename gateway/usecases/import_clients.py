@@ -183,6 +183,9 @@ class _Rows:
         if isinstance(row, register.Rejected):
             self._refuse(line, "; ".join(row.reasons))
             return None
+        if row.code.startswith(erasure.PREFIX):
+            self._refuse(line, f"code: begins with {erasure.PREFIX}, which marks people who were erased")
+            return None
         unit = self.places.units.get(cells.key(row.unit)) if row.unit else None
         if row.unit and unit is None:
             several = cells.key(row.unit) in self.places.units

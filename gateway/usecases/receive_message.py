@@ -1,41 +1,41 @@
-"""A text came in: keep it, understand it, do what follows, in one transaction, before the carrier hears 2xx."""
+"""A text came in: understand it, keep it, do what follows, in one transaction, before the carrier hears 2xx."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import decide, interpret, phone
-from gateway.domain.effects import RecordAnswer
-from gateway.store import channels, flags, inbound, units
+from gateway.domain.effects import Effect, RecordAnswer
+from gateway.store import channels, clients, flags, inbound, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.clients import Person
+from gateway.store.inbound import Around, Arrived, Understood
 from gateway.usecases import apply_effects
-from gateway.vault import DataKey, Vault
+from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 LOOKED_AT = 4_000  # characters of a text that are understood; all of it is kept
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """An inbound row and all that deciding about it needs."""
+class _Scene:
+    """A text with the people on its phone; `unit` only where it is no single client's."""
 
-    id: UUID
-    unit_id: UUID
-    channel_id: UUID
-    phone: str
-    phone_hash: bytes
-    body: str
-    key_id: UUID
-    key: DataKey
-    people: list[Any]
+    arrived: Arrived
+    people: Sequence[Person]
+    unit: units.Unit | None
+
+    @property
+    def unit_language(self) -> str:
+        return self.unit.language if self.unit is not None else self.people[0].unit_language
 
 
 def receive(
@@ -44,101 +44,126 @@ def receive(
 ) -> UUID | None:  # fmt: skip
     """Keep an inbound text and apply what follows from it; its id, or None for a repeat of the carrier's.
 
-    Durable when it returns. If deciding raises, the text is kept all the same, flagged as urgent, and tried again by
-    `sweep`. Rings the channel after the commit when there is something to send.
+    Durable when it returns. If deciding or applying raises, the text is kept all the same in a transaction of its own,
+    flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
+    Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    with unit_of_work(engine, SYSTEM, now) as work:
-        kept = _keep(work, vault, channel, message, late)
-        if kept is None:
-            return None
-        if handle(work, vault, content, kept, message.opt_out):
-            work.after_commit(lambda: ring(channel.id))
-        return kept.id
-
-
-def _keep(work: Work, vault: Vault, channel: channels.Channel, message: Inbound, late: bool) -> _Kept | None:
-    sender = _e164(work, channel, message.sender_phone)
+    sender = _e164(engine, channel, message.sender_phone)
     phone_hash = vault.hash_phone(sender)
-    inbound.lock_phone(work, phone_hash)
-    people = inbound.people(work, phone_hash)
-    inbound_id = uuid4()
-    if len(people) == 1:
-        client_id, unit_id, key_id = people[0].id, people[0].unit_id, people[0].key_id
-        key = vault.open_key(people[0].wrapped, key_id)
+    try:
+        with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
+            scene = _arrive(work, vault, channel, message, sender, phone_hash)
+            around = inbound.look_around(work, scene.arrived, scene.people, scene.unit_language, message.opt_out)
+            if around.known:
+                return None
+            understood, effects = _understand(content, scene.arrived, around, work.now)
+            inbound.add(work, scene.arrived, message.sent_at, late, understood)
+            if apply_effects.apply(work, vault, content, _source(scene), effects):
+                work.after_commit(lambda: ring(channel.id))
+            return scene.arrived.id
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.error("deciding_failed", error, channel=channel.id)
+    return _keep_undecided(engine, vault, content, channel, message, sender, ring, now, late)
+
+
+def _keep_undecided(
+    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound, sender: str,
+    ring: Callable[[UUID], None], now: datetime | None, late: bool,
+) -> UUID | None:  # fmt: skip
+    """What could not be decided about is kept, and a person hears of it at once: it may be a cry for help."""
+    phone_hash = vault.hash_phone(sender)
+    with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
+        arrived = _arrive(work, vault, channel, message, sender, phone_hash).arrived
+        if inbound.is_known(work, channel.id, message.carrier_id):
+            return None
+        inbound.add(work, arrived, message.sent_at, late, None)
+        flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
+                         dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
+        if flag is not None and apply_effects.alert_staff(work, vault, content, arrived.unit_id, flag.id, flag.number):
+            work.after_commit(lambda: ring(channel.id))
+        return arrived.id
+
+
+def _arrive(work: Work, vault: Vault, channel: channels.Channel, message: Inbound, sender: str, phone_hash: bytes) -> _Scene:
+    people = clients.on_phone(work, vault, phone_hash)
+    one = people[0] if len(people) == 1 else None
+    unit = None
+    if one is not None:
+        unit_id, key_id, key = one.unit_id, one.key_id, one.key
     else:
-        client_id = None
-        unit_id = people[0].unit_id if len({row.unit_id for row in people}) == 1 else channel.unit_id
+        unit_id = people[0].unit_id if len({person.unit_id for person in people}) == 1 else channel.unit_id
+        unit = units.get(work, unit_id)
         key_id, key = inbound.stranger_key(work, vault, phone_hash, unit_id)
-    is_new = inbound.add(
-        work, vault, inbound_id=inbound_id, unit_id=unit_id, channel_id=channel.id, client_id=client_id, key_id=key_id, key=key,
-        carrier_id=message.carrier_id, phone=sender, body=message.text, sent_at=message.sent_at, late=late,
+    arrived = Arrived(
+        id=uuid4(), unit_id=unit_id, channel_id=channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
+        carrier_id=message.carrier_id, phone=sender, phone_hash=phone_hash, body=message.text,
+        body_hash=vault.hash_body(message.text),
     )  # fmt: skip
-    if not is_new:
-        return None
-    return _Kept(inbound_id, unit_id, channel.id, sender, phone_hash, message.text, key_id, key, people)
+    return _Scene(arrived, people, unit)
 
 
-def _e164(work: Work, channel: channels.Channel, sender: str) -> str:
+def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
     """The sender as the register writes it; what is no phone (a short code, a name) is kept as it came."""
     if _E164.fullmatch(sender):
         return sender
+    with unit_of_work(engine, SYSTEM) as work:
+        region = units.get(work, channel.unit_id).region
     try:
-        return phone.parse(sender, units.get(work, channel.unit_id).region).e164
+        return phone.parse(sender, region).e164
     except phone.PhoneRefused:
         return sender
 
 
-def handle(work: Work, vault: Vault, content: Content, kept: _Kept, carrier_stop: str | None = None) -> bool:
-    """Understand and apply under a savepoint; whether there is something to send. Never raises for a fault of ours."""
-    try:
-        with work.connection.begin_nested():
-            return _decide(work, vault, content, kept, carrier_stop)
-    except Exception as error:
-        log.error("deciding_failed", error, inbound=kept.id)
-    inbound.failed(work, kept.id)
-    flag = flags.add(work, unit_id=kept.unit_id, reason="deciding_failed", client_id=None, inbound_id=kept.id, about_id=None,
-                     dedupe_key=f"deciding_failed:{kept.id}")  # fmt: skip
-    try:
-        with work.connection.begin_nested():
-            return flag is not None and apply_effects.alert_staff(work, vault, content, kept.unit_id, flag.id, flag.number)
-    except Exception as error:
-        log.error("alert_failed", error, inbound=kept.id)
-        return False
-
-
-def _decide(work: Work, vault: Vault, content: Content, kept: _Kept, carrier_stop: str | None) -> bool:
-    body_hash = vault.hash_body(kept.body)
-    unit = units.get(work, kept.unit_id)
-    situation = inbound.situation(work, kept.people, kept.phone_hash, body_hash, kept.id, unit.language, carrier_stop)
+def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
+    situation = around.situation
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
-    meaning = interpret.interpret(kept.body[:LOOKED_AT], content.lexicons, situation.language, expecting)
-    effects = decide.decide(meaning, situation, work.now)
-    answers = next((e for e in effects if isinstance(e, RecordAnswer)), None)
-    repeat = (kept.phone_hash, body_hash) if decide.is_repeat(situation) else None
-    inbound.understood(work, kept.id, kept.key, meaning, answers.outbound_id if answers else None, repeat)
-    source = apply_effects.Source(
-        kept.id, kept.channel_id, kept.unit_id, kept.phone, kept.phone_hash, kept.key_id, kept.key,
-        {row.id: row.unit_id for row in kept.people},
+    meaning = interpret.interpret(arrived.body[:LOOKED_AT], content.lexicons, situation.language, expecting)
+    effects = decide.decide(meaning, situation, now)
+    answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
+    return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
+
+
+def _source(scene: _Scene) -> apply_effects.Source:
+    arrived = scene.arrived
+    clock = scene.unit.clock if scene.unit is not None else scene.people[0].unit_clock
+    return apply_effects.Source(
+        arrived.id, arrived.channel_id, arrived.unit_id, arrived.phone, arrived.phone_hash, arrived.key_id, arrived.key,
+        {person.id: person for person in scene.people}, scene.unit, clock,
     )  # fmt: skip
-    return apply_effects.apply(work, vault, content, source, effects)
 
 
 def retry_unhandled(
     engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None
 ) -> int:
-    """Decide again about texts whose deciding failed; how many are handled now."""
+    """Decide again about texts whose deciding failed; how many are decided now. One that fails again is left for later."""
     with unit_of_work(engine, SYSTEM, now) as work:
         waiting = inbound.unhandled(work, work.now - timedelta(seconds=30))
-    handled = 0
+    decided = 0
     for row in waiting:
-        with unit_of_work(engine, SYSTEM, now) as work:
-            inbound.lock_phone(work, row.from_hash)
-            key = vault.open_key(row.wrapped, row.key_id)
-            sender = key.decrypt(row.from_enc, "inbound.from", row.id)
-            body = key.decrypt(row.body_enc, "inbound.body", row.id)
-            people = inbound.people(work, row.from_hash)
-            kept = _Kept(row.id, row.unit_id, row.channel_id, sender, row.from_hash, body, row.key_id, key, people)
-            if handle(work, vault, content, kept):
-                work.after_commit(lambda channel_id=row.channel_id: ring(channel_id))  # type: ignore[misc]
-            handled += 1
-    return handled
+        try:
+            with unit_of_work(engine, SYSTEM, now, lock=bytes(row.from_hash)) as work:
+                scene = _again(work, vault, row)
+                around = inbound.look_around(work, scene.arrived, scene.people, scene.unit_language, None)
+                understood, effects = _understand(content, scene.arrived, around, work.now)
+                inbound.write_understood(work, scene.arrived, understood)
+                if apply_effects.apply(work, vault, content, _source(scene), effects):
+                    work.after_commit(lambda channel_id=row.channel_id: ring(channel_id))  # type: ignore[misc]
+            decided += 1
+        except Exception as error:
+            log.error("deciding_failed_again", error, inbound=row.id)
+            with unit_of_work(engine, SYSTEM, now) as work:
+                inbound.count_try(work, row.id)
+    return decided
+
+
+def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
+    key = vault.open_key(row.wrapped, row.key_id)
+    arrived = Arrived(
+        id=row.id, unit_id=row.unit_id, channel_id=row.channel_id, client_id=row.client_id, key_id=row.key_id, key=key,
+        carrier_id=row.carrier_id, phone=key.decrypt(row.from_enc, "inbound.from", row.id), phone_hash=bytes(row.from_hash),
+        body=key.decrypt(row.body_enc, "inbound.body", row.id), body_hash=bytes(row.body_hash),
+    )  # fmt: skip
+    people = clients.on_phone(work, vault, arrived.phone_hash)
+    return _Scene(arrived, people, None if len(people) == 1 else units.get(work, row.unit_id))

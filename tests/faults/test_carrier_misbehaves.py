@@ -168,3 +168,19 @@ def test_a_suspended_account_stops_the_channel_and_what_waits_leaves_when_a_pers
     stage.world.run("UPDATE outbound SET send_after = now() WHERE id = ANY(:ids)", ids=stage.planned)
     stage.until_done()
     assert len(stage.accepted()) == 1
+
+
+def test_a_carrier_that_is_away_holds_up_the_blanking_of_no_other(stage: Stage) -> None:
+    other = open_stage(stage.house)
+    stage.carrier.carrier.reports = ("delivered",)
+    stage.plan(300)
+    blank = "SELECT count(*) FROM outbound WHERE channel_id = :c AND redacted_at IS NOT NULL"
+    until(lambda: stage.states() == {"delivered": 300}, what="the delivery of all")
+    stage.point_at("http://127.0.0.1:9")
+    stage.world.run("UPDATE outbound SET redacted_at = NULL WHERE channel_id = :c", c=stage.world.channel_id)
+    other.plan(5)
+    until(lambda: stage.world.value(blank, c=other.world.channel_id) == 5, 30, "the blanking")
+    assert [m.body for m in other.accepted()] == [""] * 5
+    assert stage.world.value(blank, c=stage.world.channel_id) == 0
+    stage.point_at(stage.carrier.url)
+    close_stage(other)

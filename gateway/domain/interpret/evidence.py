@@ -7,7 +7,7 @@ from gateway.domain.interpret import phrases
 from gateway.domain.interpret.phrases import Anchored, Hit, Text, Token
 
 _NEGATOR_REACH = 5
-_KEPT_WHEN_NEGATED = {"crisis", "yes", "no", "help", "info", "idioms", "language"}
+_KEPT_WHEN_DENIED = {"crisis", "yes", "no", "help", "info", "idioms", "language"}
 _SHORT, _AROUND = 60, 8
 """Beyond so many words, a word is skipped whose neighbours, so many each way, were seen before."""
 _HEAD, _TAIL = 200, 60
@@ -21,7 +21,7 @@ class Evidence:
     tokens: Sequence[Token]
     core: tuple[int, int]
     found: Mapping[tuple[str, str], list[Hit]]
-    negated: Sequence[Hit]
+    denied: Sequence[Hit]
 
     def of(self, meaning: str, *names: str) -> list[Hit]:
         """The hits of some lists of a meaning."""
@@ -56,12 +56,12 @@ def gather(text: Text, abroad: bool = False) -> Evidence:
     idioms = [hit for hit in hits if hit.phrase.meaning == "idioms"]
     if idioms:
         hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
-    negated = [hit for hit in hits if _is_negated(hit, text)]
+    denied = [hit for hit in hits if _is_negated(hit, text) or _is_touched(hit, idioms)]
     found: dict[tuple[str, str], list[Hit]] = {}
     for hit in hits:
-        if hit not in negated or hit.phrase.meaning in _KEPT_WHEN_NEGATED:
+        if hit not in denied or hit.phrase.meaning in _KEPT_WHEN_DENIED:
             found.setdefault((hit.phrase.meaning, hit.phrase.list_name), []).append(hit)
-    return Evidence(text.tokens, _core(text.tokens), found, negated)
+    return Evidence(text.tokens, _core(text.tokens), found, denied)
 
 
 def _hits(text: Text, abroad: bool) -> list[Hit]:
@@ -100,6 +100,13 @@ def _settles(idiom: Hit, hit: Hit) -> bool:
     if meaning == "appointment" or hit.phrase.list_name in ("doubt", "doubt_whole"):
         return idiom.overlaps(hit)
     return idiom.covers(hit)
+
+
+def _is_touched(hit: Hit, idioms: Sequence[Hit]) -> bool:
+    """Whether words of danger run on into an idiom ("gonna jump | on the bus"): they are left in doubt."""
+    return hit.phrase.meaning == "crisis" and any(
+        idiom.phrase.list_name == "crisis" and idiom.start < hit.end < idiom.end for idiom in idioms
+    )
 
 
 def _core(tokens: Sequence[Token]) -> tuple[int, int]:

@@ -22,7 +22,6 @@ _LISTS = {
     "callback": {"whole", "phrases"},
     "info": {"whole", "phrases", "keywords"},
     "wrong_number": {"whole", "phrases"},
-    "language": {"en", "vi", "fr"},
     "appointment": {"yes", "no", "reschedule", "cancel"},
     "idioms": {
         "crisis",
@@ -139,15 +138,14 @@ def _phrases(
     for meaning, table in data.items():
         if meaning in _NOT_PHRASES or meaning == "signed":
             continue
-        if meaning not in _LISTS:
+        known = _LISTS.get(meaning, set(table) if meaning == "language" else None)
+        if known is None:
             raise Refused(f"[{meaning}] is no list this program knows. Known: {', '.join(sorted(_LISTS))}.")
         for name, texts in table.items():
             if name == "signed":
                 continue
-            if name not in _LISTS[meaning]:
-                raise Refused(
-                    f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(_LISTS[meaning]))}."
-                )
+            if name not in known:
+                raise Refused(f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(known))}.")
             for text in texts:
                 for variant in phrases.variants(text):
                     yield Phrase(meaning, name, text, phrases.parse(variant, classes, accents))

@@ -115,10 +115,7 @@ def _split(lexicon: Lexicon, word: str) -> list[str] | None:
 
 def _may_begin(lexicon: Lexicon, three: str) -> bool:
     return (
-        three in lexicon.beginnings
-        or three[0] in lexicon.glue
-        or three[:2] in lexicon.glue
-        or len(three) < 3
+        three in lexicon.beginnings or three[0] in lexicon.glue or three[:2] in lexicon.glue or len(three) < 3
     )
 
 

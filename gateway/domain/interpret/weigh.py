@@ -62,7 +62,7 @@ def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit 
     """A sure sign of danger, or else one in doubt: ambiguous words, or sure ones that are denied."""
     sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases")]
     for evidence, hit in sure:
-        if hit not in evidence.negated:
+        if hit not in evidence.denied:
             return hit, None
     doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt") + own.whole("crisis", "doubt_whole")
     return None, next(iter(doubtful), None)
@@ -70,6 +70,8 @@ def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit 
 
 def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[Hit | None, Hit | None]:
     whole, bare = own.whole("stop", "whole"), own.whole("stop", "unless_asked")
+    if expecting.kind != "none":  # with a word of politeness it answers: "dung a" is đúng ạ
+        bare = [hit for hit in bare if hit.end - hit.start == len(own.tokens)]
     if expecting.kind == "appointment" and own.whole("appointment", "cancel"):
         return None, None
     sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
@@ -86,7 +88,7 @@ def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str
     for meaning in _REQUESTS:
         hit = next((hit for evidence in (own, *others) if (hit := _request(evidence, meaning))), None)
         if hit:
-            value = hit.phrase.list_name if meaning == "language" else None
+            value = hit.phrase.list_name.removesuffix("_anywhere") if meaning == "language" else None
             found[meaning] = Meaning(meaning, value, why=_why(f"asks for {meaning}", hit))
     for hit in own.of("info", "keywords"):
         last = own.tokens[hit.end].word if hit.end == len(own.tokens) - 1 else ""
@@ -96,10 +98,15 @@ def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str
 
 
 def _request(evidence: Evidence, meaning: str) -> Hit | None:
-    names = ("phrases", "whole", "en", "vi", "fr")
-    for hit in evidence.of(meaning, *names):
-        anywhere = hit.phrase.list_name == "phrases" or (meaning == "language" and hit.phrase.words > 1)
-        if anywhere or evidence.is_whole(hit):
+    """The first hit that counts: of `phrases` and `…_anywhere` wherever it stands, else when it is the whole text."""
+    hits = [
+        hit
+        for (about, name), many in evidence.found.items()
+        if about == meaning and name != "keywords"
+        for hit in many
+    ]
+    for hit in hits:
+        if hit.phrase.list_name.endswith(("phrases", "anywhere")) or evidence.is_whole(hit):
             return hit
     return None
 
