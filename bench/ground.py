@@ -140,7 +140,7 @@ def plan(ground: Ground, unit_id: UUID, channel_id: UUID, ids: list[UUID], send_
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process, its living children and those it has buried."""
     total = 0.0
-    for child in [pid, *_children(pid)]:
+    for child in [pid, *children(pid)]:
         try:
             fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -149,12 +149,12 @@ def cpu_seconds(pid: int) -> float:
     return total
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path("/proc").glob(f"{pid}/task/*/children"):
         try:
             for child in map(int, task.read_text().split()):
-                found += [child, *_children(child)]
+                found += [child, *children(child)]
         except OSError:
             continue
     return found

@@ -91,7 +91,7 @@ class Settings:
     web_workers: int = _setting("GATEWAY_WEB_WORKERS", _whole(1, 64), "2")
     lease_seconds: float = _setting("GATEWAY_LEASE_SECONDS", _duration(0.5, 3600), "90")
     reconcile_after_seconds: float = _setting("GATEWAY_RECONCILE_AFTER_SECONDS", _duration(0.1, 3600), "60")
-    connect_timeout_seconds: float = _setting("GATEWAY_CONNECT_TIMEOUT_SECONDS", _duration(0.1, 60), "5")
+    connect_timeout_seconds: float = _setting("GATEWAY_CONNECT_TIMEOUT_SECONDS", _duration(0.1, 60), "2")
     read_timeout_seconds: float = _setting("GATEWAY_READ_TIMEOUT_SECONDS", _duration(0.1, 300), "30")
     poll_seconds: float = _setting("GATEWAY_POLL_SECONDS", _duration(0.05, 60), "1")
     report_timeout_hours: float = _setting("GATEWAY_REPORT_TIMEOUT_HOURS", _duration(0.001, 720), "72")

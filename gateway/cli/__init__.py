@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": "gateway.cli.doctor:doctor",
     "flag": "gateway.cli.flag:flag",
     "inbox": "gateway.cli.inbox:inbox",
+    "interpret": "gateway.cli.interpret:interpret_lines",
     "key": "gateway.cli.key:make_key",
     "message": "gateway.cli.message:message",
     "migrate": "gateway.cli.run:migrate",

@@ -103,7 +103,8 @@ def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:
     """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor."""
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False, pool_recycle=1800,
+        url, pool_size=pool_size, max_overflow=pool_size, pool_recycle=1800,
+        hide_parameters=True,  # an error's message must hold no value
         connect_args={"connect_timeout": 5, "prepare_threshold": 5, **options},
     )
 

@@ -28,9 +28,8 @@ def create(work: Work, content: Content, spec: Spec) -> Campaign:
     unit_id = work.actor.unit_id
     if unit_id is None:
         raise Refused("a campaign is made by a staff member")
-    faults = _text_faults(content, spec)
-    if faults:
-        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:\n  " + "\n  ".join(faults))
+    if wrong := faults(content, spec):
+        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:\n  " + "\n  ".join(wrong))
     audience = _audience(work, spec, unit_id)
     consent = next(t.about.consent for (purpose, _), t in content.templates.items() if purpose == spec.steps[0].purpose)
     versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
@@ -48,21 +47,21 @@ def _audience(work: Work, spec: Spec, own_unit_id: UUID) -> Audience:
     )  # fmt: skip
 
 
-def _text_faults(content: Content, spec: Spec) -> list[str]:
-    """What is wrong with the templates asked for, and with the values given for them."""
+def faults(content: Content, spec: Spec) -> list[str]:
+    """What is wrong with the templates asked for, and with the values given for them; [] when they may be sent."""
     abouts = {purpose: template.about for (purpose, _), template in content.templates.items()}
-    unknown = [step.purpose for step in spec.steps if step.purpose not in abouts]
-    if unknown:
+    purposes = [step.purpose for step in spec.steps]
+    if unknown := [purpose for purpose in purposes if purpose not in abouts]:
         return [f"there is no template {purpose!r}: `python -m gateway template lint` checks those there are" for purpose in unknown]
-    faults = [fault for step in spec.steps for fault in rules.text_faults(spec.kind, step.purpose, abouts[step.purpose])]
-    if len({abouts[step.purpose].consent for step in spec.steps}) > 1:
-        faults.append("its texts need different consents; make a campaign for each")
-    places = {place for step in spec.steps for place in abouts[step.purpose].placeholders + abouts[step.purpose].open_placeholders}
-    faults += [f"values: no text of this campaign has a place {{{name}}}" for name in spec.values if name not in places]
-    for name in (spec.default_language, *spec.audience.languages, *_languages_of(spec)):
-        if name is not None and name not in content.languages:
-            faults.append(f"there is no language {name!r}; there are {', '.join(content.languages)}")
-    return faults or _value_faults(content, spec)
+    found = [fault for purpose in purposes for fault in rules.text_faults(spec.kind, purpose, abouts[purpose])]
+    if len({abouts[purpose].consent for purpose in purposes}) > 1:
+        found.append("its texts need different consents; make a campaign for each")
+    places = {place for purpose in purposes for place in abouts[purpose].placeholders + abouts[purpose].open_placeholders}
+    found += [f"values: no text of this campaign has a place {{{name}}}" for name in spec.values if name not in places]
+    known = content.languages
+    asked = [spec.default_language, *spec.audience.languages, *_languages_of(spec)]
+    found += [f"there is no language {name!r}; there are {', '.join(known)}" for name in asked if name and name not in known]
+    return found or _value_faults(content, spec)
 
 
 def _languages_of(spec: Spec) -> list[str]:
@@ -71,7 +70,7 @@ def _languages_of(spec: Spec) -> list[str]:
 
 def _value_faults(content: Content, spec: Spec) -> list[str]:
     """Write each text once with the values given (and the longest of all others), in every language they are given in."""
-    faults = []
+    found = []
     for language, spoken in content.languages.items():
         if any(isinstance(value, Mapping) and language not in value for value in spec.values.values()):
             continue  # whoever speaks it is counted by the preview
@@ -82,8 +81,8 @@ def _value_faults(content: Content, spec: Spec) -> list[str]:
             except compose.NoLanguage:
                 continue
             except compose.Unsendable as fault:
-                faults.append(str(fault))
-    return faults
+                found.append(str(fault))
+    return found
 
 
 def approve(

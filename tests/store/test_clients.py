@@ -167,7 +167,7 @@ def test_the_same_flag_is_opened_once_and_never_closed_by_itself(world: World) -
     with unit_of_work(world.engine, now=world.now) as work:
         first = flags.add(work, unit_id=world.unit_id, reason="callback", dedupe_key="one")
         assert flags.add(work, unit_id=world.unit_id, reason="callback", dedupe_key="one") is None
-        assert first is not None and first.due_at == world.now + timedelta(hours=4)
+        assert first is not None and flags.get(work, first.id).due_at == world.now + timedelta(hours=4)
         with pytest.raises(Refused, match="no outcome"):
             flags.close(work, first.id, "whatever")
         flags.close(work, first.id, "spoke_to_client")

@@ -9,8 +9,8 @@ from gateway.domain.interpret.lexicons import Lexicon
 
 _HEAD, _TAIL = 3000, 1000
 """How much of a long text is looked at, in characters from its beginning and its end."""
-_MOST_WORDS = 700
-_MOST_WORDS_ABROAD = 200
+_MOST_WORDS = 600
+_MOST_WORDS_ABROAD = 120
 
 
 def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting: Expecting) -> Meaning:

@@ -1,0 +1,98 @@
+"""A cry for help is flagged within a second, alerted to the phone of whoever is on duty and answered within five."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
+
+import pytest
+
+from tests.faults.processes import until
+from tests.faults.stage import Stage
+
+CRY = "toi muon chet"
+_guards = count(1)
+
+
+@contextmanager
+def redis_stopped(stage: Stage, phone: str) -> Iterator[None]:
+    stage.servers.stop_redis()
+    yield
+
+
+@contextmanager
+def in_a_flood(stage: Stage, phone: str) -> Iterator[None]:
+    """Texts that take the channel minutes, and that it is in the middle of."""
+    stage.set_rate(20)
+    stage.plan(2000)
+    stage.until_accepted(20)
+    yield
+    stage.world.run("UPDATE outbound SET state = 'cancelled' WHERE id = ANY(:ids) AND state = 'planned'", ids=stage.planned)
+
+
+@contextmanager
+def sending_off(stage: Stage, phone: str) -> Iterator[None]:
+    stage.world.run("UPDATE switches SET is_on = false")
+    yield
+    stage.world.run("UPDATE switches SET is_on = true")
+
+
+@contextmanager
+def after_a_stop(stage: Stage, phone: str) -> Iterator[None]:
+    stage.say(phone, "STOP")
+    until(lambda: len(stage.received(phone)) == 1, what="the confirmation")
+    yield
+
+
+@contextmanager
+def worker_killed(stage: Stage, phone: str) -> Iterator[None]:
+    """With its claims open: it held the bell, and a second worker holds nothing yet."""
+    stage.processes.kill("send")
+    stage.processes.start("send")
+    yield
+
+
+def well(stage: Stage, phone: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@pytest.mark.parametrize("fault", [well, redis_stopped, in_a_flood, sending_off, after_a_stop, worker_killed])
+def test_a_cry_for_help_is_flagged_alerted_and_answered_in_time(
+    stage: Stage, fault: Callable[[Stage, str], AbstractContextManager[None]]
+) -> None:
+    guard, off_duty = f"+84919998{next(_guards):03d}", f"+84919997{next(_guards):03d}"
+    stage.world.staff(guard)
+    stage.world.staff(off_duty, on_duty=False)
+    phone = stage.world.phone_of(stage.world.client())
+    with fault(stage, phone):
+        answered_before = len(stage.received(phone))
+        began = time.monotonic()
+        sid, status = stage.say(phone, CRY)
+        assert status == 200
+        flag = "SELECT f.number FROM flags f JOIN inbound i ON i.id = f.inbound_id WHERE i.carrier_id = :sid AND f.severity = 'urgent'"
+        number = stage.world.value(flag, sid=sid)
+        stage.figures["flagged after (s)"] = time.monotonic() - began
+        until(lambda: stage.received(guard), 5, "the alert")
+        stage.figures["alerted after (s)"] = time.monotonic() - began
+        until(lambda: len(stage.received(phone)) > answered_before, 5, "the answer")
+        stage.figures["answered after (s)"] = time.monotonic() - began
+    assert number is not None
+    assert stage.figures["flagged after (s)"] < 1
+    assert stage.figures["answered after (s)"] < 5
+    (alert,) = stage.received(guard)
+    assert str(number) in alert
+    assert phone not in alert
+    assert CRY not in alert
+    assert stage.received(off_duty) == []
+
+
+def test_an_alert_that_the_carrier_loses_leaves_again_until_it_is_taken(stage: Stage) -> None:
+    guard = f"+84919998{next(_guards):03d}"
+    stage.world.staff(guard)
+    stage.carrier.script("500", to=guard)
+    phone = stage.world.phone_of(stage.world.client())
+    stage.say(phone, CRY)
+    unknown = "SELECT count(*) FROM outbound WHERE purpose = 'staff_alert' AND channel_id = :c AND state = 'unknown'"
+    until(lambda: stage.world.value(unknown, c=stage.world.channel_id) == 1, what="the loss of the alert")
+    stage.carrier.script("ok", to=guard)
+    until(lambda: stage.received(guard), 60, "the alert")
