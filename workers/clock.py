@@ -11,17 +11,15 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import embedded, log, parts
 from gateway.config import Settings
-from gateway.store import health
+from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import backfill, plan_due, receive_message, reconcile, redact, sweep
 from gateway.wire import Wire
 
-LEADER_LOCK = 7_203_411
 BEAT_SECONDS = 5.0
 
 Task = tuple[str, float, Callable[[], object]]
@@ -96,24 +94,17 @@ def _repeat(task: Task, leading: threading.Event, stopping: threading.Event) -> 
 
 def _lead(gateway: parts.Gateway, leading: threading.Event, stopping: threading.Event) -> None:
     """Lead while the connection that holds the lock lives; return when stopping. Raises when PostgreSQL goes away."""
-    with gateway.engine.connect() as connection:
-        while not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LEADER_LOCK}).scalar():
-            connection.rollback()
+    with leader.candidate(gateway.engine) as connection:
+        while not leader.try_to_lead(connection):
             if stopping.wait(1):
                 return
-        connection.commit()
         log.info("leading")
         leading.set()
-        try:
-            while not stopping.is_set():
-                with unit_of_work(gateway.engine, SYSTEM) as work:
-                    health.beat(work, "clock", log.process)
-                connection.execute(text("SELECT 1"))
-                connection.commit()
-                stopping.wait(BEAT_SECONDS)
-        finally:
-            # A lock held by a pooled connection would outlive our lead.
-            connection.invalidate()
+        while not stopping.is_set():
+            with unit_of_work(gateway.engine, SYSTEM) as work:
+                health.beat(work, "clock", log.process)
+            leader.still_there(connection)
+            stopping.wait(BEAT_SECONDS)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(settings: Settings, stopping: threading.Event) -> None:
     gateway = parts.build(settings)
-    wire = Wire(connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
+    wire = Wire(max_open=1000, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
     recorder = Recorder(gateway.engine, gateway.vault)
     sender = Sender(gateway.engine, gateway.vault, wire, recorder, settings.public_url)
     jobs.serve(sender)

@@ -10,8 +10,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, quote_plus, urlencode, urlsplit
 
 from twilio.request_validator import RequestValidator
 
@@ -235,6 +236,11 @@ def _messages(settings: base.Settings, suffix: str = "") -> str:
     return f"{_API}{quote(settings['account_sid'], safe='')}/Messages{suffix}.json"
 
 
+@lru_cache(maxsize=256)  # a campaign's texts, sender and validity are the same again and again
+def _quoted(value: str) -> str:
+    return quote_plus(value, errors="replace")
+
+
 def _request(
     settings: base.Settings, method: str, path: str, form: Mapping[str, str] | None = None
 ) -> base.WireRequest:
@@ -243,7 +249,7 @@ def _request(
     body = b""
     if form is not None:
         headers["Content-Type"] = _FORM
-        body = urlencode(form, errors="replace").encode()
+        body = "&".join(f"{name}={_quoted(value)}" for name, value in form.items()).encode()
     host = settings.get("base_url") or "https://api.twilio.com"
     return base.WireRequest(method, host.rstrip("/") + path, headers, body)
 

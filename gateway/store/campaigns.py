@@ -41,7 +41,7 @@ class Audience:
 
 
 # Whether client `c` is in an audience. The one place that says so, for previews, planning and the moment of sending.
-COVERED = """(EXISTS (SELECT FROM unit_tree t WHERE t.unit_id = c.unit_id AND t.ancestor_id = ANY(CAST(:units AS uuid[])))
+COVERED = """(c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
     AND (CAST(:groups AS text[]) = '{}' OR c.groups && CAST(:groups AS text[]))
     AND (CAST(:languages AS text[]) = '{}' OR c.language = ANY(CAST(:languages AS text[])))
     AND (CAST(:workers AS uuid[]) = '{}' OR c.worker_id = ANY(CAST(:workers AS uuid[])))

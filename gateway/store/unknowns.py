@@ -11,7 +11,8 @@ from gateway.store.base import Work
 
 _LAPSE = text("""
   WITH lapsed AS (
-    SELECT id, attempt_id FROM outbound WHERE state = 'submitting' AND state_at < :before
+    SELECT id, attempt_id FROM outbound
+    WHERE state = 'submitting' AND state_at < CASE semantics WHEN 'at_least_once' THEN :urgent_before ELSE :before END
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED LIMIT 1000),
   closed AS (UPDATE attempts a SET state = 'unknown', reason = 'lapsed' FROM lapsed l
     WHERE a.id = l.attempt_id AND a.state = 'submitting')
@@ -19,9 +20,9 @@ _LAPSE = text("""
   FROM lapsed l WHERE o.id = l.id""")
 
 
-def lapse(work: Work, before: datetime) -> int:
-    """Move what was left in `submitting` since before then to `unknown`; how many."""
-    return int(work.execute(_LAPSE, {"before": before, "now": work.now}).rowcount)
+def lapse(work: Work, before: datetime, urgent_before: datetime) -> int:
+    """Move what was left in `submitting` since before then to `unknown`; how many. Alerts and crisis answers: the second."""
+    return int(work.execute(_LAPSE, {"before": before, "urgent_before": urgent_before, "now": work.now}).rowcount)
 
 
 # A person was told of those with reason 'for a person': they are settled by a report, or by that person.
@@ -31,14 +32,18 @@ _WAITING = text(f"""
     SELECT o.id, o.attempt_id, o.channel_id, o.unit_id, o.client_id, o.key_id, k.wrapped, o.to_hash, o.to_enc, o.body_enc,
       o.semantics, o.attempts, o.send_before, a.started_at
     FROM outbound o JOIN attempts a ON a.id = o.attempt_id JOIN keys k ON k.id = o.key_id
-    WHERE o.channel_id = c.id AND o.state = 'unknown' AND a.started_at < :before
+    WHERE o.channel_id = c.id AND o.state = 'unknown'
+      AND a.started_at < CASE o.semantics WHEN 'at_least_once' THEN :urgent_before ELSE :before END
       AND coalesce(o.reason, '') NOT LIKE '{FOR_A_PERSON}%'
     ORDER BY o.lane, o.state_at LIMIT 500) w""")
 
 
-def waiting(work: Work, before: datetime) -> Sequence[Any]:
-    """Unknown attempts begun before then that no person was told of yet, urgent first: up to 500 of each channel."""
-    return work.all(_WAITING, before=before)
+def waiting(work: Work, before: datetime, urgent_before: datetime) -> Sequence[Any]:
+    """Unknown attempts begun before then that no person was told of yet, urgent first: up to 500 of each channel.
+
+    For alerts and crisis answers it is the second moment.
+    """
+    return work.all(_WAITING, before=before, urgent_before=urgent_before)
 
 
 _LOCK = text("SELECT id, attempt_id FROM outbound WHERE id = ANY(:ids) AND state = 'unknown' ORDER BY id FOR NO KEY UPDATE")

@@ -5,6 +5,7 @@ planning twice plans once, two planners at the same time share the work.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from gateway.usecases.write_texts import Writer
 from gateway.vault import Vault
 
 PING = "message_waiting"
+AT_ONCE, BATCHES = 2, 8
 EXPAND_TIMES = 10  # rows that are only made, not written, in one transaction: so many times more
 LATE, GONE = "its time passed", "appointment moved"
 
@@ -182,13 +184,24 @@ def _apart(due_at: datetime, step: reminders.Step, starts_at: datetime) -> datet
 # --- occurrences -> texts -------------------------------------------------------------------------------------------
 
 
+class _Scene:
+    """What stays the same for all batches of one call: units, channels, and what was written for many."""
+
+    def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
+        self.units = {unit.id: unit for unit in units.list_seen(work)}
+        self.prefixes = channels.prefixes(work)
+        self.writers = {
+            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), self.units)
+            for campaign in running.values()
+        }
+
+
 @dataclass(slots=True)
 class _Batch:
     """Texts and outcomes as they are gathered for one transaction."""
 
     now: datetime
-    prefixes: list[tuple[str, UUID]]
-    units: dict[UUID, units.Unit]
+    scene: _Scene
     news: list[messages.New] = field(default_factory=list)
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
     settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
@@ -201,27 +214,43 @@ class _Skipped(Exception):
 
 
 def _plan_texts(
-    engine: Engine, vault: Vault, content: Content, running: dict[UUID, Campaign], ring: Callable[[UUID], None],
+    engine: Engine, vault: Vault, content: Content, running: Mapping[UUID, Campaign], ring: Callable[[UUID], None],
     now: datetime | None, limit: int,
 ) -> int:  # fmt: skip
-    with unit_of_work(engine, SYSTEM, now) as work:
-        due = occurrences.lock_due(work, running, limit)
-        if not due:
-            return 0
-        batch = _Batch(work.now, channels.prefixes(work), {unit.id: unit for unit in units.list_seen(work)})
-        for campaign_id, ids in due.items():
-            _write(work, vault, content, running[campaign_id], ids, batch)
-        messages.add(work, vault, [*batch.pings.values(), *batch.news])
-        if batch.pings:
-            occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
-        occurrences.settle(work, batch.settled)
-        for channel_id in batch.channels:
-            work.after_commit(partial(ring, channel_id))
-        return len(batch.settled)
+    """One batch; behind a full one there are more, which two at a time do: one writes while PostgreSQL keeps the other's."""
+    scenes: list[_Scene] = []
+
+    def plan_batch(_: int = 0) -> int:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            due = occurrences.lock_due(work, running, limit)
+            if not due:
+                return 0
+            scenes.extend([] if scenes else [_Scene(work, vault, content, running)])
+            return _plan_batch(work, vault, due, running, _Batch(work.now, scenes[0]), ring)
+
+    done = plan_batch()
+    if done < limit:
+        return done
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return done + sum(pool.map(plan_batch, range(BATCHES)))
 
 
-def _write(work: Work, vault: Vault, content: Content, campaign: Campaign, ids: list[UUID], batch: _Batch) -> None:
-    writer = Writer(content, vault, campaign, templates.pinned(work, campaign.versions), batch.units)
+def _plan_batch(
+    work: Work, vault: Vault, due: dict[UUID, list[str]], running: Mapping[UUID, Campaign], batch: _Batch, ring: Callable[[UUID], None]
+) -> int:  # fmt: skip
+    for campaign_id, ids in due.items():
+        _write(work, running[campaign_id], ids, batch)
+    messages.add(work, vault, [*batch.pings.values(), *batch.news])
+    if batch.pings:
+        occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
+    occurrences.settle(work, batch.settled)
+    for channel_id in batch.channels:
+        work.after_commit(partial(ring, channel_id))
+    return len(batch.settled)
+
+
+def _write(work: Work, campaign: Campaign, ids: list[str], batch: _Batch) -> None:
+    writer = batch.scene.writers[campaign.id]
     purposes = {step.id: step.purpose for step in campaign.steps}
     for row in occurrences.facts(work, ids, campaign):
         if row.moved:
@@ -242,9 +271,9 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
         raise _Skipped(f"appointment {row.appointment_status}")
     if (excluded := writer.exclusion(row)) is not None:
         raise _Skipped(excluded)
-    send_after = _send_after(row, batch)
+    send_after = _send_after(row, writer.zone(row), batch)
     key, phone = writer.open(row)
-    channel_id = next((channel for prefix, channel in batch.prefixes if phone.startswith(prefix)), None)
+    channel_id = next((channel for prefix, channel in batch.scene.prefixes if phone.startswith(prefix)), None)
     if channel_id is None:
         raise _Skipped("no channel reaches this phone")
     told = writer.text(row, purpose, key, phone)
@@ -264,14 +293,14 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
     return told.note
 
 
-def _send_after(row: Any, batch: _Batch) -> datetime:
+def _send_after(row: Any, zone: str, batch: _Batch) -> datetime:
     """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
     if row.send_before <= batch.now:
         raise _Skipped(LATE)
-    hours = row.unit_id, row.opens, row.closes, row.zone
+    hours = row.unit_id, row.opens, row.closes, zone
     if hours not in batch.opens:
         own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
-        batch.opens[hours] = windows.next_open(windows.narrower(batch.units[row.unit_id].hours, own), row.zone, batch.now)
+        batch.opens[hours] = windows.next_open(windows.narrower(batch.scene.units[row.unit_id].hours, own), zone, batch.now)
     if batch.opens[hours] >= row.send_before:
         raise _Skipped(f"quiet hours; {LATE} before they end")
     return batch.opens[hours]

@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import reminders, windows
+from gateway.domain import reminders
 from gateway.store import channels, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
@@ -53,7 +54,7 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
     excluded: dict[UUID, str] = {}
     for row in _rows(work, campaign, limit):
         reason = writer.exclusion(row)
-        purposes = _purposes(seen, campaign, row, work) if reason is None else []
+        purposes = _purposes(seen, campaign, row, writer.zone(row), work.now) if reason is None else []
         reason = reason or _count(seen, writer, campaign, row, purposes, prefixes)
         if reason is not None:
             excluded[row.client_id] = reason
@@ -71,13 +72,13 @@ def _rows(work: Work, campaign: Campaign, limit: int) -> Iterator[Any]:
         after = rows[-1].id
 
 
-def _purposes(seen: Preview, campaign: Campaign, row: Any, work: Work) -> list[str]:
+def _purposes(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime) -> list[str]:
     """The texts this person would get: the one, or a reminder for each step that is still to come."""
     if campaign.kind == "one_off":
         return [campaign.steps[0].purpose]
     steps = {str(step.id): step for step in campaign.steps}
     timed = [rules.reminder_step(step_id, step.timing) for step_id, step in steps.items()]
-    planned = reminders.plan(timed, row.starts_at, windows.zone_or(row.zone, "UTC")[0], work.now)
+    planned = reminders.plan(timed, row.starts_at, zone, now)
     seen.skipped.update(each.skipped for each in planned if each.skipped)
     return [steps[each.step_id].purpose for each in planned if not each.skipped]
 

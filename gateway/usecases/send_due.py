@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from datetime import time as time_of_day
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,11 +33,12 @@ SLICE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Messages that passed, committed as `submitting`; `more` when there is probably more to claim at once."""
+    """Messages that passed, committed as `submitting` at `at`; `more` when there is probably more to claim at once."""
 
     channel: channels.Channel | None
     sends: list[Sent]
     more: bool
+    at: datetime
 
 
 def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None) -> Claim:
@@ -47,17 +50,17 @@ def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: date
     with unit_of_work(engine, SYSTEM, now) as work:
         room = channels.room(work, channel_id, wanted)
         if room.all == 0:
-            return Claim(None, [], False)
+            return Claim(None, [], False, work.now)
         due = rows.claim_due(work, channel_id, room.all, room.bulk, _since(work.now))
         if not due:
-            return Claim(None, [], False)
+            return Claim(None, [], False, work.now)
         sends = _judge_all(work, vault, due)
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None:
                 channels.spend(work, channel_id, len(sends))
-        return Claim(channel, sends, len(due) >= room.all)
+        return Claim(channel, sends, len(due) >= room.all, work.now)
 
 
 def _since(now: datetime) -> dict[str, datetime]:
@@ -107,7 +110,8 @@ def _facts(row: Any, busy: bool) -> judge.Due:
     )  # fmt: skip
 
 
-def _window(opens: Any, closes: Any) -> windows.Window | None:
+@lru_cache(maxsize=256)
+def _window(opens: time_of_day | None, closes: time_of_day | None) -> windows.Window | None:
     return None if opens is None or closes is None else windows.Window(opens, closes)
 
 
@@ -168,22 +172,23 @@ class Sender:
             more = claimed.more
             if claimed.sends:
                 assert claimed.channel is not None
-                self._submit(claimed.channel, claimed.sends, began)
+                self._submit(claimed.channel, claimed, began)
                 sent += len(claimed.sends)
         return sent
 
-    def _submit(self, channel: channels.Channel, sends: list[Sent], since: float) -> None:
+    def _submit(self, channel: channels.Channel, claimed: Claim, since: float) -> None:
         carrier = registry.by_kind(channel.kind)
         settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
-        now = datetime.now(tz=sends[0].send_before.tzinfo)
         pairs = []
-        for sent in sends:
-            outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, _validity(sent.send_before, now))
+        for sent in claimed.sends:
+            # By the database's clock: this machine's may be hours wrong.
+            validity_s = _validity(sent.send_before, claimed.at)
+            outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
             pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
         try:
             self._wire.submit_many(pairs, since)
         except WireClosed:
-            for sent in sends:
+            for sent in claimed.sends:
                 self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
 
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:

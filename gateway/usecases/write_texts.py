@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain import windows
 from gateway.domain.campaigns import Candidate
 from gateway.store.campaigns import Campaign
 from gateway.store.units import Unit
@@ -23,6 +24,7 @@ class Writer:
         self._content, self._vault, self._campaign, self._pinned, self._units = content, vault, campaign, pinned, units
         self._values = dict(campaign.spec.values)
         self._exclusions: dict[tuple[Any, ...], str | None] = {}
+        self._zones: dict[tuple[str | None, UUID], str] = {}
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
         self._names_unit = {
             purpose: bool(set(template.about.placeholders) - rules.OF_AN_APPOINTMENT - set(self._values))
@@ -45,11 +47,21 @@ class Writer:
         key = self._vault.open_key(row.wrapped, row.key_id)
         return key, key.decrypt(row.phone_enc, "phones.phone", row.phone_id)
 
+    def zone(self, row: Any) -> str:
+        """The name of the time zone in which the person lives; the unit's when their own is missing or wrong."""
+        zones = row.time_zone, row.unit_id
+        if zones not in self._zones:
+            unit_zone = self._units[row.unit_id].time_zone
+            own, wrong = windows.zone_or(row.time_zone, unit_zone)
+            self._zones[zones] = unit_zone if wrong else own.key
+        return self._zones[zones]
+
     def text(self, row: Any, purpose: str, key: DataKey, phone: str) -> Text:
         """The text for this person. Raises Unsendable."""
         name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
-        unit_id = row.unit_id if name or self._names_unit.get(purpose, True) else None
-        what = (purpose, row.language, row.unit_language, row.tones, min(row.discreet, 1), name, unit_id, row.zone, row.starts_at)
+        unit = self._units[row.unit_id]
+        needed = row.unit_id if name or self._names_unit.get(purpose, True) else unit.language
+        what = (purpose, row.language, row.tones or unit.tones, row.discreet == 0, name, needed, self.zone(row), row.starts_at)
         made = self._made.get(what)
         if made is None:
             made = self._made[what] = self._make(row, purpose, key, phone, name)
@@ -58,11 +70,11 @@ class Writer:
         return made
 
     def _make(self, row: Any, purpose: str, key: DataKey, phone: str, name: str) -> Text | Unsendable:
-        spec = self._campaign.spec
+        spec, unit = self._campaign.spec, self._units[row.unit_id]
         person = Recipient(
-            unit_id=row.unit_id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=row.zone,
-            client_id=row.client_id, unit_language=row.unit_language, tones=row.tones, discreet=row.discreet, name=name,
-            details=self._units[row.unit_id].known,
+            unit_id=row.unit_id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=self.zone(row),
+            client_id=row.client_id, unit_language=unit.language, tones=row.tones or unit.tones, discreet=row.discreet, name=name,
+            details=unit.known,
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:

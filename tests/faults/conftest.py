@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.invariants import check_invariants
-from tests.faults.stage import House, Stage, close_stage, open_house, open_stage
+from tests.faults.stage import House, Stage, close_stages, open_house, open_stage
 
 
 @pytest.fixture(scope="session")
@@ -18,17 +18,18 @@ def house(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> Ite
 def stage(house: House, record_property: Callable[[str, object], None]) -> Iterator[Stage]:
     """Everything runs and behaves at the start; at the end it is made to run again, and the invariants are checked."""
     house.restore()
+    close_stages(house)
     made = open_stage(house)
     yield made
     house.restore()
-    check_invariants(made)
-    close_stage(made)
+    for each in (made, *made.others):
+        check_invariants(each)
     for what, figure in made.figures.items():
         record_property(what, f"{figure:.2f}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the faults cost, case by case."""
-    for report in terminalreporter.getreports("") :
+    for report in terminalreporter.getreports(""):
         for what, figure in report.user_properties:
             terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {what}: {figure}")

@@ -15,9 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "web": ("-m", "gateway", "web"),
-    "send": ("-m", "workers.main", "send"),
-    "clock": ("-m", "workers.clock"),
+    "web": ("gateway", "web"),
+    "send": ("workers.main", "send"),
+    "clock": ("workers.clock",),
 }
 READY = {"send": '"event": "sending"', "clock": '"event": "leading"'}
 
@@ -45,7 +45,7 @@ class Running:
 
     child: subprocess.Popen[bytes]
     log: Path
-    changed: Mapping[str, str]
+    is_unusual: bool
 
 
 class Processes:
@@ -56,17 +56,21 @@ class Processes:
         self._running: dict[str, Running] = {}
         self._started = 0
 
-    def start(self, name: str, wait: bool = True, **changed: str) -> int:
-        """Start one, with settings `changed`, and wait until it is ready (a second clock never leads: wait=False); its pid."""
+    def start(self, name: str, wait: bool = True, skew_s: float = 0, **changed: str) -> int:
+        """Start one, with settings `changed`, and wait until it is ready (a second clock never leads: wait=False); its pid.
+
+        `skew_s`: its machine's clock is so much ahead.
+        """
         assert name not in self._running, f"{name} runs already"
         self._started += 1
+        skewed = ("tests.faults.skewed", str(skew_s)) if skew_s else ()
         log = self.folder / f"{self._started:03d}-{name}.log"
         with log.open("wb") as out:
             child = subprocess.Popen(
-                [sys.executable, *COMMANDS[name.partition("-")[0]]], env={**self.environ, **changed}, cwd=ROOT,
+                [sys.executable, "-m", *skewed, *COMMANDS[name.partition("-")[0]]], env={**self.environ, **changed}, cwd=ROOT,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        self._running[name] = Running(child, log, changed)
+        self._running[name] = Running(child, log, bool(changed or skewed))
         if wait:
             self.wait_ready(name)
         return child.pid
@@ -123,7 +127,7 @@ class Processes:
     def restore(self) -> None:
         """The three usual ones with their usual settings, and no others."""
         for name, running in list(self._running.items()):
-            if name not in COMMANDS or running.changed:
+            if name not in COMMANDS or running.is_unusual:
                 self.kill(name)
         missing = [name for name in COMMANDS if name not in self._running]
         for name in missing:

@@ -22,8 +22,8 @@ import redis
 from sqlalchemy import Engine, text
 
 from gateway.domain.phone import Phone
-from gateway.store import base, channels, clients, messages
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store import base, channels, clients, messages, switches
+from gateway.store.base import Work, unit_of_work
 from gateway.vault import DataKey, Vault, parse_keys
 from tests import builders, servers
 from tests.builders import World
@@ -99,6 +99,7 @@ class Stage:
     planned: list[UUID] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     """What was measured; printed at the end of the run."""
+    others: list["Stage"] = field(default_factory=list)
 
     # --- what there is
 
@@ -128,6 +129,11 @@ class Stage:
         return f"{self.processes.url}/c/{self.world.channel_id}/inbound"
 
     # --- what happens
+
+    def beside(self, **channel_changes: Any) -> "Stage":
+        """Another unit with a channel of its own in the same house; the invariants must hold for it too."""
+        self.others.append(open_stage(self.house, **channel_changes))
+        return self.others[-1]
 
     def plan(self, number: int, **changes: Any) -> list[UUID]:
         """So many due texts, each to a client of its own and worded differently, in one transaction; their ids.
@@ -291,10 +297,11 @@ def open_stage(house: House, **channel_changes: Any) -> Stage:
     return Stage(house, World(house.engine, house.vault, unit_id, channel_id, now), number)
 
 
-def close_stage(stage: Stage) -> None:
-    """Nothing more leaves through its channel."""
-    with unit_of_work(stage.engine, SYSTEM) as work:
-        channels.set_state(work, stage.world.channel_id, "disabled", "the case is over")
+def close_stages(house: House) -> None:
+    """Nothing more leaves, and what one case switched off is on for the next."""
+    with unit_of_work(house.engine) as work:
+        work.execute(text("UPDATE channels SET state = 'disabled'"))
+        switches.turn(work, "sending", True)
 
 
 def _dump(client: "redis.Redis", key: bytes) -> str:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests.faults.processes import until
-from tests.faults.stage import FULL, READ_S, SETTLED_WITHIN_S, Stage, close_stage, open_stage
+from tests.faults.stage import FULL, READ_S, SETTLED_WITHIN_S, Stage
 
 RETRY_AFTER_S = 30 if FULL else 2
 
@@ -29,7 +29,7 @@ def gaps(stage: Stage) -> list[float]:
 
 
 def test_throttled_with_a_time_texts_wait_for_it_and_leave_on_the_same_channel(stage: Stage) -> None:
-    other = open_stage(stage.house)
+    other = stage.beside()
     stage.carrier.script("429", retry_after=RETRY_AFTER_S)
     stage.plan(30)
     until(lambda: attempts(stage) == [("not_sent", 30)], 10, "the refusal of all")
@@ -40,7 +40,6 @@ def test_throttled_with_a_time_texts_wait_for_it_and_leave_on_the_same_channel(s
     assert waits[-1] - waits[0] > RETRY_AFTER_S / 10, "no jitter"
     assert attempts(stage) == [("accepted", 30), ("not_sent", 30)]
     assert not other.accepted()
-    close_stage(other)
 
 
 def test_throttled_without_a_time_texts_back_off_for_seconds(stage: Stage) -> None:
@@ -111,7 +110,7 @@ def test_300_unknown_after_one_fault_three_of_them_to_one_number_settle_right(st
 
 
 def test_a_carrier_that_cannot_be_asked_holds_up_no_other(stage: Stage) -> None:
-    other = open_stage(stage.house)
+    other = stage.beside()
     stage.carrier.script("accept_500")
     for message_id in stage.plan(600):
         stage.carrier.script("500", to=stage.phone_of(message_id), on="list")
@@ -122,7 +121,6 @@ def test_a_carrier_that_cannot_be_asked_holds_up_no_other(stage: Stage) -> None:
     for scripts in stage.carrier.carrier.scripts.values():
         scripts.by_recipient.clear()
     stage.until_done(SETTLED_WITHIN_S)
-    close_stage(other)
 
 
 def blocked(stage: Stage) -> str | None:
@@ -134,7 +132,7 @@ def blocked(stage: Stage) -> str | None:
 
 @pytest.mark.parametrize("source", ["answer", "report", "webhook"])
 def test_an_opt_out_at_the_carrier_is_ours_too_unconfirmed_and_not_routed_around(stage: Stage, source: str) -> None:
-    other = open_stage(stage.house)
+    other = stage.beside()
     client = stage.world.client()
     phone = stage.world.phone_of(client)
     later = stage.plan_for(client, body="Canary body later", send_after=stage.world.now.replace(year=2099),
@@ -155,7 +153,6 @@ def test_an_opt_out_at_the_carrier_is_ours_too_unconfirmed_and_not_routed_around
     assert stage.states([more]) == {"suppressed": 1}
     assert len(stage.received(phone)) == (source == "report")
     assert not other.accepted()
-    close_stage(other)
 
 
 def test_a_suspended_account_stops_the_channel_and_what_waits_leaves_when_a_person_resumes_it(stage: Stage) -> None:
@@ -171,7 +168,7 @@ def test_a_suspended_account_stops_the_channel_and_what_waits_leaves_when_a_pers
 
 
 def test_a_carrier_that_is_away_holds_up_the_blanking_of_no_other(stage: Stage) -> None:
-    other = open_stage(stage.house)
+    other = stage.beside()
     stage.carrier.carrier.reports = ("delivered",)
     stage.plan(300)
     blank = "SELECT count(*) FROM outbound WHERE channel_id = :c AND redacted_at IS NOT NULL"
@@ -183,4 +180,3 @@ def test_a_carrier_that_is_away_holds_up_the_blanking_of_no_other(stage: Stage) 
     assert [m.body for m in other.accepted()] == [""] * 5
     assert stage.world.value(blank, c=stage.world.channel_id) == 0
     stage.point_at(stage.carrier.url)
-    close_stage(other)

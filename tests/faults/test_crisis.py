@@ -27,14 +27,12 @@ def in_a_flood(stage: Stage, phone: str) -> Iterator[None]:
     stage.plan(2000)
     stage.until_accepted(20)
     yield
-    stage.world.run("UPDATE outbound SET state = 'cancelled' WHERE id = ANY(:ids) AND state = 'planned'", ids=stage.planned)
 
 
 @contextmanager
 def sending_off(stage: Stage, phone: str) -> Iterator[None]:
     stage.world.run("UPDATE switches SET is_on = false")
     yield
-    stage.world.run("UPDATE switches SET is_on = true")
 
 
 @contextmanager
@@ -86,6 +84,20 @@ def test_a_cry_for_help_is_flagged_alerted_and_answered_in_time(
     assert stage.received(off_duty) == []
 
 
+def test_an_alert_whose_worker_is_killed_under_way_is_there_within_a_minute(stage: Stage) -> None:
+    guard = f"+84919998{next(_guards):03d}"
+    stage.world.staff(guard)
+    phone = stage.world.phone_of(stage.world.client())
+    stage.carrier.script("hang")
+    before = stage.carrier.posts
+    stage.say(phone, CRY)
+    until(lambda: stage.carrier.posts == before + 2, what="the requests for alert and answer")
+    stage.processes.kill("send")
+    stage.carrier.script("ok")
+    stage.processes.start("send")
+    stage.figures["alerted after (s)"] = until(lambda: stage.received(guard) and stage.received(phone), 60, "alert and answer")
+
+
 def test_an_alert_that_the_carrier_loses_leaves_again_until_it_is_taken(stage: Stage) -> None:
     guard = f"+84919998{next(_guards):03d}"
     stage.world.staff(guard)
@@ -95,4 +107,4 @@ def test_an_alert_that_the_carrier_loses_leaves_again_until_it_is_taken(stage: S
     unknown = "SELECT count(*) FROM outbound WHERE purpose = 'staff_alert' AND channel_id = :c AND state = 'unknown'"
     until(lambda: stage.world.value(unknown, c=stage.world.channel_id) == 1, what="the loss of the alert")
     stage.carrier.script("ok", to=guard)
-    until(lambda: stage.received(guard), 60, "the alert")
+    stage.figures["alerted after (s)"] = until(lambda: stage.received(guard), 60, "the alert")

@@ -1,5 +1,6 @@
 """A campaign's life: checked before it is kept, seen before it goes, stopped when it must not."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import tomllib
 from sqlalchemy import Engine
 
 from gateway.domain import campaigns as rules

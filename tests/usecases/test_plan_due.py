@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from gateway.content import Content
@@ -159,6 +161,24 @@ def test_an_appointment_moved_back_gets_its_steps_back(world: World, boss: Actor
         plan(world)
     assert dues(world) == [now + 2 * DAY, now + 3 * DAY - 2 * HOUR]
     assert world.value("SELECT count(*) FROM occurrences") == 4
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hours=st.lists(st.integers(3, 400), min_size=1, max_size=6), plans=st.lists(st.booleans(), min_size=6, max_size=6))
+def test_however_often_it_moves_only_the_last_time_has_steps(world: World, boss: Actor, hours: list[int], plans: list[bool]) -> None:
+    if not world.value("SELECT count(*) FROM campaigns"):
+        launch(world, boss)
+    client_id = world.client()
+    appointment_id = world.appointment(client_id, world.now + 500 * HOUR)
+    for wait, plans_between in zip(hours, plans, strict=False):
+        move(world, appointment_id, world.now + wait * HOUR)
+        if plans_between:
+            plan(world)
+    plan(world)
+    rows = world.rows("SELECT due_at, state FROM occurrences WHERE client_id = :id AND state <> 'cancelled'", id=client_id)
+    starts_at = world.now + hours[-1] * HOUR
+    waiting = {starts_at - 2 * HOUR} | ({starts_at - DAY} if hours[-1] >= 24 else set())
+    assert {row.due_at for row in rows if row.state == "waiting"} == waiting
 
 
 def test_a_cancelled_appointment_has_no_reminders(world: World, boss: Actor, now: datetime) -> None:

@@ -248,6 +248,26 @@ def test_what_a_dead_worker_left_becomes_unknown_when_its_lease_lapses(here: Wor
     assert here.state(message) == "unknown"
 
 
+def test_an_alert_that_a_dead_worker_left_is_taken_up_in_half_the_time(here: World) -> None:
+    alert, reminder = here.planned(here.client(), lane=URGENT, semantics="at_least_once"), here.planned(here.client())
+    claim(here)
+    assert reconcile.lapse(here.engine, timedelta(seconds=90), here.now + timedelta(seconds=46)) == 1
+    assert (here.state(alert), here.state(reminder)) == ("unknown", "submitting")
+
+
+def test_a_carrier_that_answered_nothing_is_asked_for_an_alert_much_sooner(
+    live: World, sender: Sender, carrier: FakeCarrier
+) -> None:
+    carrier.script("500")
+    alert, reminder = live.planned(live.client(), lane=URGENT, semantics="at_least_once"), live.planned(live.client())
+    sender.due(live.channel_id)
+    until(lambda: live.value("SELECT count(*) FROM outbound WHERE state = 'unknown'") == 2)
+    wire = Wire().start()
+    reconcile.reconcile(live.engine, live.vault, wire, queues.silent, timedelta(seconds=60), live.now + timedelta(seconds=20))
+    wire.close()
+    assert (live.state(alert), live.state(reminder)) == ("planned", "unknown")
+
+
 def test_unknowns_are_settled_by_what_the_carrier_shows(live: World, sender: Sender, carrier: FakeCarrier) -> None:
     carrier.script("accept_500")
     accepted = live.planned(live.client())

@@ -1,0 +1,31 @@
+"""Who leads among several clocks: the holder of an advisory lock, as long as its connection lives."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+_LOCK = 7_203_411
+
+
+@contextmanager
+def candidate(engine: Engine) -> Iterator[Connection]:
+    """A connection of its own to stand with; closed for good afterwards, since a pooled one would keep the lock."""
+    with engine.connect() as connection:
+        try:
+            yield connection
+        finally:
+            connection.invalidate()
+
+
+def try_to_lead(connection: Connection) -> bool:
+    """Whether we lead now. Raises when the database is away."""
+    leads = bool(connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK}).scalar())
+    connection.commit()
+    return leads
+
+
+def still_there(connection: Connection) -> None:
+    """Raises when the connection, and with it the lock, is gone."""
+    connection.execute(text("SELECT 1"))
+    connection.commit()

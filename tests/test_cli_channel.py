@@ -1,0 +1,87 @@
+"""Channels and the switch for sending, by command, on a real database and against the fake carrier."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from gateway.cli import main
+from gateway.store import channels, switches
+from gateway.store.base import unit_of_work
+from gateway.vault import Vault
+from tests.carrier import FakeCarrier
+
+SID = "AC" + "0" * 32
+
+
+@pytest.fixture
+def carrier() -> Iterator[FakeCarrier]:
+    with FakeCarrier(reports=()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def run(environ: Mapping[str, str]) -> "Run":
+    office = Run(environ)
+    office("unit", "add", "P1", "Unit", "--kind", "service", "--zone", "Europe/London", "--language", "en", "--region", "GB")
+    office("staff", "add", "boss", "Canary Boss", "--unit", "P1", "--role", "administrator", "--phone", "07700 900123")
+    return office
+
+
+class Run:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def __call__(self, *arguments: str, exit_code: int = 0) -> str:
+        result: Result = CliRunner().invoke(main, arguments, env=dict(self.environ))
+        assert result.exit_code == exit_code, (arguments, result.output, result.exception)
+        return result.output
+
+    def add(self, carrier: FakeCarrier, *more: str, token: str = "token", exit_code: int = 0) -> str:  # noqa: S107
+        return self("channel", "add", "tw", "--kind", "twilio", "--unit", "P1", "--set", f"account_sid={SID}", "--set",
+                    f"auth_token={token}", "--set", "sender=+15005550006", "--set", f"base_url={carrier.url}", *more,
+                    "--as", "boss", exit_code=exit_code)  # fmt: skip
+
+
+def test_a_channel_is_added_with_its_secrets_encrypted(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
+    said = run.add(carrier, "--rate", "2")
+    assert "/inbound" in said
+    with unit_of_work(engine) as work:
+        (channel,) = channels.list_all(work, vault)
+    assert (channel.name, channel.rate, channel.settings["auth_token"]) == ("tw", 2.0, "token")
+    assert "token" not in run("channel", "list", "--as", "boss")
+
+
+def test_wrong_settings_are_named_and_nothing_is_kept(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
+    assert "bas_url" in run.add(carrier, "--set", "bas_url=x", exit_code=2)
+    with unit_of_work(engine) as work:
+        assert channels.list_all(work, vault) == []
+
+
+def test_the_test_says_whether_the_carrier_knows_us(run: Run, carrier: FakeCarrier) -> None:
+    run.add(carrier)
+    assert "knows us" in run("channel", "test", "tw", "--as", "boss")
+    assert carrier.accepted_count() == 0
+
+
+def test_the_test_says_when_the_token_is_wrong(run: Run, carrier: FakeCarrier) -> None:
+    run.add(carrier, token="another")  # noqa: S106
+    assert "token" in run("channel", "test", "tw", "--as", "boss", exit_code=2)
+
+
+def test_a_disabled_channel_comes_back_by_resume(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
+    run.add(carrier)
+    states = []
+    for verb in ("disable", "resume"):
+        run("channel", verb, "tw", "--as", "boss")
+        with unit_of_work(engine) as work:
+            states.append(channels.list_all(work, vault)[0].state)
+    assert states == ["disabled", "active"]
+
+
+def test_sending_is_switched_off_and_on(run: Run, engine: Engine) -> None:
+    for on_off in ("off", "on"):
+        run("sending", on_off, "--as", "boss")
+        with unit_of_work(engine) as work:
+            assert switches.is_on(work, "sending") is (on_off == "on")
