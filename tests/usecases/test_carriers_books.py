@@ -1,0 +1,94 @@
+"""What we ask of the carrier's own books: texts we never got, and copies to be blanked."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from gateway import queues
+from gateway.store.base import unit_of_work
+from gateway.usecases import backfill, redact, send_due
+from gateway.usecases.record_outcomes import Recorder
+from gateway.usecases.send_due import Sender
+from gateway.vault import Vault
+from gateway.wire import Wire
+from tests.builders import CONTENT, World, channel, unit
+from tests.carrier import FakeCarrier
+from tests.usecases.test_send_due import until
+
+OURS = "+15005550006"
+
+
+@pytest.fixture
+def carrier() -> Iterator[FakeCarrier]:
+    with FakeCarrier(reports=()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(connect_s=1, read_s=2).start()
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def here(engine: Engine, vault: Vault, carrier: FakeCarrier) -> World:
+    with unit_of_work(engine) as work:
+        now = work.now
+    unit_id = unit(engine, now, hours=None)
+    settings = {"account_sid": "AC" + "0" * 32, "auth_token": "token", "sender": OURS, "base_url": carrier.url}
+    return World(engine, vault, unit_id, channel(engine, vault, now, unit_id, kind="twilio", settings=settings), now)
+
+
+def fetch(here: World, wire: Wire, now: datetime | None = None) -> int:
+    return backfill.backfill(here.engine, here.vault, CONTENT, wire, queues.silent, now)
+
+
+def test_a_text_whose_webhook_was_lost_is_fetched_marked_late_and_acted_on(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    client = here.client()
+    carrier.text_in(here.phone_of(client), OURS, "toi muon chet", withhold=True)
+    assert fetch(here, wire) == 1
+    assert here.value("SELECT late FROM inbound")
+    assert here.value("SELECT reason FROM flags") == "crisis"
+
+
+def test_a_text_we_have_makes_no_second_row(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    carrier.text_in(here.phone_of(here.client()), OURS, "xin chao", withhold=True)
+    assert [fetch(here, wire), fetch(here, wire)] == [1, 0]
+    assert here.value("SELECT count(*) FROM inbound") == 1
+
+
+def test_hundreds_of_lost_texts_are_fetched_page_by_page(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    for n in range(230):
+        carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
+    assert fetch(here, wire) == 230
+
+
+def test_a_carrier_that_answers_rubbish_is_asked_again_from_the_same_moment(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    carrier.text_in(here.phone_of(here.client()), OURS, "xin chao", withhold=True)
+    carrier.script("html", on="list", next=1)
+    assert fetch(here, wire) == 0
+    assert here.value("SELECT backfilled_to FROM channels") is None
+    assert fetch(here, wire, here.now + timedelta(hours=5)) == 1
+
+
+def test_the_carriers_copy_is_blanked_once_the_fate_is_final(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    message = here.planned(here.client())
+    recorder = Recorder(here.engine, here.vault)
+    Sender(here.engine, here.vault, wire, recorder, "http://127.0.0.1:1").due(here.channel_id)
+    until(lambda: here.state(message) == "accepted")
+    recorder.close()
+    assert redact.redact(here.engine, here.vault, wire) == 0
+    here.run("UPDATE outbound SET state = 'delivered'")
+    assert redact.redact(here.engine, here.vault, wire) == 1
+    assert carrier.messages[-1].body == ""
+    assert redact.redact(here.engine, here.vault, wire) == 0
+
+
+def test_a_claim_of_another_process_is_never_sent_by_us(here: World) -> None:
+    here.planned(here.client())
+    claimed = send_due.claim(here.engine, here.vault, here.channel_id, 10).sends
+    assert len(claimed) == 1
+    assert send_due.claim(here.engine, here.vault, here.channel_id, 10).sends == []
