@@ -33,7 +33,7 @@ def twilio_post(url: str, form: dict[str, str], validator: RequestValidator) -> 
 
 def run(requests: Sequence[WireRequest], at_once: int = 32) -> Load:
     """Post them all, `at_once` open at a time; each waits for nothing but its turn."""
-    wire = Wire(max_open=at_once).start()
+    wire = Wire(max_open=at_once, connect_s=30).start()
     left = iter(requests)
     took: list[float] = []
     failed, done = [0], threading.Event()

@@ -59,7 +59,7 @@ def main() -> None:
             megabytes = max(ground.peak_mb(pid) for pid in [web.pid, *ground.children(web.pid)])
         with unit_of_work(here.engine, SYSTEM) as work:
             states = {row.state: row.count for row in work.all(text("SELECT state, count(*) AS count FROM outbound GROUP BY state"))}
-        assert states == {"delivered": given.count}, states
+        assert states == {"delivered": given.count}, f"{states}, {did.failed} posts failed"
         kept = ground.value(here, "SELECT count(*) FROM reports")
         in_bulk = bulk(here, given.count)
     print(

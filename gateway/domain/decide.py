@@ -81,13 +81,16 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
     if "stop" in wants or situation.carrier_stop == "stop":
         return effects + _stop(situation, "crisis" in wants)
     if situation.carrier_stop == "start":
-        return [*effects, StartPhone()]
+        # Carriers take a plain "yes" for one: it may answer our question all the same.
+        return [*effects, StartPhone(), *_muted(_answers(meaning, situation), situation)]
     if "crisis" in wants:
         return effects + _answers(meaning, situation)
     if situation.carrier_stop == "help":
         return effects
     if meaning.doubt == "stop":
         return effects + _doubtful_stop(situation)
+    if situation.stop_asked and situation.stopped == "in_doubt":
+        return effects + _muted(_after_doubt(meaning, situation), situation)
     if not situation.clients:
         return effects + _muted(_stranger(meaning, situation, now), situation)
     return effects + _muted(_handle(meaning, situation, now), situation)
@@ -127,16 +130,19 @@ def _doubtful_stop(situation: Situation) -> list[Effect]:
 def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
     """An unknown phone is answered as a known one would be, so that no answer tells who is enrolled."""
     effects: list[Effect] = [RaiseFlag("unknown_sender")]
-    if meaning.meaning == "start":
-        return [*effects, StartPhone(), Reply("started", situation.language)]
-    if meaning.meaning == "help":
-        return [*effects, Reply("help", situation.language)]
-    return [*effects, Reply("unknown_sender", situation.language)] if _may_be_polite(situation, now) else effects
+    match meaning.meaning:
+        case "start":
+            return [*effects, StartPhone(), Reply("started", situation.language)]
+        case "help":
+            return [*effects, Reply("help", situation.language)]
+        case "wrong_number":
+            return [*effects, StopPhone("wrong_number"), Reply("wrong_number_noted", situation.language)]
+    if situation.stopped or meaning.doubt == "crisis" or not _may_be_polite(situation, now):
+        return effects
+    return [*effects, Reply("unknown_sender", situation.language)]
 
 
 def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
-    if situation.stop_asked and situation.stopped == "in_doubt":
-        return _after_doubt(meaning, situation)
     client_id, language = _only_client(situation), situation.language
     match meaning.meaning:
         case "start":

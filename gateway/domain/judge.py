@@ -8,7 +8,7 @@ from gateway.domain import messages, windows
 from gateway.domain.windows import Window, Zone
 
 # What a stopped phone may still get: the one confirmation, the one question whether stop was meant, and answers to its own words.
-EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer", "unknown_sender"})
+EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer"})
 
 # A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
 IDENTICAL_IN_HALF_AN_HOUR = 5

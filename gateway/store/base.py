@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Row
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway import log
 
@@ -33,26 +36,35 @@ class Work:
     actor: Actor
     now: datetime
     _after: list[Callable[[], None]] = field(default_factory=list)
+    _later: list[tuple[TextClause, Mapping[str, Any]]] = field(default_factory=list)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Have `call` run once the transaction is committed, and not at all when it is not."""
         self._after.append(call)
 
+    def later(self, sql: TextClause, **values: Any) -> None:
+        """Have a statement run before the next one that is not put off, or at the commit, many in one round trip."""
+        self._later.append((sql, values))
+
+    def put(self, table: str, row: Mapping[str, Any], on_conflict: str = "") -> None:
+        """Insert one row, put off like `later`."""
+        self.later(_insert_sql(table, tuple(row), on_conflict), **row)
+
     def execute(self, sql: TextClause, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> Any:
         """Run one statement; a list of values runs it for each."""
-        return self.connection.execute(sql, values)
+        return self._ready().execute(sql, values)
 
     def one(self, sql: TextClause, **values: Any) -> Row[Any] | None:
         """The only row, or None. Raises when there are several."""
-        return self.connection.execute(sql, values).one_or_none()
+        return self._ready().execute(sql, values).one_or_none()
 
     def all(self, sql: TextClause, **values: Any) -> Sequence[Row[Any]]:
         """All rows."""
-        return self.connection.execute(sql, values).all()
+        return self._ready().execute(sql, values).all()
 
     def value(self, sql: TextClause, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        return self.connection.execute(sql, values).scalar()
+        return self._ready().execute(sql, values).scalar()
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str = "") -> int:
         """Insert rows that all have the same columns, many at a time; the number inserted.
@@ -64,8 +76,26 @@ class Work:
         if len(rows) == 1:
             columns = list(rows[0])
             sql = _insert_sql(table, tuple(columns), on_conflict)
-            return int(self.connection.execute(sql, dict(rows[0])).rowcount)
-        return _insert_many(self.connection, table, rows, on_conflict)
+            return int(self._ready().execute(sql, dict(rows[0])).rowcount)
+        return _insert_many(self._ready(), table, rows, on_conflict)
+
+    def commit(self) -> None:
+        """Commit, together with what was put off."""
+        self._flush(commit=True)
+
+    def _ready(self) -> Connection:
+        """The connection, after what was put off."""
+        if self._later:
+            self._flush()
+        return self.connection
+
+    def _flush(self, commit: bool = False) -> None:
+        waiting, self._later = self._later, []
+        with _in_one_flush(self.connection) as driver:
+            for sql, values in waiting:
+                driver.execute(_compiled(sql), values)
+            if commit:
+                self.connection.commit()
 
 
 _INSERTS: dict[tuple[str, tuple[str, ...], str], TextClause] = {}
@@ -99,6 +129,32 @@ def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str,
     return inserted
 
 
+@contextmanager
+def _in_one_flush(connection: Connection) -> Iterator[Any]:
+    """psycopg's connection in pipeline mode: what is executed in the block goes out together. Raises SQLAlchemy's errors."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        with driver.pipeline():
+            yield driver
+    except psycopg.OperationalError as error:
+        raise OperationalError(None, None, error) from error
+    except psycopg.Error as error:
+        raise DBAPIError(None, None, error) from error
+
+
+_COMPILED: dict[TextClause, str] = {}
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+
+def _compiled(sql: TextClause) -> str:
+    """The statement as psycopg takes it; remembered, since statements are constants of their modules."""
+    known = _COMPILED.get(sql)
+    if known is None:
+        known = _COMPILED[sql] = str(sql.compile(dialect=_DIALECT))
+    return known
+
+
 def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:
     """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor."""
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
@@ -110,13 +166,10 @@ def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:
 
 
 _BEGIN = {
-    role: text(f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', :actor, true), now()")
+    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now()"
     for role in ("gateway_system", "gateway_staff")
 }
-_BEGIN_LOCKED = text(
-    "SELECT set_config('role', 'gateway_system', true), set_config('gateway.actor', '', true), now(),"
-    " pg_advisory_xact_lock(hashtextextended(encode(:lock, 'hex'), 1))"
-)
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(encode(%(lock)s, 'hex'), 1))"
 
 
 @contextmanager
@@ -132,14 +185,15 @@ def unit_of_work(
     the commit, and an error in it is logged, never raised: the work is done by then.
     """
     with engine.connect() as connection:
+        connection.begin()
         role = "gateway_system" if actor.staff_id is None else "gateway_staff"
-        if lock is None:
-            begun = connection.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")}).one()
-        else:
-            begun = connection.execute(_BEGIN_LOCKED, {"lock": lock}).one()
-        work = Work(connection, actor, now or begun[2].astimezone(UTC))
+        with _in_one_flush(connection) as driver:
+            begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")})
+            if lock is not None:
+                driver.execute(_LOCK, {"lock": lock})
+        work = Work(connection, actor, now or begun.fetchone()[2].astimezone(UTC))
         yield work
-        connection.commit()
+        work.commit()
     for call in work._after:
         try:
             call()

@@ -294,6 +294,14 @@ def lock_on_phone(work: Work, phone_hash: bytes) -> None:
     work.execute(_LOCK_ON_PHONE, {"phone": phone_hash})
 
 
+_DOUBT = text("UPDATE phones SET to_verify = :why WHERE phone_hash = :phone AND to_verify IS NULL")
+
+
+def doubt_phone(work: Work, phone_hash: bytes, why: str) -> None:
+    """Have a person verify a phone, on everyone who has it, before a campaign texts it again."""
+    work.execute(_DOUBT, {"phone": phone_hash, "why": why})
+
+
 def lock(work: Work, client_ids: Iterable[UUID]) -> None:
     """Take the clients' rows until the transaction ends, in one order: what is decided next holds against senders and planners."""
     work.execute(text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": sorted(set(client_ids))})

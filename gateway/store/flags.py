@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -57,13 +58,29 @@ def add(
 
     `clock` is the unit's, where the caller has it already.
     """
-    clock = clock or units.get(work, unit_id).clock
-    added = work.one(
-        _ADD, id=uuid4(), unit=unit_id, client=client_id, inbound=inbound_id, about=about_id, reason=reason,
-        severity=rules.RULES[reason].severity, now=work.now, due=rules.due_at(reason, work.now, clock.hours, clock.zone),
-        dedupe=dedupe_key,
-    )  # fmt: skip
+    values = _values(work, unit_id, reason, dedupe_key, client_id, inbound_id, about_id, clock)
+    added = work.one(_ADD, **values)
     return None if added is None else Opened(added.id, added.number)
+
+
+def put(
+    work: Work, *, unit_id: UUID, reason: str, dedupe_key: str, client_id: UUID | None = None, inbound_id: UUID | None = None,
+    about_id: UUID | None = None, clock: units.Clock | None = None,
+) -> None:  # fmt: skip
+    """Open a flag like `add`, with the other writes of the transaction."""
+    work.later(_ADD, **_values(work, unit_id, reason, dedupe_key, client_id, inbound_id, about_id, clock))
+
+
+def _values(
+    work: Work, unit_id: UUID, reason: str, dedupe_key: str, client_id: UUID | None, inbound_id: UUID | None,
+    about_id: UUID | None, clock: units.Clock | None,
+) -> dict[str, Any]:  # fmt: skip
+    clock = clock or units.get(work, unit_id).clock
+    return {
+        "id": uuid4(), "unit": unit_id, "client": client_id, "inbound": inbound_id, "about": about_id, "reason": reason,
+        "severity": rules.RULES[reason].severity, "now": work.now, "dedupe": dedupe_key,
+        "due": rules.due_at(reason, work.now, clock.hours, clock.zone),
+    }  # fmt: skip
 
 
 _COLUMNS = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,

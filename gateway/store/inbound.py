@@ -123,7 +123,7 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
         "received_at": work.now, "sent_at": sent_at, "late": late, "tries": 0 if understood else 1,
         **(_columns(work, arrived, understood) if understood else {}),
     }  # fmt: skip
-    work.insert("inbound", [row])
+    work.put("inbound", row)
 
 
 def _columns(work: Work, arrived: Arrived, understood: Understood) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
 
-_LOCK = 7_203_411
+LOCK = 7_203_411
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def candidate(engine: Engine) -> Iterator[Connection]:
 
 def try_to_lead(connection: Connection) -> bool:
     """Whether we lead now. Raises when the database is away."""
-    leads = bool(connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": _LOCK}).scalar())
+    leads = bool(connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LOCK}).scalar())
     connection.commit()
     return leads
 

@@ -57,6 +57,11 @@ def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
     return work.insert("outbound", rows, "ON CONFLICT (id) DO NOTHING")
 
 
+def put(work: Work, vault: Vault, new: New) -> None:
+    """Keep one text with the other writes of the transaction; a known one changes nothing."""
+    work.put("outbound", _row(new, vault, work.now), "ON CONFLICT (id) DO NOTHING")
+
+
 def _row(new: New, vault: Vault, now: datetime) -> dict[str, Any]:
     return {
         "id": new.id, "unit_id": new.unit_id, "client_id": new.client_id, "key_id": new.key_id,
@@ -201,9 +206,9 @@ def record(work: Work, outcomes: Sequence[Outcome]) -> None:
         "reasons": [o.reason for o in outcomes], "codes": [o.code for o in outcomes],
         "carrier_ids": [o.carrier_id for o in outcomes], "agains": [o.again_at for o in outcomes], "now": work.now,
     }  # fmt: skip
-    work.execute(_LOCK, values)
-    work.execute(_RECORD_ATTEMPTS, values)
-    work.execute(_RECORD_MESSAGES, values)
+    work.later(_LOCK, ids=values["ids"])
+    work.later(_RECORD_ATTEMPTS, **values)
+    work.later(_RECORD_MESSAGES, **values)
 
 
 # --- reports --------------------------------------------------------------------------------------------------------
@@ -261,13 +266,13 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
         "carrier_ids": [r.carrier_id for r in reports], "states": [r.state for r in reports],
         "codes": [r.code for r in reports], "now": work.now,
     }  # fmt: skip
-    work.execute(_KEEP_REPORTS, columns)
     highest: dict[UUID, tuple[UUID, Reported]] = {}
     for row in work.all(_MATCH, channels=columns["channels"], tokens=columns["tokens"], carrier_ids=columns["carrier_ids"]):
         said = reports[row.n - 1]
         best = highest.get(row.outbound_id)
         if said.state in RANK and (best is None or RANK[said.state] > RANK[best[1].state]):
             highest[row.outbound_id] = (row.id, said)
+    work.later(_KEEP_REPORTS, **columns)
     if not highest:
         return []
     matched = list(highest.values())
@@ -276,8 +281,8 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
         "reasons": [r.reason for _, r in matched], "codes": [r.code for _, r in matched],
         "carrier_ids": [r.carrier_id for _, r in matched], "now": work.now,
     }  # fmt: skip
-    work.execute(_LOCK, values)
-    work.execute(_REPORT_ATTEMPTS, values)
+    work.later(_LOCK, ids=values["ids"])
+    work.later(_REPORT_ATTEMPTS, attempts=values["attempts"], carrier_ids=values["carrier_ids"], now=work.now)
     return list(work.execute(_REPORT_MESSAGES, values).all())
 
 

@@ -211,7 +211,7 @@ def _array(ids: Iterable[str]) -> str:
     return "{" + ",".join(ids) + "}"
 
 
-PERSON = f"""c.id AS client_id, c.code, c.unit_id, c.key_id, k.wrapped, c.name_enc, c.language, c.discreet, c.status, c.time_zone,
+PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped, c.name_enc, c.language, c.discreet, c.status, c.time_zone,
   c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.to_verify, s.reason AS stopped,
   coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
 _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
@@ -220,7 +220,7 @@ _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
     LEFT JOIN consents co ON co.client_id = c.id AND co.purpose = :consent_purpose"""
 # A statement of its own, after the locks are held: its snapshot sees what the last holder of each row committed.
 _FACTS = text(f"""
-  SELECT o.id, o.step_id, o.send_before, o.appointment_id, a.starts_at, a.status AS appointment_status,
+  SELECT o.id, CAST(o.step_id AS text) AS step, o.send_before, o.appointment_id, a.starts_at, a.status AS appointment_status,
     coalesce(a.planned_revision < a.revision, false) AS moved, {PERSON}
   FROM occurrences o JOIN clients c ON c.id = o.client_id {_ABOUT} LEFT JOIN appointments a ON a.id = o.appointment_id
   WHERE o.id = ANY(CAST(:ids AS uuid[]))""")
@@ -236,7 +236,7 @@ _EXPECTED = text(f"""
 
 
 def facts(work: Work, ids: Sequence[str], campaign: Campaign) -> Sequence[Any]:
-    """All that deciding about occurrences of one campaign, and writing their texts, needs."""
+    """All that deciding about occurrences of one campaign, and writing their texts, needs. Ids to look up are text here too."""
     return work.all(_FACTS, ids=_array(ids), consent_purpose=campaign.consent_purpose, **campaign.audience.values())
 
 

@@ -52,6 +52,8 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
         match effect:
             case fx.StopPhone(reason):
                 stop_phone(work, source.phone_hash, reason, "inbound", source.inbound_id)
+                if reason == "wrong_number":  # whatever they text later, START too: a person asks first whose phone it is
+                    clients.doubt_phone(work, source.phone_hash, "whoever has it said that it is a wrong number")
             case fx.StartPhone():
                 consents.start_phone(work, source.phone_hash, "inbound", source.inbound_id)
             case fx.AnswerAppointment(appointment_id, answer):
@@ -80,11 +82,16 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
 
 
 def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
-    flag = flags.add(
-        work, unit_id=source.unit_of(effect.client_id), reason=effect.reason, client_id=effect.client_id, inbound_id=source.inbound_id,
-        about_id=effect.about_id, dedupe_key=f"{effect.reason}:{source.inbound_id}", clock=source.clock,
-    )  # fmt: skip
-    if flag is None or flag_rules.RULES[effect.reason].severity != "urgent":
+    about: dict[str, Any] = {
+        "unit_id": source.unit_of(effect.client_id), "reason": effect.reason, "client_id": effect.client_id,
+        "inbound_id": source.inbound_id, "about_id": effect.about_id, "dedupe_key": f"{effect.reason}:{source.inbound_id}",
+        "clock": source.clock,
+    }  # fmt: skip
+    if flag_rules.RULES[effect.reason].severity != "urgent":
+        flags.put(work, **about)
+        return False
+    flag = flags.add(work, **about)
+    if flag is None:
         return False
     return alert_staff(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number)
 

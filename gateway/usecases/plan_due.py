@@ -20,12 +20,11 @@ from gateway.domain import campaigns as rules
 from gateway.domain import messages as lanes
 from gateway.domain import reminders, schedules, windows
 from gateway.domain.errors import Refused
-from gateway.domain.windows import Window
 from gateway.store import campaigns, channels, messages, occurrences, templates, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign
 from gateway.usecases.compose import Text, Unsendable
-from gateway.usecases.write_texts import Writer
+from gateway.usecases.write_texts import Place, Writer
 from gateway.vault import Vault
 
 PING = "message_waiting"
@@ -185,13 +184,13 @@ def _apart(due_at: datetime, step: reminders.Step, starts_at: datetime) -> datet
 
 
 class _Scene:
-    """What stays the same for all batches of one call: units, channels, and what was written for many."""
+    """What stays the same for all batches of one call: channels, units, and what was written for many."""
 
     def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
-        self.units = {unit.id: unit for unit in units.list_seen(work)}
+        known = units.list_seen(work)
         self.prefixes = channels.prefixes(work)
         self.writers = {
-            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), self.units)
+            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known)
             for campaign in running.values()
         }
 
@@ -206,7 +205,6 @@ class _Batch:
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
     settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
     channels: set[UUID] = field(default_factory=set)
-    opens: dict[tuple[Any, ...], datetime] = field(default_factory=dict)
 
 
 class _Skipped(Exception):
@@ -251,12 +249,12 @@ def _plan_batch(
 
 def _write(work: Work, campaign: Campaign, ids: list[str], batch: _Batch) -> None:
     writer = batch.scene.writers[campaign.id]
-    purposes = {step.id: step.purpose for step in campaign.steps}
+    purposes = {str(step.id): step.purpose for step in campaign.steps}
     for row in occurrences.facts(work, ids, campaign):
         if row.moved:
             continue  # its new steps are planned in a moment
         try:
-            note = _write_one(writer, campaign, row, purposes[row.step_id], batch)
+            note = _write_one(writer, campaign, row, purposes[row.step], batch)
             batch.settled.append((row.id, "planned", note))
         except (_Skipped, Unsendable, Refused) as reason:
             batch.settled.append((row.id, "skipped", str(reason)))
@@ -271,21 +269,22 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
         raise _Skipped(f"appointment {row.appointment_status}")
     if (excluded := writer.exclusion(row)) is not None:
         raise _Skipped(excluded)
-    send_after = _send_after(row, writer.zone(row), batch)
+    place = writer.place(row)
+    send_after = _send_after(row, place, batch.now)
     key, phone = writer.open(row)
     channel_id = next((channel for prefix, channel in batch.scene.prefixes if phone.startswith(prefix)), None)
     if channel_id is None:
         raise _Skipped("no channel reaches this phone")
-    told = writer.text(row, purpose, key, phone)
+    told = writer.text(row, place, purpose, key, phone)
     new = partial(
-        messages.New, unit_id=row.unit_id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, lane=lanes.BULK,
+        messages.New, unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, lane=lanes.BULK,
         client_id=row.client_id, consent_purpose=campaign.consent_purpose, campaign_id=campaign.id, about_id=row.appointment_id,
         send_after=send_after, send_before=row.send_before,
     )  # fmt: skip
     dedupe_key = f"occurrence:{row.id}"
     waits_for = None
     if row.discreet == 2:
-        waits_for = _ping(new, writer.text(row, PING, key, phone), f"{dedupe_key}:ping", row, batch)
+        waits_for = _ping(new, writer.text(row, place, PING, key, phone), f"{dedupe_key}:ping", row, batch)
     note = told.note if send_after <= batch.now else "; ".join(filter(None, ("quiet hours", told.note)))
     batch.news.append(new(**_words(told), dedupe_key=dedupe_key, occurrence_id=row.id, waits_for=waits_for, reason=note))
     if send_after <= batch.now:
@@ -293,17 +292,14 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
     return told.note
 
 
-def _send_after(row: Any, zone: str, batch: _Batch) -> datetime:
+def _send_after(row: Any, place: Place, now: datetime) -> datetime:
     """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
-    if row.send_before <= batch.now:
+    if row.send_before <= now:
         raise _Skipped(LATE)
-    hours = row.unit_id, row.opens, row.closes, zone
-    if hours not in batch.opens:
-        own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
-        batch.opens[hours] = windows.next_open(windows.narrower(batch.scene.units[row.unit_id].hours, own), zone, batch.now)
-    if batch.opens[hours] >= row.send_before:
+    opens_at = windows.next_open(place.hours, place.zone, now)
+    if opens_at >= row.send_before:
         raise _Skipped(f"quiet hours; {LATE} before they end")
-    return batch.opens[hours]
+    return opens_at
 
 
 def _ping(new: Callable[..., messages.New], told: Text, dedupe_key: str, row: Any, batch: _Batch) -> UUID:

@@ -48,13 +48,13 @@ class Preview:
 def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
     """Write every text that the campaign would send to the people it has now, with today's templates."""
     seen = Preview()
-    writer = Writer(content, vault, campaign, content.templates, {unit.id: unit for unit in units.list_seen(work)})
+    writer = Writer(content, vault, campaign, content.templates, units.list_seen(work))
     prefixes = channels.prefixes(work)
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     for row in _rows(work, campaign, limit):
         reason = writer.exclusion(row)
-        purposes = _purposes(seen, campaign, row, writer.zone(row), work.now) if reason is None else []
+        purposes = _purposes(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
         reason = reason or _count(seen, writer, campaign, row, purposes, prefixes)
         if reason is not None:
             excluded[row.client_id] = reason
@@ -94,7 +94,7 @@ def _count(
     texts = []
     for purpose in purposes + ([PING] if purposes and row.discreet == 2 else []):
         try:
-            texts.append(writer.text(row, purpose, key, phone))
+            texts.append(writer.text(row, writer.place(row), purpose, key, phone))
         except NoLanguage as reason:
             return str(reason)
         except Unsendable as fault:

@@ -28,6 +28,8 @@ from gateway.vault import Vault
 from gateway.wire import Wire, WireClosed, WireResult, awake_s
 
 BATCH = 500
+SPARE = 100  # requests that bulk leaves unopened, so that a hung carrier full of it keeps no alert or answer waiting
+LOOK_SECONDS = 0.25  # how often alerts and answers are looked for while the wire is full of bulk
 SLICE_SECONDS = 10.0
 
 
@@ -41,8 +43,10 @@ class Claim:
     at: datetime
 
 
-def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None) -> Claim:
-    """Move up to `wanted` due messages of a channel to `submitting`, each with an attempt row, and commit.
+def claim(
+    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None, bulk: int = BATCH
+) -> Claim:
+    """Move up to `wanted` due messages of a channel, `bulk` of them bulk, to `submitting`, each with an attempt row; commit.
 
     Held messages get their next moment and dropped ones their final state, with the reason. From the commit on each
     returned message must be submitted to the wire once, or recorded as not sent.
@@ -51,7 +55,8 @@ def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: date
         room = channels.room(work, channel_id, wanted)
         if room.all == 0:
             return Claim(None, [], False, work.now)
-        due = rows.claim_due(work, channel_id, room.all, room.bulk, _since(work.now))
+        bulk = min(room.bulk, bulk)
+        due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
         sends = _judge_all(work, vault, due)
@@ -60,7 +65,7 @@ def claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: date
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None:
                 channels.spend(work, channel_id, len(sends))
-        return Claim(channel, sends, len(due) >= room.all, work.now)
+        return Claim(channel, sends, len(due) >= min(room.all, bulk), work.now)
 
 
 def _since(now: datetime) -> dict[str, datetime]:
@@ -160,16 +165,17 @@ class Sender:
         return sent
 
     def _slice(self, channel_id: UUID) -> int:
-        until, sent, more = time.monotonic() + SLICE_SECONDS, 0, True
+        until, sent, more, looked = time.monotonic() + SLICE_SECONDS, 0, True, 0.0
         while more and time.monotonic() < until and not self._stopping.is_set():
-            room = min(self._wire.free(), BATCH)
-            if room < BATCH // 4 or not self._recorder.healthy:
+            room = min(self._wire.free(), BATCH + SPARE)
+            is_full = room < BATCH // 4 + SPARE
+            if not self._recorder.healthy or (is_full and (room <= 0 or time.monotonic() - looked < LOOK_SECONDS)):
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
                 continue
-            began = awake_s()
-            claimed = claim(self._engine, self._vault, channel_id, room)
-            more = claimed.more
+            began, looked = awake_s(), time.monotonic()
+            claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - SPARE)
+            more = claimed.more or is_full
             if claimed.sends:
                 assert claimed.channel is not None
                 self._submit(claimed.channel, claimed, began)

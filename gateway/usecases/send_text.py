@@ -35,6 +35,9 @@ def queue(
         work, person, told, channel_id=channel_id, lane=lane, dedupe_key=dedupe_key, send_before=send_before, about_id=about_id,
         inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None, waits_for=ping.id if ping else None,
     )  # fmt: skip
+    if inbound_id is not None:  # the first and only answer of its kind to a text that was just kept
+        messages.put(work, vault, real)
+        return [real.id]
     rows = [real] if ping is None else [ping, real]
     return [row.id for row in rows if messages.add(work, vault, [row])]
 

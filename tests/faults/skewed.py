@@ -8,25 +8,26 @@ import runpy
 import signal
 import sys
 import time
+from datetime import datetime as true_datetime
 from typing import Any
 
 # Drivers register the true class of moments, and the moved one is found through it.
 import psycopg  # noqa: F401
 import sqlalchemy  # noqa: F401
 
-_true_time, _true_datetime = time.time, datetime.datetime
+_true_time = time.time
 _skew_s = 0.0
 
 
 class _AnyMoment(type):
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, _true_datetime)
+        return isinstance(instance, true_datetime)
 
 
-class _Moved(_true_datetime, metaclass=_AnyMoment):
+class _Moved(true_datetime, metaclass=_AnyMoment):
     @classmethod
     def now(cls, tz: Any = None) -> Any:
-        return _true_datetime.fromtimestamp(_moved_time(), tz)
+        return true_datetime.fromtimestamp(_moved_time(), tz)
 
 
 def _moved_time() -> float:

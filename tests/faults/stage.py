@@ -6,9 +6,10 @@ Stage: one case in it: a unit, a Twilio channel with a number of its own, what w
 
 import json
 import os
+import resource
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -71,6 +72,8 @@ class House:
 @contextmanager
 def open_house(folder: Path, keys: dict[str, str]) -> Iterator[House]:
     """A house with everything running, until the block ends."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the carrier holds thousands of connections
     with servers.own() as own, FakeCarrier(reports=()) as carrier:
         addresses = own.start()
         port = str(free_port())
@@ -304,7 +307,8 @@ def close_stages(house: House) -> None:
         switches.turn(work, "sending", True)
 
 
-def _dump(client: "redis.Redis", key: bytes) -> str:
+def _dump(client: Any, key: bytes) -> str:
+    values: Iterable[bytes | None]
     match client.type(key):
         case b"string":
             values = [client.get(key)]
@@ -313,7 +317,7 @@ def _dump(client: "redis.Redis", key: bytes) -> str:
         case b"list":
             values = client.lrange(key, 0, -1)
         case b"set":
-            values = list(client.smembers(key))
+            values = client.smembers(key)
         case b"zset":
             values = client.zrange(key, 0, -1)
         case b"stream":

@@ -123,7 +123,7 @@ def test_a_carrier_that_cannot_be_asked_holds_up_no_other(stage: Stage) -> None:
     stage.until_done(SETTLED_WITHIN_S)
 
 
-def blocked(stage: Stage) -> str | None:
+def blocked(stage: Stage) -> object:
     """The reason in the ledger of stops for the stage's only client."""
     return stage.world.value(
         "SELECT s.reason FROM stops s JOIN phones p USING (phone_hash) WHERE p.unit_id = :u", u=stage.world.unit_id

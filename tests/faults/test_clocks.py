@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
+import psycopg
 
 from gateway import queues
 from gateway.domain import campaigns as rules
+from gateway.store import leader
 from gateway.store.base import Actor, unit_of_work
 from gateway.usecases import launch_campaign, plan_due
 from tests.builders import CONTENT
@@ -105,6 +106,18 @@ def test_when_the_leading_clock_dies_the_waiting_one_takes_over(stage: Stage) ->
     launch(stage)
     stage.figures["planned and sent after (s)"] = until(lambda: texts(stage) == 50, 30, "the campaign")
     stage.processes.wait_ready("clock-2")
+
+
+def test_two_clocks_that_both_believe_to_lead_fire_each_once(stage: Stage) -> None:
+    stage.processes.start("clock-2", wait=False)
+    stage.clients(400)
+    with psycopg.connect(stage.servers.start().admin_url, autocommit=True) as admin:
+        cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
+        until(lambda: admin.execute(cut, [leader.LOCK]).fetchone() == (1,), what="a leader")
+    stage.processes.wait_ready("clock-2")  # the first one does not know yet that its connection is gone
+    launch(stage)
+    until(lambda: texts(stage) == 400, what="the campaign")
+    assert fired(stage) == [1] * 400
 
 
 def test_many_planners_at_once_fire_each_once(stage: Stage) -> None:

@@ -84,6 +84,23 @@ def test_a_cry_for_help_is_flagged_alerted_and_answered_in_time(
     assert stage.received(off_duty) == []
 
 
+def test_a_carrier_that_hangs_on_thousands_of_texts_holds_up_no_alert_through_another(stage: Stage) -> None:
+    stage.processes.kill("send")
+    stage.processes.start("send", GATEWAY_READ_TIMEOUT_SECONDS="30", GATEWAY_LEASE_SECONDS="90")
+    flooded = stage.beside(prefix="+8492")
+    guard = f"+84919998{next(_guards):03d}"
+    stage.world.staff(guard)
+    phone = stage.world.phone_of(stage.world.client())
+    flooded.carrier.script("hang")
+    before = flooded.carrier.posts
+    flooded.plan(2500)
+    until(lambda: flooded.carrier.posts >= before + 900, what="the flood")
+    flooded.carrier.script("ok", to=guard)
+    flooded.carrier.script("ok", to=phone)
+    stage.say(phone, CRY)
+    stage.figures["alerted after (s)"] = until(lambda: stage.received(guard) and stage.received(phone), 5, "alert and answer")
+
+
 def test_an_alert_whose_worker_is_killed_under_way_is_there_within_a_minute(stage: Stage) -> None:
     guard = f"+84919998{next(_guards):03d}"
     stage.world.staff(guard)
@@ -91,7 +108,7 @@ def test_an_alert_whose_worker_is_killed_under_way_is_there_within_a_minute(stag
     stage.carrier.script("hang")
     before = stage.carrier.posts
     stage.say(phone, CRY)
-    until(lambda: stage.carrier.posts == before + 2, what="the requests for alert and answer")
+    until(lambda: stage.carrier.posts >= before + 2, what="the requests for alert and answer")
     stage.processes.kill("send")
     stage.carrier.script("ok")
     stage.processes.start("send")

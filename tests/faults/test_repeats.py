@@ -1,6 +1,7 @@
 """The carrier repeats itself, reports come in any order, machines answer machines. Cases 20, 21 and 30 of the fault table."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_two_of_our_gateways_that_text_each_other_come_to_rest(stage: Stage) -> 
     while busy:
         busy = False
         for here, there in ((stage, other), (other, stage)):
-            until(lambda here=here: quiet(here), what="the end of the round")
+            until(partial(quiet, here), what="the end of the round")
             for body in here.received(there.number)[passed[id(here)] :]:
                 there.say(here.number, body)
                 passed[id(here)] += 1

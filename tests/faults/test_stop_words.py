@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
@@ -10,7 +11,6 @@ from uuid import UUID
 import pytest
 
 from gateway.domain import campaigns as rules
-from gateway.store import units
 from gateway.store.base import Actor, unit_of_work
 from gateway.usecases import launch_campaign
 from tests.builders import CONTENT
@@ -25,7 +25,17 @@ CLEAR = [
     ("vi", "ngừng nhắn tin cho tôi"), ("vi", "\u200bSTOP\u202c"), ("vi", "dung"), ("en", "opt out"), ("en", "revoke"), ("en", "OPTOUT"),
     ("en", "Stop please"), ("en", "please take me off your list"), ("en", "leave me alone"),
 ]  # fmt: skip
+FALSE_FRIENDS = [
+    ("vi", "em là Huy"), ("vi", "anh Huy ơi mai em đến"), ("vi", "cuối tuần weekend em rảnh"), ("en", "see you at the weekend, my friend"),
+    ("en", "We have got to STOP this terrible bill"), ("en", "I am sending it"), ("en", "my husband is Dung"),
+]  # fmt: skip
 DOUBTFUL = [("vi", "thôi"), ("vi", "phiền quá"), ("vi", "không cần nữa")]
+TALKS: list[list[tuple[str, str | None]]] = [
+    [("START", None)], [("YES", None)], [("YES", "START")], [("STOP", None), ("YES", None), ("START", None)],
+    [("STOP", None), ("alo", None), ("HELP", None)], [("STOP", "STOP"), ("YES", "START"), ("alo", None)],
+    [("nhầm số", None), ("alo", None), ("START", None)], [("thôi", None), ("alo", None), ("1", None)], [("tu tu", None)],
+]  # fmt: skip
+"""What somebody may write, and what the carrier says it made of it, to find out whose phone this is."""
 
 
 def ledger(stage: Stage, phone: str) -> str | None:
@@ -53,34 +63,38 @@ def tomorrow(stage: Stage, client_id: UUID) -> UUID:
     return stage.plan_for(client_id, send_after=later, send_before=later + timedelta(hours=4))
 
 
-def nothing_more_leaves(stage: Stage, client_id: UUID, planned: UUID) -> None:
+def nothing_more_leaves(stage: Stage, clients: Iterable[UUID], planned: list[UUID]) -> None:
     """What was planned is cancelled, and what is planned from now on is suppressed."""
-    assert stage.states([planned]) == {"cancelled": 1}
-    later = stage.plan_for(client_id)
-    stage.until_done(ids=[later])
-    assert stage.states([later]) == {"suppressed": 1}
+    assert stage.states(planned) == {"cancelled": len(planned)}
+    later = [stage.plan_for(client) for client in clients]
+    stage.until_done(ids=later)
+    assert stage.states(later) == {"suppressed": len(planned)}
 
 
-@pytest.mark.parametrize(("language", "words"), CLEAR)
-def test_a_stop_however_it_is_written_holds_when_its_request_is_answered(stage: Stage, language: str, words: str) -> None:
-    client = stage.world.client(language=language)
-    phone, planned = stage.world.phone_of(client), tomorrow(stage, client)
-    assert stage.say(phone, words)[1] == 200
-    assert ledger(stage, phone) == "stop"
-    nothing_more_leaves(stage, client, planned)
-    assert replies(stage, phone) == ["stop_confirmed"]
+def test_a_stop_however_it_is_written_holds_when_its_request_is_answered(stage: Stage) -> None:
+    clients = {words: stage.world.client(language=language) for language, words in CLEAR}
+    phones = {words: stage.world.phone_of(client) for words, client in clients.items()}
+    planned = [tomorrow(stage, client) for client in clients.values()]
+    for words, phone in phones.items():
+        assert stage.say(phone, words)[1] == 200
+        assert ledger(stage, phone) == "stop", words
+    nothing_more_leaves(stage, clients.values(), planned)
+    assert {words: replies(stage, phone) for words, phone in phones.items()} == {words: ["stop_confirmed"] for words in phones}
 
 
-@pytest.mark.parametrize(("language", "words"), DOUBTFUL)
-def test_what_may_mean_stop_holds_texts_back_and_asks_once(stage: Stage, language: str, words: str) -> None:
-    client = stage.world.client(language=language)
-    phone, planned = stage.world.phone_of(client), tomorrow(stage, client)
-    stage.say(phone, words)
-    assert (ledger(stage, phone), flags(stage)) == ("in_doubt", ["stop_in_doubt"])
-    nothing_more_leaves(stage, client, planned)
-    stage.say(phone, "1")
-    assert ledger(stage, phone) == "stop"
-    assert replies(stage, phone) == ["stop_doubt", "stop_confirmed"]
+def test_what_may_mean_stop_holds_texts_back_and_asks_once(stage: Stage) -> None:
+    clients = {words: stage.world.client(language=language) for language, words in DOUBTFUL}
+    phones = {words: stage.world.phone_of(client) for words, client in clients.items()}
+    planned = [tomorrow(stage, client) for client in clients.values()]
+    for words, phone in phones.items():
+        stage.say(phone, words)
+        assert ledger(stage, phone) == "in_doubt", words
+    assert flags(stage) == ["stop_in_doubt"] * len(phones)
+    nothing_more_leaves(stage, clients.values(), planned)
+    for phone in phones.values():
+        stage.say(phone, "1")
+        assert ledger(stage, phone) == "stop"
+    assert {words: replies(stage, phone) for words, phone in phones.items()} == {words: ["stop_doubt", "stop_confirmed"] for words in phones}
 
 
 def test_a_stop_said_aloud_and_entered_by_a_worker_is_the_same(stage: Stage) -> None:
@@ -90,7 +104,7 @@ def test_a_stop_said_aloud_and_entered_by_a_worker_is_the_same(stage: Stage) -> 
     code, worker = (stage.world.value(f"SELECT code FROM {table} WHERE id = :id", id=row) for table, row in (("clients", client), ("staff", staff)))
     subprocess.run([sys.executable, "-m", "gateway", "client", "stop", code, "--as", worker], cwd=ROOT, env=stage.processes.environ, check=True)
     assert ledger(stage, phone) == "stop"
-    nothing_more_leaves(stage, client, planned)
+    nothing_more_leaves(stage, [client], [planned])
     assert replies(stage, phone) == []
 
 
@@ -104,16 +118,14 @@ def asked(stage: Stage, client_id: UUID) -> UUID:
     return question
 
 
-@pytest.mark.parametrize(("language", "words"), [
-    ("vi", "em là Huy"), ("vi", "anh Huy ơi mai em đến"), ("vi", "cuối tuần weekend em rảnh"), ("en", "see you at the weekend, my friend"),
-    ("en", "We have got to STOP this terrible bill"), ("en", "I am sending it"), ("en", "my husband is Dung"),
-])  # fmt: skip
-def test_a_word_that_only_looks_like_stop_stops_nothing_and_staff_see_it(stage: Stage, language: str, words: str) -> None:
-    client = stage.world.client(language=language)
-    phone, planned = stage.world.phone_of(client), tomorrow(stage, client)
-    stage.say(phone, words)
-    assert (ledger(stage, phone), stage.states([planned])) == (None, {"planned": 1})
-    assert flags(stage) == ["other_text"]
+def test_a_word_that_only_looks_like_stop_stops_nothing_and_staff_see_it(stage: Stage) -> None:
+    clients = {words: stage.world.client(language=language) for language, words in FALSE_FRIENDS}
+    planned = [tomorrow(stage, client) for client in clients.values()]
+    for words, client in clients.items():
+        stage.say(stage.world.phone_of(client), words)
+        assert ledger(stage, stage.world.phone_of(client)) is None, words
+    assert stage.states(planned) == {"planned": len(planned)}
+    assert flags(stage) == ["other_text"] * len(planned)
 
 
 def test_dung_while_a_question_is_open_is_no_opt_out_but_asked_about_and_shown_to_staff(stage: Stage) -> None:
@@ -148,7 +160,7 @@ def test_a_cry_for_help_inside_a_stop_is_both(stage: Stage, language: str, words
     assert (ledger(stage, phone), flags(stage)) == ("stop", ["crisis"])
     until(lambda: stage.received(phone) and stage.received("+84919990003"), 15, "answer and alert")
     assert replies(stage, phone) == ["crisis_answer"]
-    nothing_more_leaves(stage, client, planned)
+    nothing_more_leaves(stage, [client], [planned])
 
 
 # --- the way back ---------------------------------------------------------------------------------------------------
@@ -163,16 +175,18 @@ def granted(stage: Stage, client_id: UUID) -> set[str]:
     return {row.purpose for row in stage.world.rows("SELECT purpose FROM consents WHERE client_id = :c AND granted", c=client_id)}
 
 
-@pytest.mark.parametrize(("words", "carrier"), [("START", None), ("bắt đầu", None), ("YES", "START"), ("START", "START")])
-def test_start_brings_back_what_was_agreed_to_before_and_nothing_else(stage: Stage, words: str, carrier: str | None) -> None:
-    client = stage.world.client(consent=("check_in",))
-    phone = stage.world.phone_of(client)
-    stage.say(phone, "STOP", opt_out="STOP" if carrier else None)
-    stage.say(phone, words, opt_out=carrier)
-    assert (ledger(stage, phone), granted(stage, client)) == (None, {"check_in"})
-    agreed, other = stage.plan_for(client), stage.plan_for(client, consent_purpose="reminder")
+def test_start_brings_back_what_was_agreed_to_before_and_nothing_else(stage: Stage) -> None:
+    talks = [("START", None), ("bắt đầu", None), ("YES", "START"), ("START", "START")]
+    clients = [stage.world.client(consent=("check_in",)) for _ in talks]
+    for client, (words, carrier) in zip(clients, talks, strict=True):
+        phone = stage.world.phone_of(client)
+        stage.say(phone, "STOP", opt_out="STOP" if carrier else None)
+        stage.say(phone, words, opt_out=carrier)
+        assert (ledger(stage, phone), granted(stage, client)) == (None, {"check_in"}), words
+    agreed = [stage.plan_for(client) for client in clients]
+    others = [stage.plan_for(client, consent_purpose="reminder") for client in clients]
     stage.until_done()
-    assert (stage.states([agreed]), stage.states([other])) == ({"accepted": 1}, {"suppressed": 1})
+    assert (stage.states(agreed), stage.states(others)) == ({"accepted": 4}, {"suppressed": 4})
 
 
 def test_a_bare_yes_of_someone_who_stopped_brings_nothing_back_and_staff_see_it(stage: Stage) -> None:
@@ -190,20 +204,20 @@ def test_a_yes_that_the_carrier_takes_for_start_answers_our_question_all_the_sam
     assert stage.world.value("SELECT value FROM answers WHERE outbound_id = :q", q=question) == "yes"
 
 
-@pytest.mark.parametrize("talk", [
-    [("START", None)], [("YES", None)], [("YES", "START")], [("STOP", None), ("YES", None), ("START", None)],
-    [("STOP", None), ("alo", None), ("HELP", None)], [("STOP", "STOP"), ("YES", "START"), ("alo", None)], [("nhầm số", None), ("alo", None)],
-    [("thôi", None), ("alo", None)],
-])  # fmt: skip
-def test_no_answer_tells_a_known_phone_from_an_unknown_one(stage: Stage, talk: list[tuple[str, str | None]]) -> None:
-    known, unknown = stage.world.phone_of(stage.world.client()), stranger()
-    heard: dict[str, list[str]] = {}
-    for phone in (known, unknown):
-        for words, carrier in talk:
-            stage.say(phone, words, opt_out=carrier)
-            replies(stage, phone)
-        heard[phone] = [re.sub(r"\d", "#", body) for body in stage.received(phone)]
-    assert heard[known] == heard[unknown]
+def test_no_answer_tells_a_known_phone_from_an_unknown_one(stage: Stage) -> None:
+    phones = [(stage.world.phone_of(stage.world.client()), stranger()) for _ in TALKS]
+    for turn in range(max(map(len, TALKS))):
+        for pair, talk in zip(phones, TALKS, strict=True):
+            for phone in pair if turn < len(talk) else ():
+                stage.say(phone, talk[turn][0], opt_out=talk[turn][1])
+        replies(stage, phones[0][0])
+    for (known, unknown), talk in zip(phones, TALKS, strict=True):
+        assert heard(stage, known) == heard(stage, unknown), talk
+
+
+def heard(stage: Stage, phone: str) -> list[str]:
+    """What a phone got, whatever the time of day in it."""
+    return [re.sub(r"\d", "#", body) for body in stage.received(phone)]
 
 
 def recipients(stage: Stage) -> dict[str, int]:
@@ -212,7 +226,6 @@ def recipients(stage: Stage) -> dict[str, int]:
     boss = Actor(staff_id, stage.world.unit_id, "supervisor")
     spec = rules.read({"name": f"canary {staff_id}", "kind": "one_off", "steps": [{"template": "check_in"}]})
     with unit_of_work(stage.engine, boss) as work:
-        units.get(work, stage.world.unit_id)
         campaign = launch_campaign.create(work, CONTENT, spec)
         seen = launch_campaign.preview_campaign.preview(work, stage.vault, CONTENT, campaign)
     return {"recipients": seen.recipients, **seen.excluded}

@@ -1,13 +1,30 @@
-"""What a page promises to list is listed there."""
+"""What a page promises to list is listed there; what it names exists."""
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
-from gateway import config
+from gateway import cli, config
 
-CONFIGURATION = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+TOUR = re.findall(r"^\$ python -m gateway (.+)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+
+
+def _named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _command(words: list[str]) -> tuple[click.Command | None, list[str]]:
+    """The command that words on a command line lead to, and the words left for it."""
+    found: click.Command | None = cli.main
+    while isinstance(found, click.Group) and words and not words[0].startswith("-"):
+        found, words = found.get_command(click.Context(found), words[0]), words[1:]
+    return found, words
 
 
 @pytest.mark.parametrize("setting", config.named(), ids=lambda setting: setting.metadata["name"])
@@ -21,3 +38,58 @@ def test_every_setting_is_documented_with_its_default(setting) -> None:
 def test_no_setting_is_documented_that_is_not_there() -> None:
     known = {setting.metadata["name"] for setting in config.named()}
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", CONFIGURATION, re.MULTILINE)) == known
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_is_mentioned_on_a_page(name: str) -> None:
+    assert any(re.search(rf"(python -m gateway |`){name}\b", page.read_text("utf-8")) for page in PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_the_commands_a_page_names_exist(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text("utf-8"))
+    named = re.findall(r"python -m gateway ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", text)
+    assert [words for words in named if _command(words.split())[0] is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_the_make_targets_a_page_names_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"(?:`|^)make ([a-z][a-z-]*)", page.read_text("utf-8"), re.MULTILINE):
+        script = ROOT / "bench" / f"{target.removeprefix('bench-')}.py"
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE) or (target.startswith("bench-") and script.exists()), target
+
+
+@pytest.mark.parametrize("line", TOUR)
+def test_the_tour_can_be_typed_as_it_stands(line: str, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    command, words = _command(shlex.split(line))
+    assert command is not None
+    command.make_context("tour", words)  # reads the arguments and options, runs nothing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, heading = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not heading or heading in _headings(target), link
+
+
+def _headings(page: Path) -> set[str]:
+    """The anchors that a page's headings get when it is shown."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = [path for path in PAGES if path.is_relative_to(ROOT / "docs") and path != ROOT / "docs" / "README.md"]
+    assert [_named(path) for path in pages if f"]({path.relative_to(ROOT / 'docs')})" not in index] == []
+
+
+def test_no_page_names_a_machine() -> None:
+    private = re.compile(r"/(work|root|home)/|[\w.-]+\.internal\b|[0-9]{1,3}(\.[0-9]{1,3}){3}")
+    found = {match[0] for page in PAGES for match in private.finditer(page.read_text("utf-8"))}
+    assert found <= {"127.0.0.1"}
