@@ -3,7 +3,7 @@
     domain/      the rules: pure functions over values (segments, phone, interpret, decide, judge, windows, ...)
     store/       PostgreSQL: one file per noun; `base.unit_of_work` opens every transaction
     channels/    one carrier, one file: makes requests, reads answers, does no I/O
-    wire.py      the one HTTP pipeline that runs the channels' requests
+    wire/        the one HTTP pipeline that runs the channels' requests
     content.py   what we say and understand, read once from templates_sms/ and locales/
     vault.py     encryption of names, phones and texts; keyed hashes to find them by
     queues.py    the doorbell: wakes the send workers through Redis, never needed for the work to be done

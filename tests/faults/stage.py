@@ -23,7 +23,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from gateway.domain.phone import Phone
-from gateway.store import base, channels, clients, messages, switches
+from gateway.store import base, channels, clients, messages, switches, unknowns
 from gateway.store.base import Work, unit_of_work
 from gateway.vault import DataKey, Vault, parse_keys
 from tests import builders, servers
@@ -301,9 +301,11 @@ def open_stage(house: House, **channel_changes: Any) -> Stage:
 
 
 def close_stages(house: House) -> None:
-    """Nothing more leaves, and what one case switched off is on for the next."""
+    """Nothing of past cases leaves or is asked for any more, and what they switched off is on again."""
     with unit_of_work(house.engine) as work:
         work.execute(text("UPDATE channels SET state = 'disabled'"))
+        work.execute(text("UPDATE outbound SET state = 'cancelled' WHERE state = 'planned'"))
+        work.execute(text("UPDATE outbound SET reason = :over WHERE state = 'unknown'"), {"over": unknowns.FOR_A_PERSON + "over"})
         switches.turn(work, "sending", True)
 
 

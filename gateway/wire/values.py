@@ -1,0 +1,59 @@
+"""What goes in and comes out, and its limits."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.channels.base import Phase, WireReply
+from gateway.domain.errors import GatewayError
+
+Error = Literal[
+    "bad_request", "dns", "connect", "tls", "connect_timeout",  # not_sent
+    "timeout", "closed", "malformed", "too_large",  # sent
+    "shutdown",  # either
+]  # fmt: skip
+
+
+class WireClosed(GatewayError):
+    """The pipeline was closed; nothing of what was just submitted is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireResult:
+    """How far a request came. Only "not_sent" says that no byte of it left."""
+
+    reply: WireReply | None
+    phase: Phase
+    error: Error | None = None
+
+
+Callback = Callable[[WireResult], None]
+
+
+def awake_s() -> float:
+    """Seconds on a clock that nobody sets and that goes on while the machine sleeps, where the system has one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`max_open` bounds the requests, and so the connections, in flight.
+
+    The first byte of a request leaves within `connect_s` of its submission (or `since`) or never, even if this process
+    stood still meanwhile: by then others may have taken it for dead. The whole answer must be there `read_s` after
+    that, however it trickles. `ca_file` stands in for the system's certificates.
+    """
+
+    max_open: int = 2000
+    connect_s: float = 5
+    read_s: float = 30
+    idle_s: float = 20
+    resolve_s: float = 30
+    max_reply_bytes: int = 4 << 20
+    ca_file: str | None = None
+
+    @property
+    def tick_s(self) -> float:
+        """How often the time-outs are looked at."""
+        return min(0.25, self.connect_s / 4, self.read_s / 4)
