@@ -55,8 +55,8 @@ class DataKey:
 class Vault:
     """Wraps and unwraps data keys, and makes keyed hashes.
 
-    `master` and `index` map key ids to 32-byte keys; the first of each is current, the others still read. Unwrapped keys
-    are remembered for the latest 10,000 people.
+    `master` and `index` map key ids to 32-byte keys. The first master key wraps, the others still unwrap; hashes are made
+    with the first index key alone. Unwrapped keys are remembered for the latest 10,000 people.
     """
 
     def __init__(self, master: Mapping[str, bytes], index: Mapping[str, bytes]) -> None:

@@ -58,6 +58,12 @@ class LazyGroup(click.Group):
             raise Refusal(str(refused)) from refused
         except errors.GatewayError as failed:
             raise click.ClickException(str(failed)) from failed
+        except Exception as error:
+            if type(error).__module__ != "sqlalchemy.exc":  # imported only by commands that need it
+                raise
+            raise click.ClickException(
+                f"The database gave up on this ({type(error).__name__}); nothing was changed. `python -m gateway doctor` says more."
+            ) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

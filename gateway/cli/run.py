@@ -15,6 +15,7 @@ from gateway.domain.errors import Refused
 from gateway.store import base, units
 from gateway.usecases import load_example
 from gateway.vault import Vault, parse_keys
+from gateway.web import simulator
 
 PROCFILE = Path(gateway.__file__).parents[1] / "Procfile"
 
@@ -32,8 +33,11 @@ def run() -> None:
         migrate_to_head(ready)
         if settings.embedded:
             fill(ready)
-        click.echo(f"Phone simulator: {ready.local_url}/simulator\nHealth:          {ready.local_url}/health")
+        if simulator.may_be_shown(ready):
+            click.echo(f"Phone simulator: {ready.local_url}/simulator")
+        click.echo(f"Health:          {ready.local_url}/health")
         click.echo("Ctrl-C stops everything; the data stays in " + str(ready.var) if ready.embedded else "Ctrl-C stops.")
+        ready.var.mkdir(parents=True, exist_ok=True)
         environ = {**os.environ, "GATEWAY_VAR": str(ready.var), "PYTHONUNBUFFERED": "1"}
         supervisor.run(supervisor.parse(PROCFILE.read_text()), environ, ready.var / "processes", sys.stdout)
 

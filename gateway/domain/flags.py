@@ -25,11 +25,14 @@ def _rule(severity: Severity, hours: int, what: str) -> Rule:
     return Rule(severity, timedelta(hours=hours), what)
 
 
+# The supervisor is called when nobody has taken an urgent flag by then.
+AT_ONCE = timedelta(minutes=5)
+
 RULES: dict[str, Rule] = {
     # Somebody may be in danger, or nobody knows what was written: whoever is on duty is alerted at once.
-    "crisis": _rule("urgent", 0, "words that may mean danger to life"),
-    "deciding_failed": _rule("urgent", 0, "a text that the program could not handle; nobody has read it yet"),
-    "alert_failed": _rule("urgent", 0, "an alert to the person on duty did not get through"),
+    "crisis": Rule("urgent", AT_ONCE, "words that may mean danger to life"),
+    "deciding_failed": Rule("urgent", AT_ONCE, "a text that the program could not handle; nobody has read it yet"),
+    "alert_failed": Rule("urgent", AT_ONCE, "an alert to the person on duty did not get through"),
     # Today: a person waits, or texting is paused until a person decides.
     "crisis_in_doubt": _rule("high", 2, "words that may, or may not, mean danger to life"),
     "callback": _rule("high", 4, "asks to be called"),

@@ -161,7 +161,8 @@ def _insert_words(work: Work, vault: Vault, client_id: UUID, unit_id: UUID, name
 
 # --- reading --------------------------------------------------------------------------------------------------------
 
-_FOUND = """c.id, c.unit_id, c.code, c.language, c.status, c.status_reason, c.discreet, c.groups, c.worker_id, c.last_inbound_at,
+_FOUND = """c.id, c.unit_id, c.code, c.language, c.status, c.status_reason, c.discreet, c.groups, c.worker_id,
+  (SELECT max(i.received_at) FROM inbound i WHERE i.client_id = c.id) AS last_inbound_at,
   coalesce(c.time_zone, u.time_zone) AS zone, u.code AS unit_code"""
 _FROM = "FROM clients c JOIN units u ON u.id = c.unit_id"
 _BY_CODE = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = :code")

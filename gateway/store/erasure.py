@@ -54,7 +54,7 @@ def erase(work: Work, vault: Vault, client_id: UUID, by: UUID | None) -> None:
 _EMPTY = text("""
   UPDATE clients c SET code = :code, key_id = :key, name_enc = :name, fields_enc = NULL, language = u.language, time_zone = NULL,
     opens = NULL, closes = NULL, tones = NULL, discreet = 2, status = 'closed', status_reason = 'erased', groups = '{}',
-    worker_id = NULL, row_hash = NULL, last_inbound_at = NULL, updated_at = :now
+    worker_id = NULL, row_hash = NULL, updated_at = :now
   FROM units u WHERE c.id = :id AND u.id = c.unit_id""")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from gateway.store.base import Work
 from gateway.store.campaigns import COVERED, Audience, Campaign
@@ -169,8 +169,7 @@ def mark_planned(work: Work, appointment_ids: Sequence[UUID]) -> None:
 # The cast keeps the index on campaigns out of it: only the one on due_at costs the same however many wait.
 # Ids go as text, which Python reads and compares several times faster.
 _LOCK_DUE = text("""
-  SELECT CAST(id AS text) AS id, CAST(campaign_id AS text) AS campaign_id, CAST(client_id AS text) AS client_id,
-    CAST(appointment_id AS text) AS appointment_id FROM occurrences
+  SELECT CAST(id AS text) AS id, CAST(campaign_id AS text) AS campaign_id, CAST(client_id AS text) AS client_id FROM occurrences
   WHERE state = 'waiting' AND due_at <= :now AND CAST(campaign_id AS text) = ANY(:campaigns)
   ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
 # Statistics of tables that change by thousands a second come late, and a plan made for them goes through a whole table.
@@ -178,33 +177,33 @@ _LOCK_DUE = text("""
 _BY_INDEX = text("""
   SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin',
     'enable_mergejoin', 'jit']) name""")
-_HOLD = {table: text(f"""
-  SELECT CAST(id AS text) FROM {table} WHERE id = ANY(CAST(:ids AS uuid[])) {condition} SKIP LOCKED""") for table, condition in {
-    "campaigns": "AND state = 'running' FOR SHARE", "clients": "FOR NO KEY UPDATE", "appointments": "FOR SHARE"}.items()}  # fmt: skip
+_HOLD_CAMPAIGNS = text("""
+  SELECT CAST(id AS text) FROM campaigns WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'running' FOR SHARE SKIP LOCKED""")
+_HOLD_CLIENTS = text("""
+  SELECT CAST(id AS text) FROM clients WHERE id = ANY(CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED""")
 
 
 def lock_due(work: Work, campaign_ids: Iterable[UUID], limit: int) -> dict[UUID, list[str]]:
-    """The oldest due occurrences by campaign, held with campaign, client and appointment. Those held elsewhere are left.
+    """The oldest due occurrences by campaign, held with their campaign and client. Those held elsewhere are left.
 
-    A stop, a move or a cancellation that committed before is seen by `facts`; one that comes later waits for us, and
-    then cancels what we planned.
+    Whoever stops, closes or moves something takes the client's row first: what committed before is seen by `facts`, what
+    comes later waits for us, and then cancels what we planned.
     """
     work.execute(_BY_INDEX)
     rows = work.all(_LOCK_DUE, now=work.now, campaigns=[str(campaign_id) for campaign_id in campaign_ids], limit=limit)
     if not rows:
         return {}
-    running = _hold(work, "campaigns", {row.campaign_id for row in rows})
-    clients = _hold(work, "clients", {row.client_id for row in rows})
-    appointments = _hold(work, "appointments", {row.appointment_id for row in rows if row.appointment_id}) | {None}
+    running = _hold(work, _HOLD_CAMPAIGNS, {row.campaign_id for row in rows})
+    clients = _hold(work, _HOLD_CLIENTS, {row.client_id for row in rows})
     due: dict[UUID, list[str]] = {}
     for row in rows:
-        if row.campaign_id in running and row.client_id in clients and row.appointment_id in appointments:
+        if row.campaign_id in running and row.client_id in clients:
             due.setdefault(UUID(row.campaign_id), []).append(row.id)
     return due
 
 
-def _hold(work: Work, table: str, ids: set[str]) -> set[str | None]:
-    return set(work.execute(_HOLD[table], {"ids": _array(ids)}).scalars()) if ids else set()
+def _hold(work: Work, sql: TextClause, ids: set[str]) -> set[str]:
+    return set(work.execute(sql, {"ids": _array(ids)}).scalars())
 
 
 def _array(ids: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ planning twice plans once, two planners at the same time share the work.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -205,6 +205,7 @@ class _Batch:
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
     settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
     channels: set[UUID] = field(default_factory=set)
+    opens: dict[Place, datetime] = field(default_factory=dict)
 
 
 class _Skipped(Exception):
@@ -270,49 +271,51 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
     if (excluded := writer.exclusion(row)) is not None:
         raise _Skipped(excluded)
     place = writer.place(row)
-    send_after = _send_after(row, place, batch.now)
+    send_after = _send_after(row, place, batch)
     key, phone = writer.open(row)
     channel_id = next((channel for prefix, channel in batch.scene.prefixes if phone.startswith(prefix)), None)
     if channel_id is None:
         raise _Skipped("no channel reaches this phone")
     told = writer.text(row, place, purpose, key, phone)
-    new = partial(
-        messages.New, unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, lane=lanes.BULK,
-        client_id=row.client_id, consent_purpose=campaign.consent_purpose, campaign_id=campaign.id, about_id=row.appointment_id,
-        send_after=send_after, send_before=row.send_before,
+    new = messages.New(
+        unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, body=told.body, encoding=told.encoding,
+        segments=told.segments, purpose=purpose, language=told.language, lane=lanes.BULK, semantics=told.semantics,
+        dedupe_key=f"occurrence:{row.id}", send_after=send_after, send_before=row.send_before, client_id=row.client_id,
+        consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id, occurrence_id=row.id,
+        about_id=row.appointment_id, reason=_reason(told, send_after > batch.now),
     )  # fmt: skip
-    dedupe_key = f"occurrence:{row.id}"
-    waits_for = None
     if row.discreet == 2:
-        waits_for = _ping(new, writer.text(row, place, PING, key, phone), f"{dedupe_key}:ping", row, batch)
-    note = told.note if send_after <= batch.now else "; ".join(filter(None, ("quiet hours", told.note)))
-    batch.news.append(new(**_words(told), dedupe_key=dedupe_key, occurrence_id=row.id, waits_for=waits_for, reason=note))
+        new = replace(new, waits_for=_ping(new, writer.text(row, place, PING, key, phone), batch))
+    batch.news.append(new)
     if send_after <= batch.now:
         batch.channels.add(channel_id)
     return told.note
 
 
-def _send_after(row: Any, place: Place, now: datetime) -> datetime:
+def _reason(told: Text, is_held: bool) -> str | None:
+    return "; ".join(filter(None, ("quiet hours", told.note))) if is_held else told.note
+
+
+def _send_after(row: Any, place: Place, batch: _Batch) -> datetime:
     """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
-    if row.send_before <= now:
+    if row.send_before <= batch.now:
         raise _Skipped(LATE)
-    opens_at = windows.next_open(place.hours, place.zone, now)
+    opens_at = batch.opens.get(place)
+    if opens_at is None:
+        opens_at = batch.opens[place] = windows.next_open(place.hours, place.zone, batch.now)
     if opens_at >= row.send_before:
         raise _Skipped(f"quiet hours; {LATE} before they end")
     return opens_at
 
 
-def _ping(new: Callable[..., messages.New], told: Text, dedupe_key: str, row: Any, batch: _Batch) -> UUID:
+def _ping(new: messages.New, told: Text, batch: _Batch) -> UUID:
     """The "you have a message" that this client's texts wait behind: one for all of them, for as long as the longest."""
-    known = batch.pings.get(row.client_id)
-    if known is None or known.send_before < row.send_before:
-        dedupe_key = known.dedupe_key if known else dedupe_key
-        known = batch.pings[row.client_id] = new(**_words(told), dedupe_key=dedupe_key)
-    return known.id
-
-
-def _words(told: Text) -> dict[str, Any]:
-    return {
-        "body": told.body, "encoding": told.encoding, "segments": told.segments, "purpose": told.purpose,
-        "language": told.language, "semantics": told.semantics, "expects": told.expects,
-    }  # fmt: skip
+    assert new.client_id is not None
+    known = batch.pings.get(new.client_id)
+    if known is None or known.send_before < new.send_before:
+        batch.pings[new.client_id] = replace(
+            new, body=told.body, encoding=told.encoding, segments=told.segments, purpose=told.purpose, language=told.language,
+            semantics=told.semantics, expects=told.expects, occurrence_id=None,
+            dedupe_key=known.dedupe_key if known else f"{new.dedupe_key}:ping",
+        )  # fmt: skip
+    return batch.pings[new.client_id].id

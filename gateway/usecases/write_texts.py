@@ -16,7 +16,7 @@ from gateway.usecases.compose import Recipient, Text, Unsendable
 from gateway.vault import DataKey, Vault
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
     """Where and when a person can be texted: zone and hours are their own as far as they go, else the unit's."""
 

@@ -77,12 +77,18 @@ def _hits(text: Text, abroad: bool) -> list[Hit]:
         for anchored in _sought(token, place, len(text.tokens), abroad):
             if ends.get(id(anchored), 0) > place:
                 continue
-            first = max(0, place - anchored.at_most_before)
-            hit = phrases.find(anchored.phrase, text, first, place - anchored.before + 1)
+            hit = _find(anchored, text, place)
             if hit:
                 ends[id(anchored)] = hit.end
                 found.append(hit)
     return found
+
+
+def _find(anchored: Anchored, text: Text, place: int) -> Hit | None:
+    if anchored.phrase.list_name == "together":
+        return phrases.find_together(anchored.phrase, text, place)
+    first = max(0, place - anchored.at_most_before)
+    return phrases.find(anchored.phrase, text, first, place - anchored.before + 1)
 
 
 def _sought(token: Token, place: int, length: int, abroad: bool) -> tuple[Anchored, ...]:
@@ -93,10 +99,15 @@ def _sought(token: Token, place: int, length: int, abroad: bool) -> tuple[Anchor
 
 
 def _settles(idiom: Hit, hit: Hit) -> bool:
-    """An idiom settles what it is about and covers; doubts and the coming to a visit as soon as it touches them."""
+    """An idiom settles what it is about and covers; doubts and the coming to a visit as soon as it touches them.
+
+    Of words looked for together it settles what holds the first or the last of them.
+    """
     name, meaning = idiom.phrase.list_name, hit.phrase.meaning
     if name != meaning and not (name == "answer" and meaning in ("yes", "no")):
         return False
+    if hit.phrase.list_name == "together":
+        return any(idiom.start <= at < idiom.end for at in (hit.start, hit.end - 1))
     if meaning == "appointment" or hit.phrase.list_name in ("doubt", "doubt_whole"):
         return idiom.overlaps(hit)
     return idiom.covers(hit)

@@ -13,7 +13,7 @@ from gateway.domain.interpret.phrases import Anchored, Phrase
 UNSIGNED = "not signed by a native clinician yet"
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
 _LISTS = {
-    "crisis": {"phrases", "doubt", "doubt_whole"},
+    "crisis": {"phrases", "whole", "doubt", "doubt_whole", "together"},
     "stop": {"whole", "starts", "phrases", "doubt", "doubt_whole", "unless_asked"},
     "start": {"whole", "phrases"},
     "help": {"whole", "phrases"},
@@ -48,6 +48,7 @@ class Lexicon:
     pairs: Mapping[tuple[str, str], str]
     vocabulary: frozenset[str]
     glue: frozenset[str]
+    endings: tuple[tuple[str, str], ...]
     beginnings: frozenset[str]
     stems: tuple[str, ...]
     answers: Mapping[str, str]
@@ -80,6 +81,7 @@ def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
         vocabulary=frozenset(vocabulary),
         pairs={_two(typed): meant for meant, typed in data.get("pairs", {}).items()},
         glue=frozenset(reading.get("glue", "").split()),
+        endings=tuple(_two(each) for each in reading.get("endings", ())),
         beginnings=frozenset(word[:3] for word in (*vocabulary, *spellings)),
         stems=tuple(sorted(word[:-1] for word in words if word.endswith("*"))),
         answers=answers,

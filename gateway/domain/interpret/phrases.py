@@ -16,6 +16,8 @@ from gateway.domain import folding
 from gateway.domain.errors import Refused
 
 _GAPS = {"..": 2, "...": 5}
+_NEAR = 12
+"""How many words apart the words of a `together` list may stand."""
 
 
 Readings = tuple[tuple[str, str], ...]
@@ -166,6 +168,19 @@ def find(phrase: Phrase, text: Text, first: int, last: int) -> Hit | None:
         if end is not None:
             return Hit(phrase, start, end, text)
     return None
+
+
+def find_together(phrase: Phrase, text: Text, place: int) -> Hit | None:
+    """The words of the phrase in any order, each near tokens[place]."""
+    near = range(max(0, place - _NEAR), min(len(text.tokens), place + _NEAR + 1))
+    places: list[int] = []
+    for element in phrase.elements:
+        fitting = (at for at in near if at not in places and fit(text.tokens[at].readings, element.words))
+        at = next(fitting, None)
+        if at is None:
+            return None
+        places.append(at)
+    return Hit(phrase, min(places), max(places) + 1, text)
 
 
 def _match(elements: tuple[Element, ...], at: int, text: Text, place: int) -> int | None:

@@ -5,7 +5,7 @@ letters, as words run together, as a slip of the finger. The first that gives a 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gateway.domain import folding
 from gateway.domain.interpret import slips, telex
@@ -27,7 +27,9 @@ def readings(lexicon: Lexicon, word: str) -> tuple[Readings, ...]:
     """The readings of the words that `word` stands for: mostly of one, of several when they are run together."""
     if found := as_listed(lexicon, word):
         return found
-    for guess in _guesses(word):
+    if held := _held_down(lexicon, word):
+        return held
+    for guess in _guesses(word, lexicon.endings):
         if found := as_listed(lexicon, guess):
             return found
     if parts := _split(lexicon, word):
@@ -50,9 +52,10 @@ def as_listed(lexicon: Lexicon, word: str, decode: bool = True) -> tuple[Reading
     if word not in lexicon.spellings:
         return (known,) if known else None
     meant = [meaning.split() for meaning in lexicon.spellings[word]]
-    one_word = [_reading(words[0]) for words in meant if len(words) == 1]
+    one_word = [words[0] for words in meant if len(words) == 1]
     if one_word:
-        return (tuple(dict.fromkeys([*one_word, *known])),)
+        read = [each for one in one_word for each in (_reading(one), *_stems(lexicon, folding.fold(one)))]
+        return (tuple(dict.fromkeys([*read, *known])),)
     return tuple((_reading(part), *_stems(lexicon, part)) for part in meant[0])
 
 
@@ -75,11 +78,22 @@ def _stems(lexicon: Lexicon, folded: str) -> list[tuple[str, str]]:
     return [(stem + "*", stem + "*") for stem in lexicon.stems if folded.startswith(stem)]
 
 
-def _guesses(word: str) -> Iterator[str]:
+def _held_down(lexicon: Lexicon, word: str) -> tuple[Readings, ...] | None:
+    """A key held down: "cuuu" may be "cu" and may be "cuu"."""
+    if not _REPEATS.search(word):
+        return None
+    read = [as_listed(lexicon, _REPEATS.sub(letters, word)) for letters in (r"\1", r"\1\1")]
+    known = [each for each in read if each]
+    if len(known) == 2 and len(known[0]) == len(known[1]) == 1:
+        return (tuple(dict.fromkeys((*known[0][0], *known[1][0]))),)
+    return known[0] if known else None
+
+
+def _guesses(word: str, endings: Iterable[tuple[str, str]]) -> Iterator[str]:
     squeezed = _REPEATS.sub(r"\1", word)
-    if squeezed != word:
-        yield squeezed
-        yield _REPEATS.sub(r"\1\1", word)
+    for typed, meant in endings:
+        if word.endswith(typed):
+            yield word.removesuffix(typed) + meant
     if not word.isalpha() and any(c in "0134578@$!|" for c in word):
         yield squeezed.translate(_LEET)
         yield squeezed.replace("1", "l").translate(_LEET)

@@ -14,21 +14,21 @@ from gateway.domain.interpret.phrases import Hit, Text
 _REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
 _MAY_COME_WITH_ANSWER = {"callback", "info", "wrong_number"}
 _MOST_TOKENS = 80
+_MEANT_THE_VISIT = "meant the visit?"
 
 
 def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expecting, asks: bool) -> Meaning:
     """The meaning of a text. `others` is the same text read in the other languages; `asks`: it ends in "?"."""
     danger, danger_doubt = _danger(own, others)
     stop, stop_doubt = _stop(own, others, expecting)
-    if danger:
-        return Meaning("crisis", also=("stop",) if stop else (), why=_why("words of danger", danger))
     requests = _requests(own, others, asks)
+    if danger:
+        also = ("stop",) * bool(stop) + ("callback",) * ("callback" in requests)
+        return _with_answer("crisis", also, own, text, expecting, why=_why("words of danger", danger))
     if stop:
-        found: Meaning | None = Meaning(
-            "stop",
-            also=("wrong_number",) if "wrong_number" in requests else (),
-            why=_why("asks for no more texts", stop),
-        )
+        also = ("wrong_number",) * ("wrong_number" in requests)
+        why = _why("asks for no more texts", stop)
+        found: Meaning | None = _with_answer("stop", also, own, text, expecting, why)
     else:
         answer = None if stop_doubt else _answer(own, text, expecting, asks)
         if answer and danger_doubt and _settles(answer, own, danger_doubt):
@@ -37,6 +37,16 @@ def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expe
             requests.pop("help", None)
         found = _combine(answer, requests)
     return _with_doubt(found, danger_doubt, stop_doubt)
+
+
+def _with_answer(
+    meaning: str, also: tuple[str, ...], own: Evidence, text: Text, expecting: Expecting, why: str
+) -> Meaning:
+    """A crisis or a stop, and the answer that was given with it: "1 i want to die", "no and stop texting me"."""
+    answer = _answer(own, text, expecting, asks=False)
+    if answer is None or answer.why.startswith(_MEANT_THE_VISIT):
+        return Meaning(meaning, also=also, why=why)
+    return Meaning(meaning, answer.value, (answer.meaning, *also), why=f"{why}; {answer.why}")
 
 
 def _settles(answer: Meaning, own: Evidence, doubt: Hit) -> bool:
@@ -61,10 +71,12 @@ def _why(reason: str, hit: Hit) -> str:
 def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit | None]:
     """A sure sign of danger, or else one in doubt: ambiguous words, or sure ones that are denied."""
     sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases")]
+    sure += [(own, hit) for hit in own.whole("crisis", "whole")]
     for evidence, hit in sure:
         if hit not in evidence.denied:
             return hit, None
-    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt") + own.whole("crisis", "doubt_whole")
+    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt", "together")
+    doubtful += own.whole("crisis", "doubt_whole")
     return None, next(iter(doubtful), None)
 
 
@@ -144,7 +156,7 @@ def _visit(own: Evidence, text: Text, asks: bool) -> Meaning | None:
     if said["reschedule"]:
         return Meaning("reschedule", why=_why("asks for another time", said["reschedule"][0]))
     if said["cancel"]:
-        return Meaning("no", why=_why("meant the visit?", said["cancel"][0]))
+        return Meaning("no", why=_why(_MEANT_THE_VISIT, said["cancel"][0]))
     yes = [hit for hit in said["yes"] if not any(refusal.covers(hit) for refusal in said["no"])]
     no = [hit for hit in said["no"] if not any(promise.covers(hit) for promise in said["yes"])]
     if yes and (no or asks):

@@ -76,7 +76,6 @@ CREATE TABLE clients (
   groups text[] NOT NULL DEFAULT '{}',
   worker_id uuid REFERENCES staff,
   row_hash bytea,                                -- of the register row it came from: the same row again changes nothing
-  last_inbound_at timestamptz,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
   UNIQUE (id, unit_id)
