@@ -86,10 +86,10 @@ def idle(here: Ground, campaign_id: UUID, now: datetime) -> float:
 
 def one_by_one(here: Ground, count: int) -> float:
     """Occurrences a second with a transaction for each."""
-    began = time.perf_counter()
-    for _ in range(count):
-        assert tick(here, limit=1) == 1
-    return count / (time.perf_counter() - began)
+    began, done = time.perf_counter(), 0
+    while done < count:
+        done += tick(here, limit=1)
+    return done / (time.perf_counter() - began)
 
 
 def in_batches(here: Ground) -> float:

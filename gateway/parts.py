@@ -9,6 +9,8 @@ from gateway.config import Settings
 from gateway.queues import Bell
 from gateway.store import base
 
+STUCK_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -27,7 +29,7 @@ def build(settings: Settings, pool_size: int = 4) -> Gateway:
     _ = words.lexicons  # read now, not while the first client waits
     return Gateway(
         settings=settings,
-        engine=base.connect(settings.database_url, pool_size),
+        engine=base.connect(settings.database_url, pool_size, stuck_s=min(STUCK_SECONDS, settings.lease_seconds)),
         vault=vault.Vault(vault.parse_keys(settings.master_keys), vault.parse_keys(settings.index_keys)),
         content=words,
         bell=Bell(settings.redis_url),

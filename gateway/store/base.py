@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Row
@@ -65,6 +66,13 @@ class Work:
     def value(self, sql: TextClause, **values: Any) -> Any:
         """The first column of the first row, or None."""
         return self._ready().execute(sql, values).scalar()
+
+    def together(self, *statements: tuple[TextClause, Mapping[str, Any]]) -> list[list[Any]]:
+        """The rows of several queries, asked in one round trip; of constant statements alone, since they are remembered."""
+        self._ready()
+        with _in_one_flush(self.connection) as driver:
+            asked = [driver.cursor(row_factory=namedtuple_row).execute(_compiled(sql), values) for sql, values in statements]
+            return [cursor.fetchall() for cursor in asked]
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str = "") -> int:
         """Insert rows that all have the same columns, many at a time; the number inserted.
@@ -155,8 +163,14 @@ def _compiled(sql: TextClause) -> str:
     return known
 
 
-def connect(url: str, pool_size: int = 4, **options: Any) -> Engine:
-    """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor."""
+def connect(url: str, pool_size: int = 4, stuck_s: float | None = None, **options: Any) -> Engine:
+    """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor.
+
+    With `stuck_s` PostgreSQL ends a transaction of a process that says nothing for so long: one that stands still
+    (a paused machine) keeps the rows it has locked from nobody.
+    """
+    if stuck_s is not None:
+        options["options"] = f"-c idle_in_transaction_session_timeout={round(stuck_s * 1000)}"
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return create_engine(
         url, pool_size=pool_size, max_overflow=pool_size, pool_recycle=1800,

@@ -215,21 +215,18 @@ _PEOPLE = """
   FROM clients c JOIN keys k ON k.id = c.key_id JOIN units u ON u.id = c.unit_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0"""
 _RECIPIENTS = text(f"{_PEOPLE} WHERE c.id = ANY(:ids)")
-_ON_PHONE = text(f"""
+# Everyone on a phone who is not closed.
+ON_PHONE = text(f"""
   {_PEOPLE} WHERE c.id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) AND c.status <> 'closed' ORDER BY c.id""")
 
 
 def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUID, Person]:
     """Many clients at once, as those who write texts need them. Ids that are not the actor's to see are left out."""
-    return {row.id: _person(row, vault) for row in work.all(_RECIPIENTS, ids=list(client_ids))}
+    return {row.id: as_person(row, vault) for row in work.all(_RECIPIENTS, ids=list(client_ids))}
 
 
-def on_phone(work: Work, vault: Vault, phone_hash: bytes) -> list[Person]:
-    """Everyone on a phone who is not closed."""
-    return [_person(row, vault) for row in work.all(_ON_PHONE, phone=phone_hash)]
-
-
-def _person(row: Any, vault: Vault) -> Person:
+def as_person(row: Any, vault: Vault) -> Person:
+    """A row of ON_PHONE, opened."""
     key = vault.open_key(row.wrapped, row.key_id)
     hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     return Person(

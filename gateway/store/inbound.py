@@ -1,6 +1,5 @@
 """Texts in: kept once, with the situation they arrive in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import text
 from gateway.domain.decide import Client, Question, Situation
 from gateway.domain.interpret import Expecting, Meaning
 from gateway.store.base import Work
-from gateway.store.clients import Person
+from gateway.store.clients import ON_PHONE, Person, as_person
 from gateway.vault import DataKey, Vault
 
 # How long a question stays open when it is not about an appointment.
@@ -77,14 +76,28 @@ class Around:
     situation: Situation
 
 
-def look_around(work: Work, arrived: Arrived, people: Sequence[Person], unit_language: str, carrier_stop: str | None) -> Around:
-    """All that bears on a decision about one text, read at once."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Who is on the phone, and the rest as it was read."""
+
+    people: list[Person]
+    row: Any
+
+
+def look(work: Work, vault: Vault, inbound_id: UUID, channel_id: UUID, carrier_id: str, phone_hash: bytes, body_hash: bytes) -> Seen:
+    """Read at once all that bears on a decision about one text."""
     now = work.now
-    row = work.one(
-        _AROUND, phone=arrived.phone_hash, body=arrived.body_hash, id=arrived.id, channel=arrived.channel_id,
-        carrier=arrived.carrier_id, now=now, since=now - QUESTION_OPEN, hour=now - timedelta(hours=1), day=now - timedelta(days=1),
+    people, (row,) = work.together(
+        (ON_PHONE, {"phone": phone_hash}),
+        (_AROUND, {"phone": phone_hash, "body": body_hash, "id": inbound_id, "channel": channel_id, "carrier": carrier_id, "now": now,
+                   "since": now - QUESTION_OPEN, "hour": now - timedelta(hours=1), "day": now - timedelta(days=1)}),
     )  # fmt: skip
-    assert row is not None
+    return Seen([as_person(person, vault) for person in people], row)
+
+
+def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: datetime) -> Around:
+    """What was seen, as deciding needs it."""
+    people, row = seen.people, seen.row
     replies = [(purpose, datetime.fromtimestamp(float(at), now.tzinfo)) for purpose, at in row.replies]
     noise = [at for purpose, at in replies if purpose in ("not_understood", "unknown_sender")]
     same_id, same_seconds = (UUID(row.same[0]), float(row.same[1])) if row.same else (None, None)
@@ -148,12 +161,6 @@ def write_understood(work: Work, arrived: Arrived, understood: Understood) -> No
 def count_try(work: Work, inbound_id: UUID) -> None:
     """Deciding failed once more."""
     work.execute(text("UPDATE inbound SET tries = tries + 1 WHERE id = :id"), {"id": inbound_id})
-
-
-def is_known(work: Work, channel_id: UUID, carrier_id: str) -> bool:
-    """Whether the carrier gave us this text before."""
-    return bool(work.value(text("SELECT 1 FROM inbound WHERE channel_id = :channel AND carrier_id = :carrier"),
-                           channel=channel_id, carrier=carrier_id))  # fmt: skip
 
 
 Row = Any

@@ -1,7 +1,7 @@
 """A text came in: understand it, keep it, do what follows, in one transaction, before the carrier hears 2xx."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -14,10 +14,9 @@ from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import decide, interpret, phone
 from gateway.domain.effects import Effect, RecordAnswer
-from gateway.store import channels, clients, flags, inbound, units
+from gateway.store import channels, flags, inbound, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.store.clients import Person
-from gateway.store.inbound import Around, Arrived, Understood
+from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects
 from gateway.vault import Vault
 
@@ -30,12 +29,12 @@ class _Scene:
     """A text with the people on its phone; `unit` only where it is no single client's."""
 
     arrived: Arrived
-    people: Sequence[Person]
+    seen: Seen
     unit: units.Unit | None
 
     @property
     def unit_language(self) -> str:
-        return self.unit.language if self.unit is not None else self.people[0].unit_language
+        return self.unit.language if self.unit is not None else self.seen.people[0].unit_language
 
 
 def receive(
@@ -53,7 +52,7 @@ def receive(
     try:
         with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
             scene = _arrive(work, vault, channel, message, sender, phone_hash)
-            around = inbound.look_around(work, scene.arrived, scene.people, scene.unit_language, message.opt_out)
+            around = inbound.around(scene.seen, scene.unit_language, message.opt_out, work.now)
             if around.known:
                 return None
             understood, effects = _understand(content, scene.arrived, around, work.now)
@@ -75,9 +74,10 @@ def _keep_undecided(
     """What could not be decided about is kept, and a person hears of it at once: it may be a cry for help."""
     phone_hash = vault.hash_phone(sender)
     with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
-        arrived = _arrive(work, vault, channel, message, sender, phone_hash).arrived
-        if inbound.is_known(work, channel.id, message.carrier_id):
+        scene = _arrive(work, vault, channel, message, sender, phone_hash)
+        if scene.seen.row.known:
             return None
+        arrived = scene.arrived
         inbound.add(work, arrived, message.sent_at, late, None)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
@@ -87,7 +87,9 @@ def _keep_undecided(
 
 
 def _arrive(work: Work, vault: Vault, channel: channels.Channel, message: Inbound, sender: str, phone_hash: bytes) -> _Scene:
-    people = clients.on_phone(work, vault, phone_hash)
+    inbound_id, body_hash = uuid4(), vault.hash_body(message.text)
+    seen = inbound.look(work, vault, inbound_id, channel.id, message.carrier_id, phone_hash, body_hash)
+    people = seen.people
     one = people[0] if len(people) == 1 else None
     unit = None
     if one is not None:
@@ -97,11 +99,11 @@ def _arrive(work: Work, vault: Vault, channel: channels.Channel, message: Inboun
         unit = units.get(work, unit_id)
         key_id, key = inbound.stranger_key(work, vault, phone_hash, unit_id)
     arrived = Arrived(
-        id=uuid4(), unit_id=unit_id, channel_id=channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
+        id=inbound_id, unit_id=unit_id, channel_id=channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
         carrier_id=message.carrier_id, phone=sender, phone_hash=phone_hash, body=message.text,
-        body_hash=vault.hash_body(message.text),
+        body_hash=body_hash,
     )  # fmt: skip
-    return _Scene(arrived, people, unit)
+    return _Scene(arrived, seen, unit)
 
 
 def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
@@ -127,10 +129,10 @@ def _understand(content: Content, arrived: Arrived, around: Around, now: datetim
 
 def _source(scene: _Scene) -> apply_effects.Source:
     arrived = scene.arrived
-    clock = scene.unit.clock if scene.unit is not None else scene.people[0].unit_clock
+    clock = scene.unit.clock if scene.unit is not None else scene.seen.people[0].unit_clock
     return apply_effects.Source(
         arrived.id, arrived.channel_id, arrived.unit_id, arrived.phone, arrived.phone_hash, arrived.key_id, arrived.key,
-        {person.id: person for person in scene.people}, scene.unit, clock,
+        {person.id: person for person in scene.seen.people}, scene.unit, clock,
     )  # fmt: skip
 
 
@@ -145,7 +147,7 @@ def retry_unhandled(
         try:
             with unit_of_work(engine, SYSTEM, now, lock=bytes(row.from_hash)) as work:
                 scene = _again(work, vault, row)
-                around = inbound.look_around(work, scene.arrived, scene.people, scene.unit_language, None)
+                around = inbound.around(scene.seen, scene.unit_language, None, work.now)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
                 if apply_effects.apply(work, vault, content, _source(scene), effects):
@@ -165,5 +167,5 @@ def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
         carrier_id=row.carrier_id, phone=key.decrypt(row.from_enc, "inbound.from", row.id), phone_hash=bytes(row.from_hash),
         body=key.decrypt(row.body_enc, "inbound.body", row.id), body_hash=bytes(row.body_hash),
     )  # fmt: skip
-    people = clients.on_phone(work, vault, arrived.phone_hash)
-    return _Scene(arrived, people, None if len(people) == 1 else units.get(work, row.unit_id))
+    seen = inbound.look(work, vault, row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
+    return _Scene(arrived, seen, None if len(seen.people) == 1 else units.get(work, row.unit_id))

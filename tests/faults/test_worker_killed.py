@@ -117,6 +117,23 @@ def test_a_deploy_while_the_carrier_hangs_writes_down_what_is_unknown(stage: Sta
     assert len(stage.accepted()) == 30
 
 
+def test_a_worker_that_stands_still_in_the_middle_of_its_claim_keeps_its_clients_from_nobody(stage: Stage) -> None:
+    client = stage.world.client()
+    with stage.locked("attempts"):
+        stage.plan(20)
+        stage.plan_for(client)
+        stage.until_blocked()
+        stage.processes.send_signal("send", signal.SIGSTOP)
+    stage.processes.start("send-2")
+    stage.figures["others claim after (s)"] = stage.until_done(SETTLED_WITHIN_S)
+    assert stage.say(stage.world.phone_of(client), "STOP")[1] == 200
+    stage.processes.send_signal("send", signal.SIGCONT)
+    more = stage.plan(20)
+    stage.processes.stop("send-2")
+    stage.until_done(ids=more)  # the one that stood still works again
+    assert len(stage.accepted()) == 42  # with the confirmation
+
+
 def test_a_worker_that_stood_still_past_its_lease_sends_nothing_when_it_goes_on(stage: Stage) -> None:
     stage.carrier.carrier.latency_ms = 20
     stage.plan(1000)
