@@ -35,7 +35,7 @@ def gateway(here: Ground, count: int, people: int, port: int) -> tuple[load.Load
     """The web process; what it did, its CPU seconds per 1,000 and its peak memory."""
     settings = {"account_sid": ground.ACCOUNT, "auth_token": "token", "sender": "+15005550006", "base_url": "http://127.0.0.1:9"}
     _, channel_id, _ = ground.people(here, people, settings=settings)
-    with ground.process(here, "-m", "gateway", "web", GATEWAY_PORT=str(port), GATEWAY_WEB_WORKERS="2", GATEWAY_WEB_THREADS="4") as web:
+    with ground.process(here, "-m", "gateway", "web", GATEWAY_PORT=str(port), GATEWAY_WEB_WORKERS="2") as web:
         wait_listening(port)
         url = f"http://127.0.0.1:{port}/c/{channel_id}/inbound"
         load.run(posts(url, 200, people), at_once=8)

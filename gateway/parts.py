@@ -23,7 +23,7 @@ class Gateway:
     bell: Bell
 
 
-def build(settings: Settings, pool_size: int = 4) -> Gateway:
+def build(settings: Settings, pool_size: int = 6) -> Gateway:
     """The parts for these settings. Raises what is wrong with keys or templates; connects to nothing yet."""
     words = content.load()
     _ = words.lexicons  # read now, not while the first client waits

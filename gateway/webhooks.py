@@ -58,7 +58,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.errorhandler(OperationalError)
     @routes.errorhandler(InterfaceError)
     def away(error: Exception) -> Response:
-        log.error("webhook_refused", error)
+        log.error("webhook_refused", error, said=type(getattr(error, "orig", None)).__name__)
         return Response("try again\n", 503, {"Retry-After": "5"}, content_type="text/plain")
 
     return routes
@@ -75,14 +75,25 @@ class _Channels:
     def get(self, channel_id: UUID) -> channels.Channel:
         """The channel; NotFound when there is none, or it was disabled."""
         known = self._known.get(channel_id)
+        if known is not None and (known[0] > time.monotonic() or not self._lock.acquire(blocking=False)):
+            return known[1]  # fresh, or being read again by somebody else just now
+        if known is None:
+            self._lock.acquire()
+        try:
+            return self._read(channel_id)
+        finally:
+            self._lock.release()
+
+    def _read(self, channel_id: UUID) -> channels.Channel:
+        known = self._known.get(channel_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
         with unit_of_work(self._gateway.engine, SYSTEM) as work:
             channel = channels.get(work, self._gateway.vault, channel_id)
         if channel.state == "disabled":
+            self._known.pop(channel_id, None)
             raise NotFound("the channel is disabled")
-        with self._lock:
-            self._known[channel_id] = (time.monotonic() + REMEMBER_SECONDS, channel)
+        self._known[channel_id] = (time.monotonic() + REMEMBER_SECONDS, channel)
         return channel
 
 

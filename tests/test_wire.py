@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.channels import twilio
 from gateway.channels.base import Outgoing, WireRequest
-from gateway.wire import Error, Wire, WireClosed, WireResult
+from gateway.wire import Error, Wire, WireClosed, WireResult, awake_s
 from tests.carrier import FakeCarrier
 from tests.rawserver import RawServer, busy_port, certificate
 
@@ -170,6 +170,15 @@ def test_a_name_that_does_not_resolve_sent_nothing(wire: Wire) -> None:
 def test_a_connection_that_does_not_open_in_time_sent_nothing(wire: Wire) -> None:
     with busy_port() as port:
         assert wire.call(get(f"http://127.0.0.1:{port}/")) == WireResult(None, "not_sent", "connect_timeout")
+
+
+def test_a_request_whose_sender_stood_still_since_it_took_the_right_to_send_is_not_sent(carrier: FakeCarrier, wire: Wire) -> None:
+    results = Results(2)
+    wire.submit_many([(message(carrier), results.add)], since=awake_s() - 1.1)
+    wire.call(message(carrier))  # a connection is open and idle now
+    wire.submit_many([(message(carrier), results.add)], since=awake_s() - 1.1)
+    assert {(result.phase, result.error) for result in results.wait()} == {("not_sent", "connect_timeout")}
+    assert carrier.posts == 1
 
 
 def test_a_request_that_waits_in_line_too_long_is_not_sent(carrier: FakeCarrier) -> None:

@@ -61,9 +61,11 @@ _TYPES: dict[int, str] = {
     Type.UAN: "a company's number; ask for the person's own mobile number",
     Type.VOICEMAIL: "a voicemail box; ask for a mobile number",
 }
+_HIGHER_PRICE = {Type.PREMIUM_RATE, Type.SHARED_COST}
 # Ofcom keeps these for films and examples: nobody can ever have one, so trials may use them.
 _BRITISH_EXAMPLES = re.compile(r"7700900\d{3}")
 
+_NUMBER = re.compile(r"\+?[0-9]{7,17}")  # fewer digits are a short code or an emergency line
 _LETTER = r"[^\W\d_]"
 _LABEL = re.compile(rf"(?<!{_LETTER})(?:s?[đd]t|tel|phone|mobile|mob|zalo)(?=[+(\d])", re.IGNORECASE)
 _TOUCHING = re.compile(rf"\d{_LETTER}|{_LETTER}\d")
@@ -90,6 +92,16 @@ def parse_cell(text: str, region: str) -> tuple[list[Phone], list[str]]:
     found = _read(text, known_region(region))
     good = dict.fromkeys(each for each in found if isinstance(each, Phone))
     return list(good), [str(each) for each in found if isinstance(each, PhoneRefused)]
+
+
+def may_be_answered(sender: str, region: str) -> bool:
+    """Whether an answer may go to whoever texted us: to any phone, known to exist or not, but never to a name, a short
+    code, an emergency line or a service at a higher price.
+    """
+    if not _NUMBER.fullmatch(sender):
+        return False
+    kinds = {_look_up(international)[1] for international, _ in _readings(sender, known_region(region))}
+    return not kinds & _HIGHER_PRICE
 
 
 def known_region(region: str) -> str:

@@ -163,7 +163,7 @@ def _compiled(sql: TextClause) -> str:
     return known
 
 
-def connect(url: str, pool_size: int = 4, stuck_s: float | None = None, **options: Any) -> Engine:
+def connect(url: str, pool_size: int = 6, stuck_s: float | None = None, **options: Any) -> Engine:
     """An engine for the plain login role, which sees nothing until `unit_of_work` sets a role and an actor.
 
     With `stuck_s` PostgreSQL ends a transaction of a process that says nothing for so long: one that stands still
@@ -173,7 +173,7 @@ def connect(url: str, pool_size: int = 4, stuck_s: float | None = None, **option
         options["options"] = f"-c idle_in_transaction_session_timeout={round(stuck_s * 1000)}"
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_recycle=1800,
+        url, pool_size=pool_size, max_overflow=2, pool_recycle=1800,
         hide_parameters=True,  # an error's message must hold no value
         connect_args={"connect_timeout": 5, "prepare_threshold": 5, **options},
     )

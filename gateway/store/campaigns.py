@@ -149,6 +149,14 @@ def set_state(work: Work, campaign_id: UUID, state: str, reason: str | None = No
     work.execute(_SET_STATE, {"id": campaign_id, "state": state, "reason": reason})
 
 
+_FINISH = text("UPDATE campaigns SET state = 'done', spec = spec - 'to_do' WHERE id = :id AND state = 'running'")
+
+
+def finish(work: Work, campaign_id: UUID) -> None:
+    """A running campaign has nothing left to send."""
+    work.execute(_FINISH, {"id": campaign_id})
+
+
 _TO_DO = text("""
   UPDATE campaigns SET spec = CASE WHEN CAST(:to_do AS jsonb) IS NULL THEN spec - 'to_do'
     ELSE jsonb_set(spec, '{to_do}', CAST(:to_do AS jsonb)) END WHERE id = :id""")

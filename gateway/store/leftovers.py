@@ -15,7 +15,7 @@ _EXPIRE = text("""
   UPDATE outbound o SET state = 'expired', state_at = :now,
     reason = CASE WHEN o.waits_for IS NOT NULL THEN 'no answer to the first text'
                   ELSE coalesce(o.reason || '; ', '') || 'its time passed' END
-  FROM late WHERE o.id = late.id""")
+  FROM late WHERE o.id = late.id RETURNING o.id""")
 _UNREPORTED = text("""
   WITH silent AS (SELECT id FROM outbound WHERE state IN ('accepted', 'sent') AND state_at < :before
     ORDER BY state_at LIMIT :most FOR UPDATE SKIP LOCKED)
@@ -27,9 +27,20 @@ _FINAL = text("""
       AND state IN ('delivered', 'failed', 'expired') ORDER BY state_at LIMIT :most) o""")
 
 
-def expire(work: Work, most: int) -> int:
-    """Close texts whose time passed before they could leave; how many."""
-    return int(work.execute(_EXPIRE, {"now": work.now, "most": most}).rowcount)
+# Texts of one-off campaigns are counted there; what nobody would act on is no flag.
+_MISSED = text("""
+  SELECT id, unit_id, client_id FROM outbound WHERE id = ANY(:ids) AND state = 'expired'
+    AND purpose NOT IN ('message_waiting', 'staff_alert') AND (about_id IS NOT NULL OR inbound_id IS NOT NULL OR purpose = 'manual')""")
+
+
+def expire(work: Work, most: int) -> Sequence[UUID]:
+    """Close texts whose time passed before they could leave; which."""
+    return list(work.execute(_EXPIRE, {"now": work.now, "most": most}).scalars())
+
+
+def missed(work: Work, message_ids: Sequence[UUID]) -> Sequence[Any]:
+    """Those of the messages that expired and that a client or worker counts on: rows of id, unit_id, client_id."""
+    return work.all(_MISSED, ids=list(message_ids))
 
 
 def fail_unreported(work: Work, before: datetime, most: int) -> int:

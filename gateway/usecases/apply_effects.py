@@ -10,7 +10,7 @@ from gateway import log
 from gateway.content import Content
 from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
-from gateway.domain import judge
+from gateway.domain import judge, phone
 from gateway.domain import messages as lanes
 from gateway.store import answers, appointments, clients, consents, flags, messages, staff, units
 from gateway.store.base import Work
@@ -121,6 +121,9 @@ def _as_recipient(person: Any) -> compose.Recipient:
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
+    if source.unit is not None and not phone.may_be_answered(source.phone, source.unit.region):
+        log.info("sender_not_answered", inbound=source.inbound_id, purpose=effect.purpose)  # staff see the text all the same
+        return False
     person = _recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES

@@ -73,7 +73,7 @@ def compose(
 
     `values` win over what is known of the unit (service, phone, helplines) and the person (first name). Segments are
     counted on the finished text. Raises NoLanguage, or Unsendable with what is wrong: a value that is missing, holds a
-    line break or a forbidden word, or makes the text longer than its template allows. The reason repeats no value.
+    line break, a forbidden word or a brace, or makes the text longer than its template allows. The reason repeats no value.
     """
     template, note = _choose(content, recipient, purpose, pinned or content.templates, policy, campaign_default)
     said = _words(content, recipient, template.language, values)
@@ -127,10 +127,13 @@ def first_name(name: str, language: str) -> str:
 def _check(content: Content, template: Template, said: Mapping[str, str], counted: segments.Segments, discreet: int) -> None:
     """The fixed words were checked by `template lint`; a value may carry in what they may not."""
     about, language = template.about, content.languages[template.language]
-    is_open = discreet == 0 and template.open_body is not None
+    is_open = discreet == 0 and template.open_body is not None and all(said.get(name) for name in about.open_placeholders)
     for name in about.placeholders + (about.open_placeholders if is_open else ()):
-        if wording.forbidden_in(said.get(name, ""), language.forbidden):
+        value = said.get(name, "")
+        if wording.forbidden_in(value, language.forbidden):
             raise Unsendable(f"{template.purpose}, {template.language}: the value for {{{name}}} holds a forbidden word")
+        if "{" in value or "}" in value:
+            raise Unsendable(f"{template.purpose}, {template.language}: the value for {{{name}}} holds a brace: nothing in it is filled in")
     allowed = about.open_segments if is_open else about.segments
     allowed += language.extra_segments if counted.encoding == "UCS-2" else 0
     if counted.segments > allowed:

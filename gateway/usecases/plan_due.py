@@ -107,12 +107,13 @@ def _catch_up(work: Work, campaign: Campaign, after: Sequence[str], limit: int) 
 
 def _finish(engine: Engine, running: Iterable[Campaign], now: datetime | None) -> None:
     """Call one-off campaigns done when their texts are no longer worth sending; all have left or say why not by then."""
-    ending = [campaign for campaign in running if "ends_at" in (campaign.to_do or {})]
+    ending = {campaign.id: campaign.to_do["ends_at"] for campaign in running if campaign.to_do and "ends_at" in campaign.to_do}
+    if not ending:
+        return
     with unit_of_work(engine, SYSTEM, now) as work:
-        for campaign in ending:
-            if datetime.fromisoformat((campaign.to_do or {})["ends_at"]) <= work.now:
-                campaigns.set_state(work, campaign.id, "done")
-                campaigns.set_to_do(work, campaign.id, None)
+        for campaign_id, ends_at in ending.items():
+            if datetime.fromisoformat(ends_at) <= work.now:
+                campaigns.finish(work, campaign_id)
 
 
 # --- appointments -> occurrences ------------------------------------------------------------------------------------

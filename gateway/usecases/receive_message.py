@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,7 +21,9 @@ from gateway.usecases import apply_effects
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-LOOKED_AT = 4_000  # characters of a text that are understood; all of it is kept
+# Of a long text `interpret` weighs the beginning and the end. Danger is looked for in all of it: part by part, each with
+# the end of the one before, as far as a text message can reach (255 parts of 153 characters).
+PART, OVERLAP, LONGEST = 1_500, 200, 255 * 153
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,25 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
 def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
     situation = around.situation
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
-    meaning = interpret.interpret(arrived.body[:LOOKED_AT], content.lexicons, situation.language, expecting)
+    meaning = _meaning(content, arrived.body, situation.language, expecting)
     effects = decide.decide(meaning, situation, now)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
+
+
+def _meaning(content: Content, body: str, language: str, expecting: interpret.Expecting) -> interpret.Meaning:
+    whole = interpret.interpret(body, content.lexicons, language, expecting)
+    if len(body) <= PART or whole.meaning == "crisis":
+        return whole
+    parts = [
+        interpret.interpret(body[at : at + PART], content.lexicons, language, interpret.Expecting("none"))
+        for at in range(0, min(len(body), LONGEST), PART - OVERLAP)
+    ]
+    for part in parts:
+        if part.meaning == "crisis":
+            also = {whole.meaning, *whole.also, *part.also} - {"other", "crisis"}
+            return replace(whole, meaning="crisis", also=tuple(sorted(also)), why=part.why)
+    return replace(whole, doubt="crisis") if any(part.doubt == "crisis" for part in parts) else whole
 
 
 def _source(scene: _Scene) -> apply_effects.Source:

@@ -17,6 +17,7 @@ from gateway.domain import reconcile as rule
 from gateway.store import channels, flags, unknowns
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.messages import Outcome, record
+from gateway.usecases import tell_worker
 from gateway.vault import Vault
 from gateway.wire import Wire
 
@@ -129,6 +130,7 @@ def _settle(engine: Engine, phone: _Phone, shown: list[base.Found] | None, ring:
                 outcomes.append(decided)
         if outcomes:
             record(work, outcomes)
+            tell_worker.not_sent(work, [outcome.message_id for outcome in outcomes if outcome.state == "expired"])
         if any(o.state == "planned" for o in outcomes):
             work.after_commit(lambda: ring(phone.channel_id))
         return len(outcomes)

@@ -16,7 +16,7 @@ from gateway.domain import messages
 from gateway.store import channels, flags
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import apply_effects
+from gateway.usecases import apply_effects, tell_worker
 from gateway.vault import Vault
 from gateway.wire import WireResult
 
@@ -54,7 +54,9 @@ class Ended:
 def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | None = None) -> None:
     """Write outcomes in one transaction. A state that a delivery report wrote meanwhile is never lowered."""
     with unit_of_work(engine, SYSTEM, now) as work:
-        rows.record(work, [_outcome(e, work.now) for e in ended])
+        outcomes = [_outcome(e, work.now) for e in ended]
+        rows.record(work, outcomes)
+        tell_worker.not_sent(work, [outcome.message_id for outcome in outcomes if outcome.state == "expired"])
         for e in ended:
             if e.result.outcome not in ("accepted", "not_sent_retry", "throttled"):
                 _consequences(work, vault, e)

@@ -12,7 +12,7 @@ from gateway import log
 from gateway.channels import base
 from gateway.store import flags, messages
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import apply_effects
+from gateway.usecases import apply_effects, tell_worker
 
 # What a report's reason says of the phone or of the account.
 _UNREACHABLE = frozenset({"bad_number", "landline", "unreachable", "filtered", "unrecognised"})
@@ -26,6 +26,7 @@ def record(engine: Engine, reports: Sequence[tuple[UUID, base.Report]], now: dat
     """
     with unit_of_work(engine, SYSTEM, now) as work:
         changed = messages.report(work, [_reported(channel_id, report) for channel_id, report in reports])
+        tell_worker.not_sent(work, [row.id for row in changed if row.state == "expired"])
         for row in changed:
             if row.reason == "opted_out":
                 apply_effects.stop_phone(work, row.to_hash, "carrier", "carrier", row.id)

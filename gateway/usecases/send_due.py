@@ -23,6 +23,7 @@ from gateway.domain import judge, messages, windows
 from gateway.store import channels, switches
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.usecases import tell_worker
 from gateway.usecases.record_outcomes import Recorder, Sent
 from gateway.vault import Vault
 from gateway.wire import Wire, WireClosed, WireResult, awake_s
@@ -102,6 +103,7 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
         rows.hold(work, *map(list, zip(*held, strict=True)))
     if dropped:
         rows.drop(work, *map(list, zip(*dropped, strict=True)))
+        tell_worker.not_sent(work, [message_id for message_id, state, _ in dropped if state == "expired"])
     return sends
 
 

@@ -9,14 +9,17 @@ from sqlalchemy import Engine
 
 from gateway.store import leftovers
 from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import tell_worker
 
 BATCH = 1000
 
 
 def expire(engine: Engine, now: datetime | None = None) -> int:
-    """Close up to 1,000 texts whose time passed before they could leave; how many."""
+    """Close up to 1,000 texts whose time passed before they could leave, and tell a person; how many."""
     with unit_of_work(engine, SYSTEM, now) as work:
-        return leftovers.expire(work, BATCH)
+        expired = leftovers.expire(work, BATCH)
+        tell_worker.not_sent(work, expired)
+        return len(expired)
 
 
 def give_up_on_reports(engine: Engine, timeout: timedelta, now: datetime | None = None) -> int:

@@ -24,11 +24,10 @@ def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expe
     requests = _requests(own, others, asks)
     if danger:
         also = ("stop",) * bool(stop) + ("callback",) * ("callback" in requests)
-        return _with_answer("crisis", also, own, text, expecting, why=_why("words of danger", danger))
+        return _with_answer("crisis", also, danger, own, text, expecting)
     if stop:
         also = ("wrong_number",) * ("wrong_number" in requests)
-        why = _why("asks for no more texts", stop)
-        found: Meaning | None = _with_answer("stop", also, own, text, expecting, why)
+        found: Meaning | None = _with_answer("stop", also, stop, own, text, expecting)
     else:
         answer = None if stop_doubt else _answer(own, text, expecting, asks)
         if answer and danger_doubt and _settles(answer, own, danger_doubt):
@@ -40,11 +39,14 @@ def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expe
 
 
 def _with_answer(
-    meaning: str, also: tuple[str, ...], own: Evidence, text: Text, expecting: Expecting, why: str
+    meaning: str, also: tuple[str, ...], hit: Hit, own: Evidence, text: Text, expecting: Expecting
 ) -> Meaning:
     """A crisis or a stop, and the answer that was given with it: "1 i want to die", "no and stop texting me"."""
+    why = _why("words of danger" if meaning == "crisis" else "asks for no more texts", hit)
     answer = _answer(own, text, expecting, asks=False)
-    if answer is None or answer.why.startswith(_MEANT_THE_VISIT):
+    if answer and answer.meaning != "number" and (hit.start <= own.core[0] or _MEANT_THE_VISIT in answer.why):
+        answer = None  # the "no" of "no more texts", the "cancel" of "cancel this service"
+    if answer is None:
         return Meaning(meaning, also=also, why=why)
     return Meaning(meaning, answer.value, (answer.meaning, *also), why=f"{why}; {answer.why}")
 

@@ -66,20 +66,19 @@ CREATE TABLE occurrences (
   state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'planned', 'skipped', 'cancelled')),
   reason text,
   FOREIGN KEY (client_id, unit_id) REFERENCES clients (id, unit_id) ON UPDATE CASCADE ON DELETE CASCADE,
-  UNIQUE (step_id, client_id, due_at)
+  UNIQUE (client_id, step_id, due_at)
 );
 CREATE INDEX occurrences_due ON occurrences (due_at) WHERE state = 'waiting';
 CREATE INDEX ON occurrences (appointment_id);
 CREATE INDEX ON occurrences (campaign_id, state);
-CREATE INDEX ON occurrences (client_id);
 
 CREATE TABLE outbound (
   id uuid PRIMARY KEY,                           -- made from what the text is for, so that planning twice plans once
   unit_id uuid NOT NULL,
   client_id uuid,                                -- null: to a staff member or an unknown phone
   key_id uuid NOT NULL,
-  channel_id uuid NOT NULL REFERENCES channels,
-  campaign_id uuid REFERENCES campaigns,
+  channel_id uuid NOT NULL,                      -- no foreign keys on these two: neither is ever deleted, and each check costs
+  campaign_id uuid,                              -- as much as an index on the path of every text
   occurrence_id uuid,
   inbound_id uuid,                               -- what it answers
   about_id uuid,                                 -- the appointment or flag it speaks of
