@@ -60,8 +60,9 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     threading.Thread(target=_listen, args=(settings.redis_url, stopping), name="ears", daemon=True).start()
     log.info("sending")
     _poll(gateway, sender, settings.poll_seconds, stopping)
+    ends = time.monotonic() + DRAIN_SECONDS
     sender.stop()
-    still_open = wire.drain(DRAIN_SECONDS)
+    still_open = wire.drain(ends - time.monotonic())
     wire.close()
     recorder.close()
     log.info("stopped", without_answer=len(still_open))

@@ -72,16 +72,18 @@ def is_repeat(situation: Situation) -> bool:
 def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
     """The effects of an inbound text, in the order they are applied.
 
-    Crisis is decided before anything else and is never held back by a stop, a loop or a repeat; stop comes next.
+    Crisis is decided before anything else and is never held back by a stop, a loop or a repeat; stop comes next, and is
+    not held back by a loop or a repeat.
     """
     effects = _crisis(meaning, situation)
-    if is_repeat(situation):
-        return effects
     wants = {meaning.meaning, *meaning.also}
     if "stop" in wants or situation.carrier_stop == "stop":
-        return effects + _stop(situation, "crisis" in wants)
-    if situation.carrier_stop == "start":
-        # Carriers take a plain "yes" for one: it may answer our question all the same.
+        return effects + _stop(situation, "crisis" in wants)  # a repeat of a stop that holds changes nothing
+    if is_repeat(situation):
+        return effects
+    asked_to_stop = situation.stop_asked and situation.stopped == "in_doubt"
+    # Carriers take a plain "yes" for a start: it may answer our question all the same, even the one whether to stop.
+    if situation.carrier_stop == "start" and not (asked_to_stop and meaning.meaning == "yes"):
         return [*effects, StartPhone(), *_muted(_answers(meaning, situation), situation)]
     if "crisis" in wants:
         return effects + _answers(meaning, situation)
@@ -89,7 +91,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
         return effects
     if meaning.doubt == "stop":
         return effects + _doubtful_stop(situation)
-    if situation.stop_asked and situation.stopped == "in_doubt":
+    if asked_to_stop:
         return effects + _muted(_after_doubt(meaning, situation), situation)
     if not situation.clients:
         return effects + _muted(_stranger(meaning, situation, now), situation)

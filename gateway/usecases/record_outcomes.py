@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -100,6 +100,12 @@ def _count_unreadable(work: Work, ended: list[Ended]) -> None:
                 log.error("channel_answers_unreadable", channel=channel_id, in_a_row=total)
 
 
+def _read(carrier: base.Channel, result: WireResult) -> base.SendResult:
+    """What became of an attempt. One that only our own end kept from leaving may leave at once: out there nothing is wrong."""
+    read = base.read(carrier, result.phase, result.reply)
+    return replace(read, retry_after_s=0) if (result.phase, result.error) == ("not_sent", "shutdown") else read
+
+
 class Recorder:
     """Buffers answers and writes them from a thread of its own: every 200 ms or 500 rows.
 
@@ -126,7 +132,7 @@ class Recorder:
         ending = False
         while not ending:
             batch, ending = self._take()
-            ended = [Ended(channel_id, sent, base.read(carrier, r.phase, r.reply)) for carrier, channel_id, sent, r in batch]
+            ended = [Ended(channel_id, sent, _read(carrier, result)) for carrier, channel_id, sent, result in batch]
             while ended and not self._write(ended):
                 time.sleep(0.5)
 

@@ -144,9 +144,12 @@ class Sender:
         self._again: set[UUID] = set()
         self._stopping = threading.Event()
 
-    def stop(self) -> None:
-        """Claim nothing more."""
+    def stop(self, within_s: float = 1) -> None:
+        """Claim nothing more; return when what was claimed is handed to the wire, after `within_s` at the latest."""
         self._stopping.set()
+        until = time.monotonic() + within_s
+        for lock in list(self._locks.values()):
+            lock.acquire(timeout=max(until - time.monotonic(), 0))
 
     def due(self, channel_id: UUID) -> int:
         """Claim and send what is due on a channel, for at most ten seconds; how many were handed to the wire.

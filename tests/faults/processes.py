@@ -107,6 +107,10 @@ class Processes:
         self._end(name, signal.SIGTERM)
         return time.monotonic() - began
 
+    def wait_ended(self, name: str) -> None:
+        """Wait until one that was told to has ended."""
+        self._running.pop(name).child.wait(30)
+
     def send_signal(self, name: str, how: signal.Signals) -> None:
         """Any other signal, to the process itself."""
         os.kill(self.pid(name), how)

@@ -189,6 +189,13 @@ def test_start_brings_back_what_was_agreed_to_before_and_nothing_else(stage: Sta
     assert (stage.states(agreed), stage.states(others)) == ({"accepted": 4}, {"suppressed": 4})
 
 
+def test_who_changes_their_mind_twice_in_seconds_has_stopped(stage: Stage) -> None:
+    phone = stage.world.phone_of(stage.world.client())
+    for words in ("STOP", "START", "STOP"):
+        stage.say(phone, words)
+    assert ledger(stage, phone) == "stop"
+
+
 def test_a_bare_yes_of_someone_who_stopped_brings_nothing_back_and_staff_see_it(stage: Stage) -> None:
     client = stage.world.client()
     phone = stage.world.phone_of(client)
@@ -202,6 +209,14 @@ def test_a_yes_that_the_carrier_takes_for_start_answers_our_question_all_the_sam
     question = asked(stage, client)
     stage.say(stage.world.phone_of(client), "YES", opt_out="START")
     assert stage.world.value("SELECT value FROM answers WHERE outbound_id = :q", q=question) == "yes"
+
+
+def test_a_yes_to_our_question_whether_to_stop_stops_even_where_the_carrier_takes_it_for_start(stage: Stage) -> None:
+    phone = stage.world.phone_of(stage.world.client(language="en"))
+    stage.say(phone, "not interested")
+    assert ledger(stage, phone) == "in_doubt"
+    stage.say(phone, "YES", opt_out="START")
+    assert ledger(stage, phone) == "stop"
 
 
 def test_no_answer_tells_a_known_phone_from_an_unknown_one(stage: Stage) -> None:

@@ -105,6 +105,19 @@ def test_a_deploy_in_mid_batch_ends_in_time_and_leaves_no_lease_behind(stage: St
     assert len(stage.accepted()) == 500
 
 
+def test_a_deploy_in_the_middle_of_a_claim_leaves_nothing_claimed_and_unsent(stage: Stage) -> None:
+    with stage.locked("attempts"):
+        stage.plan(500, semantics="at_most_once")
+        stage.until_blocked()
+    until(lambda: "planned" not in stage.states(), what="the claim")
+    stage.processes.send_signal("send", signal.SIGTERM)
+    stage.processes.wait_ended("send")
+    assert set(stage.states()) <= {"planned", "accepted"}
+    stage.processes.start("send")
+    stage.until_done()
+    assert len(stage.accepted()) == 500
+
+
 def test_a_deploy_while_the_carrier_hangs_writes_down_what_is_unknown(stage: Stage) -> None:
     stage.carrier.script("accept_hang")
     stage.plan(30)
