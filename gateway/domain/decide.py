@@ -56,6 +56,7 @@ class Situation:
     noise_replied_at: datetime | None  # the last "not understood" or "unknown sender"
     seconds_since_same: float | None  # since the same text came from this phone
     carrier_stop: str | None = None  # the carrier acted on a keyword itself: stop | start | help
+    echo: bool = False  # word for word a text that we sent to this phone
 
 
 def expecting(situation: Situation) -> Expecting:
@@ -72,9 +73,11 @@ def is_repeat(situation: Situation) -> bool:
 def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
     """The effects of an inbound text, in the order they are applied.
 
-    Crisis is decided before anything else and is never held back by a stop, a loop or a repeat; stop comes next, and is
+    Crisis is decided before anything else that somebody wrote and is never held back by a stop, a loop or a repeat; stop comes next, and is
     not held back by a loop or a repeat.
     """
+    if situation.echo:
+        return [RaiseFlag("loop", _only_client(situation))]  # our own words, whatever they would mean
     effects = _crisis(meaning, situation)
     wants = {meaning.meaning, *meaning.also}
     if "stop" in wants or situation.carrier_stop == "stop":

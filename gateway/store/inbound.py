@@ -39,6 +39,7 @@ _AROUND = text("""
     (SELECT json_build_array(id, extract(epoch FROM :now - received_at)) FROM inbound
       WHERE from_hash = :phone AND body_hash = :body AND received_at > :hour AND id <> :id
       ORDER BY received_at DESC LIMIT 1) AS same,
+    EXISTS (SELECT FROM outbound WHERE to_hash = :phone AND body_hash = :body AND created_at > :day AND purpose <> 'manual') AS echo,
     (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM outbound
       WHERE to_hash = :phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
     (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
@@ -114,6 +115,7 @@ def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: dateti
         noise_replied_at=max(noise, default=None),
         seconds_since_same=same_seconds,
         carrier_stop=carrier_stop,
+        echo=row.echo,
     ))  # fmt: skip
 
 

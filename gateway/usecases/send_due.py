@@ -28,7 +28,9 @@ from gateway.usecases.record_outcomes import Recorder, Sent
 from gateway.vault import Vault
 from gateway.wire import Wire, WireClosed, WireResult, awake_s
 
-BATCH = 500
+# What a claim reads must fit into a socket's buffer (200 kB): a worker that stands still while PostgreSQL writes to it would
+# otherwise hold its clients' rows for as long as it stands, beyond the reach of the time-out for idle transactions.
+BATCH = 250
 SPARE = 100  # requests that bulk leaves unopened, so that a hung carrier full of it keeps no alert or answer waiting
 LOOK_SECONDS = 0.25  # how often alerts and answers are looked for while the wire is full of bulk
 SLICE_SECONDS = 10.0

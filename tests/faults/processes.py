@@ -131,6 +131,8 @@ class Processes:
     def restore(self) -> None:
         """The three usual ones with their usual settings, and no others."""
         for name, running in list(self._running.items()):
+            if running.child.poll() is None:
+                os.kill(running.child.pid, signal.SIGCONT)  # a case that failed may have left it standing
             if name not in COMMANDS or running.is_unusual:
                 self.kill(name)
         missing = [name for name in COMMANDS if name not in self._running]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults import posting
 from tests.faults.posting import Post
-from tests.faults.processes import ROOT
+from tests.faults.processes import ROOT, until
 from tests.faults.stage import Stage
 
 FILLING = "hom nay troi mua em o nha nau com cho me an. "
@@ -135,6 +135,20 @@ def test_a_cry_for_help_is_found_whatever_the_letters_it_is_written_in(stage: St
         assert say(stage, phones[language], cry, sid).status == 200
     missed = [sids[sid] for sid, reasons in flags(stage).items() if "crisis" not in reasons]
     assert missed == []
+
+
+def test_our_own_words_sent_back_to_us_are_no_cry_for_help_and_answered_by_nobody(stage: Stage) -> None:
+    guard, phone = "+84919993004", stage.world.phone_of(stage.world.client())
+    stage.world.staff(guard)
+    say(stage, phone, "toi muon chet", f"SM{uuid4().hex}")
+    until(lambda: stage.received(phone) and stage.received(guard), 15, "answer and alert")
+    for _ in range(3):
+        sid = f"SM{uuid4().hex}"
+        say(stage, phone, stage.received(phone)[0], sid)
+        assert flags(stage)[sid] == ["loop"]
+    say(stage, phone, stage.received(phone)[0] + " toi muon chet", sid := f"SM{uuid4().hex}")
+    assert flags(stage)[sid] == ["crisis"]
+    until(lambda: len(stage.received(phone)) == len(stage.received(guard)) == 2, 15, "the second answer and alert")
 
 
 def test_a_cry_for_help_is_found_in_whatever_part_of_a_long_text(stage: Stage) -> None:

@@ -108,7 +108,7 @@ def _settles(idiom: Hit, hit: Hit) -> bool:
         return False
     if hit.phrase.list_name == "together":
         return any(idiom.start <= at < idiom.end for at in (hit.start, hit.end - 1))
-    if meaning == "appointment" or hit.phrase.list_name in ("doubt", "doubt_whole"):
+    if meaning == "appointment" or (meaning == "stop" and hit.phrase.list_name in ("doubt", "doubt_whole")):
         return idiom.overlaps(hit)
     return idiom.covers(hit)
 

@@ -55,6 +55,7 @@ class Lexicon:
     answer_slips: slips.Index
     by_anchor: Mapping[str, tuple[Anchored, ...]]
     slips: slips.Index
+    skeletons: slips.Index
     long_words: tuple[str, ...]
     kinds: Mapping[str, tuple[tuple[str, str], ...]]
     signatures: Mapping[str, str]
@@ -88,6 +89,7 @@ def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
         answer_slips=slips.index(answers, shortest=3),
         by_anchor=_by_anchor(found),
         slips=slips.index(correctable),
+        skeletons=slips.skeletons(correctable),
         long_words=tuple(sorted(word for word in correctable if len(word) >= slips.LONG and word.isascii())),
         kinds=kinds,
         signatures={

@@ -12,6 +12,8 @@ from rapidfuzz.distance import OSA
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _PAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
+_MOST = 6
+"""More words than this that one slip may have meant say nothing."""
 LONG = 8
 """Words of so many letters may hold two slips."""
 
@@ -48,19 +50,30 @@ def _shorter(word: str) -> list[str]:
     return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
 
 
-def nearest(word: str, words: Index, long_words: tuple[str, ...] = ()) -> str | None:
-    """The one word this may be a slip for; None when there is none or more than one."""
+def nearest(word: str, words: Index, long_words: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The words this may be a slip for; none when there are more than a reader would weigh."""
     if not 3 <= len(word) <= 24:
-        return None
+        return ()
     candidates = {meant for form in _shorter(word) for meant in words.get(form, ()) if is_slip(word, meant)}
     if len(candidates) > 1:  # the first letter is seldom wrong
         candidates = {meant for meant in candidates if meant[0] == word[0]}
-    if len(candidates) == 1:
-        return candidates.pop()
     if not candidates and len(word) >= LONG - 1:
         near = process.extractOne(word, long_words, scorer=OSA.distance, score_cutoff=2)
-        return near[0] if near and near[0][0] == word[0] else None
-    return None
+        return (near[0],) if near and near[0][0] == word[0] else ()
+    return tuple(sorted(candidates)) if len(candidates) <= _MOST else ()
+
+
+def skeletons(words: Iterable[str]) -> Index:
+    """A word without its vowels -> the words that gives it: "wnt" may be want and wont."""
+    found: dict[str, set[str]] = {}
+    for word in words:
+        if len(word) >= 4 and word.isalpha() and len(bare := _bare(word)) >= 3:
+            found.setdefault(bare, set()).add(word)
+    return {bare: tuple(sorted(meant)) for bare, meant in found.items() if len(meant) <= _MOST}
+
+
+def _bare(word: str) -> str:
+    return word[0] + "".join(letter for letter in word[1:] if letter not in "aeiou")
 
 
 def is_slip(typed: str, meant: str) -> bool:

@@ -34,8 +34,9 @@ def readings(lexicon: Lexicon, word: str) -> tuple[Readings, ...]:
             return found
     if parts := _split(lexicon, word):
         return tuple(each for part in parts for each in readings(lexicon, part))
-    if meant := _slip(lexicon, folding.fold(word)):
-        return (((meant, meant), *_stems(lexicon, meant)),)
+    if meant := _slips(lexicon, folding.fold(word)):
+        read = [each for one in meant for each in ((one, one), *_stems(lexicon, one))]
+        return ((*read, UNKNOWN) if len(meant) > 1 else tuple(read),)
     return as_it_stands(word)
 
 
@@ -139,7 +140,7 @@ def _is_part(lexicon: Lexicon, part: str) -> bool:
     return part in lexicon.vocabulary or part in lexicon.spellings
 
 
-def _slip(lexicon: Lexicon, folded: str) -> str | None:
+def _slips(lexicon: Lexicon, folded: str) -> tuple[str, ...]:
     if lexicon.accents_count and telex.is_syllable(folded):
-        return None
-    return slips.nearest(folded, lexicon.slips, lexicon.long_words)
+        return ()
+    return slips.nearest(folded, lexicon.slips, lexicon.long_words) or lexicon.skeletons.get(folded, ())

@@ -146,7 +146,7 @@ def _is_for_abroad(anchored: Anchored) -> bool:
 def _slip_of(lexicon: Lexicon, word: str) -> str | None:
     """The answer, yes or no, an unknown word is a slip for."""
     meant = slips.nearest(word, lexicon.answer_slips)
-    return lexicon.answers[meant] if meant else None
+    return lexicon.answers[meant[0]] if len(meant) == 1 else None
 
 
 def _with_letters_joined(text: Text, lexicon: Lexicon) -> Text:
