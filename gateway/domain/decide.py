@@ -73,11 +73,11 @@ def is_repeat(situation: Situation) -> bool:
 def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
     """The effects of an inbound text, in the order they are applied.
 
-    Crisis is decided before anything else that somebody wrote and is never held back by a stop, a loop or a repeat; stop comes next, and is
-    not held back by a loop or a repeat.
+    Our own words, sent back, have none. Crisis is decided before anything else and is never held back by a stop, a loop or
+    a repeat; stop comes next, and is not held back by a loop or a repeat.
     """
     if situation.echo:
-        return [RaiseFlag("loop", _only_client(situation))]  # our own words, whatever they would mean
+        return [RaiseFlag("loop", _only_client(situation))]
     effects = _crisis(meaning, situation)
     wants = {meaning.meaning, *meaning.also}
     if "stop" in wants or situation.carrier_stop == "stop":

@@ -123,7 +123,10 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
 def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
     situation = around.situation
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
-    meaning = _meaning(content, arrived.body, situation.language, expecting)
+    if situation.echo:
+        meaning = interpret.Meaning("other", why="our own words, sent back")
+    else:
+        meaning = _meaning(content, arrived.body, situation.language, expecting)
     effects = decide.decide(meaning, situation, now)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
