@@ -96,7 +96,7 @@ _FACTS = text("""
       SELECT FROM outbound f WHERE f.client_id = o.client_id AND f.state = 'submitting') OR EXISTS (
       -- What the carrier put off is not overtaken by a later text.
       SELECT FROM outbound f WHERE f.client_id = o.client_id AND f.state = 'planned' AND f.attempts > 0 AND f.lane = o.lane
-        AND f.reason IN ('rate_limited', 'queue_full', 'not_reached') AND (f.created_at, f.id) < (o.created_at, o.id))) AS in_flight,
+        AND f.reason IN ('rate_limited', 'queue_full', 'not_reached') AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)))) AS in_flight,
     u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
     u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk
   FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
