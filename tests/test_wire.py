@@ -177,7 +177,7 @@ def test_a_request_whose_sender_stood_still_since_it_took_the_right_to_send_is_n
     wire.submit_many([(message(carrier), results.add)], since=awake_s() - 1.1)
     wire.call(message(carrier))  # a connection is open and idle now
     wire.submit_many([(message(carrier), results.add)], since=awake_s() - 1.1)
-    assert {(result.phase, result.error) for result in results.wait()} == {("not_sent", "connect_timeout")}
+    assert {(result.phase, result.error) for result in results.wait()} == {("not_sent", "too_late")}
     assert carrier.posts == 1
 
 

@@ -101,9 +101,9 @@ def _count_unreadable(work: Work, ended: list[Ended]) -> None:
 
 
 def _read(carrier: base.Channel, result: WireResult) -> base.SendResult:
-    """What became of an attempt. One that only our own end kept from leaving may leave at once: out there nothing is wrong."""
+    """What became of an attempt. One that only this process kept from leaving may leave at once: out there nothing is wrong."""
     read = base.read(carrier, result.phase, result.reply)
-    return replace(read, retry_after_s=0) if (result.phase, result.error) == ("not_sent", "shutdown") else read
+    return replace(read, retry_after_s=0) if result.phase == "not_sent" and result.error in ("shutdown", "too_late") else read
 
 
 class Recorder:

@@ -58,18 +58,18 @@ class Pipeline:
             self._origins[key] = Origin(parts.hostname, port, self._tls if secure else None)
         return self._origins[key]
 
-    def _next(self, origin: Origin) -> Job | None:
-        """The request that waits longest and may still leave."""
+    def _next(self, origin: Origin, to_leave: bool = True) -> Job | None:
+        """The request that waits longest and, `to_leave`, may still do so."""
         while origin.waiting:
             job = origin.waiting.popleft()
-            if not job.done and not self._is_too_late(job):
+            if not job.done and not (to_leave and self._is_too_late(job)):
                 return job
         return None
 
     def _is_too_late(self, job: Job) -> bool:
         """Whether its time to leave is over; then it has its result."""
         if awake_s() > job.leave_by:
-            self._give_up(job, "connect_timeout")
+            self._give_up(job, "too_late")
         return job.done
 
     def _dispatch(self, job: Job, origin: Origin) -> None:
@@ -96,7 +96,7 @@ class Pipeline:
         except (OSError, ValueError) as cause:
             origin.opening -= 1
             origin.lookup = None
-            if job := self._next(origin):
+            if job := self._next(origin, to_leave=False):
                 self.finish(job, WireResult(None, "not_sent", _connect_error(cause)))
         else:
             origin.opening -= 1

@@ -9,7 +9,7 @@ from gateway.channels.base import Phase, WireReply
 from gateway.domain.errors import GatewayError
 
 Error = Literal[
-    "bad_request", "dns", "connect", "tls", "connect_timeout",  # not_sent
+    "bad_request", "dns", "connect", "tls", "connect_timeout", "too_late",  # not_sent
     "timeout", "closed", "malformed", "too_large",  # sent
     "shutdown",  # either
 ]  # fmt: skip

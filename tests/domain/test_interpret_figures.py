@@ -1,11 +1,14 @@
 """How much of the labelled replies is understood, printed for both halves; the figures may not fall.
 
-`heldout_*` is the half put aside: looked at only for its figures. Whoever looks into it replaces it.
+`heldout_*` and `fresh_*_closed` are put aside: looked at only for their figures. Whoever looks into one replaces it.
+The `fresh_*` sets are by writers who never saw the lists: docs/understanding.md gives the figures and what they mean.
 """
 
 import csv
+import json
 import tomllib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +35,13 @@ class Reply:
 
     @property
     def is_right(self) -> bool:
-        """The number of an `info` is not in the tables."""
-        same_value = self.got.meaning == "info" or self.wanted.value == str(self.got.value or "")
-        same = (self.wanted.meaning, self.wanted.also, self.wanted.doubt)
-        return same_value and same == (self.got.meaning, self.got.also, self.got.doubt)
+        """The number of an `info`, and an answer given beside a crisis or a stop, are not in the older tables."""
+        beside = self.got.meaning in ("crisis", "stop")
+        same_value = beside or self.got.meaning == "info" or self.wanted.value == str(self.got.value or "")
+        also = tuple(m for m in self.got.also if not (beside and m in ("number", "yes", "no")))
+        wanted_also = tuple(m for m in self.wanted.also if m != "number")
+        same = (self.wanted.meaning, wanted_also, self.wanted.doubt)
+        return same_value and same == (self.got.meaning, also, self.got.doubt)
 
 
 def read(half: str, language: str) -> list[Reply]:
@@ -92,4 +98,68 @@ def test_the_figures_do_not_fall(half: str, language: str, capsys: pytest.Captur
         assert found(replies, meaning) >= least
     assert sum(r.got.meaning == "crisis" for r in ordinary) <= 0.005 * len(ordinary)
     assert sum(r.got.doubt == "crisis" for r in ordinary) <= 0.02 * len(ordinary)
-    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= 0.01 * len(replies)
+    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= max(2, 0.01 * len(replies))
+
+
+FRESH = {  # at least: right, stop found, crisis found; at most: ordinary taken for sure crisis, in doubt, acted on wrongly
+    ("en", "open"): (0.97, 0.99, 0.99, 0.005, 0.03, 0.02),
+    ("vi", "open"): (0.94, 0.99, 0.99, 0.005, 0.03, 0.02),
+    ("fr", "open"): (0.96, 0.99, 0.99, 0.005, 0.03, 0.025),
+    ("en", "closed"): (0.87, 0.91, 0.93, 0.005, 0.05, 0.055),
+    ("vi", "closed"): (0.86, 0.95, 0.93, 0.025, 0.05, 0.06),
+    ("fr", "closed"): (0.83, 0.92, 0.98, 0.04, 0.03, 0.085),
+}
+
+
+def read_fresh(language: str, half: str) -> list[Reply]:
+    path = ROOT / "tests" / "data" / f"fresh_{language}_{half}.tsv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    replies = []
+    for row in rows:
+        also = tuple(filter(None, (row["also"] or "").split(",")))
+        wanted = Meaning(row["meaning"], row["value"] or None, also, row["doubt"] or None)
+        expecting = Expecting.parse(row["expecting"])
+        replies.append(
+            Reply(wanted, interpret.interpret(json.loads(row["text"]), LEXICONS, language, expecting))
+        )
+    return replies
+
+
+def share(replies: list[Reply], good: Callable[[Reply], bool]) -> float:
+    return sum(map(good, replies)) / len(replies)
+
+
+def says(reply: Reply, meaning: str) -> bool:
+    return meaning in (reply.got.meaning, *reply.got.also, reply.got.doubt)
+
+
+def is_understood(reply: Reply) -> bool:
+    wanted, got = reply.wanted, reply.got
+    return wanted.meaning == got.meaning and wanted.value in (None, str(got.value))
+
+
+@pytest.mark.parametrize("half", ["open", "closed"])
+@pytest.mark.parametrize("language", ["en", "vi", "fr"])
+def test_the_figures_of_strangers_replies_do_not_fall(
+    language: str, half: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies = read_fresh(language, half)
+    wanted = {m: [r for r in replies if m in (r.wanted.meaning, *r.wanted.also)] for m in ("stop", "crisis")}
+    ordinary = [r for r in replies if r not in wanted["crisis"] and r.wanted.doubt != "crisis"]
+    figures = (
+        share(replies, is_understood),
+        share(wanted["stop"], lambda r: says(r, "stop")),
+        share(wanted["crisis"], lambda r: says(r, "crisis")),
+        share(ordinary, lambda r: "crisis" in (r.got.meaning, *r.got.also)),
+        share(ordinary, lambda r: r.got.doubt == "crisis"),
+        share(replies, lambda r: r.got.meaning != "other" and not is_understood(r)),
+    )
+    names = ("right", "stop found", "crisis found", "ordinary: sure crisis", "in doubt", "acted on wrongly")
+    with capsys.disabled():
+        shown = ", ".join(f"{name} {figure:.1%}" for name, figure in zip(names, figures, strict=True))
+        print(f"\nfresh {language} {half}, of {len(replies)}: {shown}")
+    limits = FRESH[language, half]
+    kept = [a >= b for a, b in zip(figures[:3], limits[:3], strict=True)]
+    kept += [a <= b for a, b in zip(figures[3:], limits[3:], strict=True)]
+    assert all(kept), dict(zip(names, kept, strict=True))

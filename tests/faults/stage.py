@@ -34,10 +34,10 @@ from tests.faults.processes import Processes, free_port, until
 FULL = os.environ.get("FAULTS") == "full"
 """`make faults-full`: the settings of service and the lengths of faults; otherwise both are shortened."""
 SHORT = {
-    "GATEWAY_LEASE_SECONDS": "5", "GATEWAY_RECONCILE_AFTER_SECONDS": "1", "GATEWAY_READ_TIMEOUT_SECONDS": "2",
-    "GATEWAY_CONNECT_TIMEOUT_SECONDS": "1", "GATEWAY_POLL_SECONDS": "0.25",
+    "GATEWAY_LEASE_SECONDS": "6", "GATEWAY_RECONCILE_AFTER_SECONDS": "1", "GATEWAY_READ_TIMEOUT_SECONDS": "2",
+    "GATEWAY_CONNECT_TIMEOUT_SECONDS": "2", "GATEWAY_POLL_SECONDS": "0.25",
 }  # fmt: skip
-LEASE_S, SETTLE_S, READ_S = (90.0, 60.0, 30.0) if FULL else (5.0, 1.0, 2.0)
+LEASE_S, SETTLE_S, READ_S = (90.0, 60.0, 30.0) if FULL else (6.0, 1.0, 2.0)
 SETTLED_WITHIN_S = LEASE_S + READ_S + SETTLE_S + 30
 """By then what a dead worker left is settled: its lease lapsed, the carrier was asked, one more attempt was made."""
 

@@ -68,6 +68,7 @@ def _hits(text: Text, abroad: bool) -> list[Hit]:
     found: list[Hit] = []
     ends: dict[int, int] = {}
     seen: set[tuple[Token, ...]] = set()
+    words = {folded for token in text.tokens for folded, _ in token.readings}
     for place, token in enumerate(text.tokens):
         if place >= _SHORT:
             around = tuple(text.tokens[place - _AROUND : place + _AROUND])
@@ -75,7 +76,9 @@ def _hits(text: Text, abroad: bool) -> list[Hit]:
                 continue
             seen.add(around)
         for anchored in _sought(token, place, len(text.tokens), abroad):
-            if ends.get(id(anchored), 0) > place:
+            if ends.get(id(anchored), 0) > place or (
+                anchored.second is not None and anchored.second.keys().isdisjoint(words)
+            ):
                 continue
             hit = _find(anchored, text, place)
             if hit:

@@ -54,8 +54,8 @@ class Lexicon:
     answers: Mapping[str, str]
     answer_slips: slips.Index
     by_anchor: Mapping[str, tuple[Anchored, ...]]
-    slips: slips.Index
     skeletons: slips.Index
+    slips: slips.Index
     long_words: tuple[str, ...]
     kinds: Mapping[str, tuple[tuple[str, str], ...]]
     signatures: Mapping[str, str]
@@ -108,6 +108,7 @@ _KINDS = {
     "goes_with_number": ("numbers", "company"),
     "unit": ("numbers", "units"),
     "of": ("numbers", "of"),
+    "latest": ("numbers", "latest"),
 }
 
 
@@ -165,10 +166,14 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
     filed: dict[str, list[Anchored]] = {}
     for phrase in found:
         required = [at for at, element in enumerate(phrase.elements) if not element.optional]
-        anchor = min(required, key=lambda at: sum(uses[w] for w in phrase.elements[at].words))
+        required.sort(key=lambda at: sum(uses[word] for word in phrase.elements[at].words))
+        anchor = required[0]
+        second = phrase.elements[required[1]].words if len(required) > 1 else None
         before = phrase.elements[:anchor]
         least = sum(not element.optional for element in before)
         most = len(before) + sum(element.gap for element in phrase.elements[: anchor + 1])
         for word in phrase.elements[anchor].words:
-            filed.setdefault(word, []).append(Anchored(phrase, phrase.elements[anchor].words, least, most))
+            filed.setdefault(word, []).append(
+                Anchored(phrase, phrase.elements[anchor].words, second, least, most)
+            )
     return {word: tuple(many) for word, many in filed.items()}

@@ -16,6 +16,8 @@ def read(text: Text, low: int, high: int) -> int | None:
         return None
     figures = _figures(tokens, high)
     found = _words(tokens) if figures == [] else figures
+    if latest := _latest(tokens, found or []):
+        return latest[1] if low <= latest[1] <= high else None
     if not found or len({value for _, value in found}) != 1 or not low <= found[0][1] <= high:
         return None
     places = {place for place, _ in found}
@@ -23,6 +25,14 @@ def read(text: Text, low: int, high: int) -> int | None:
     if all(_keeps_company(token) or token.word == str(high) for token in rest):
         return found[0][1]
     return found[0][1] if figures and _stands_apart(text, found[0][0]) else None
+
+
+def _latest(tokens: Sequence[Token], found: Sequence[Found]) -> Found | None:
+    """The last of two numbers, at the end and behind a word that takes the first back: "was a 1, now a 4"."""
+    if len(found) != 2 or found[-1][0] != len(tokens) - 1:
+        return None
+    between = tokens[found[0][0] + 1 : found[1][0]]
+    return found[-1] if any("latest" in token.kinds for token in between[-2:]) else None
 
 
 def _counts(number: Token, unit: Token) -> bool:

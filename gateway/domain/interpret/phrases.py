@@ -53,10 +53,14 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchored:
-    """A phrase filed under its rarest place, and how many words come before that one, at least and at most."""
+    """A phrase filed under its rarest place, and how many words come before that one, at least and at most.
+
+    `second` is its next rarest place, if there is one: where none of its words is in a text, the phrase isn't either.
+    """
 
     phrase: Phrase
     anchor: Words
+    second: Words | None
     before: int
     at_most_before: int
 

@@ -138,7 +138,8 @@ def _anchored(lexicon: Lexicon, readings: Readings) -> Iterable[Anchored]:
 def _is_for_abroad(anchored: Anchored) -> bool:
     phrase = anchored.phrase
     plain = (
-        phrase.list_name not in ("whole", "doubt", "doubt_whole", "together", "unless_asked") and "~" not in phrase.text
+        phrase.list_name not in ("whole", "doubt", "doubt_whole", "together", "unless_asked")
+        and "~" not in phrase.text
     )
     return phrase.meaning in ABROAD and phrase.words > 1 and plain
 

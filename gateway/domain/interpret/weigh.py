@@ -19,23 +19,26 @@ _MEANT_THE_VISIT = "meant the visit?"
 
 def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expecting, asks: bool) -> Meaning:
     """The meaning of a text. `others` is the same text read in the other languages; `asks`: it ends in "?"."""
-    danger, danger_doubt = _danger(own, others)
-    stop, stop_doubt = _stop(own, others, expecting)
+    danger, worries = _danger(own, others)
+    stops, stop_doubt = _stop(own, others, expecting)
     requests = _requests(own, others, asks)
     if danger:
-        also = ("stop",) * bool(stop) + ("callback",) * ("callback" in requests)
+        apart = [hit for hit in (*stops, *own.of("callback", "phrases")) if not hit.overlaps(danger)]
+        also = tuple(m for m in ("stop", "callback") if any(hit.phrase.meaning == m for hit in apart))
         return _with_answer("crisis", also, danger, own, text, expecting)
-    if stop:
+    plain = [*stops, *own.of("wrong_number", "phrases")]
+    worries = [hit for hit in worries if not any(said.covers(hit) for said in plain)]
+    if stops:
         also = ("wrong_number",) * ("wrong_number" in requests)
-        found: Meaning | None = _with_answer("stop", also, stop, own, text, expecting)
+        found: Meaning | None = _with_answer("stop", also, stops[0], own, text, expecting)
     else:
         answer = None if stop_doubt else _answer(own, text, expecting, asks)
-        if answer and danger_doubt and _settles(answer, own, danger_doubt):
-            danger_doubt = None
-        if danger_doubt:  # a person will look: no automatic answer about what this service is
+        if answer:
+            worries = [hit for hit in worries if not _settles(answer, own, hit)]
+        if worries:  # a person will look: no automatic answer about what this service is
             requests.pop("help", None)
         found = _combine(answer, requests)
-    return _with_doubt(found, danger_doubt, stop_doubt)
+    return _with_doubt(found, worries[0] if worries else None, stop_doubt)
 
 
 def _with_answer(
@@ -46,7 +49,7 @@ def _with_answer(
     answer = _answer(own, text, expecting, asks=False)
     if answer and answer.meaning != "number" and (hit.start <= own.core[0] or _MEANT_THE_VISIT in answer.why):
         answer = None  # the "no" of "no more texts", the "cancel" of "cancel this service"
-    if answer is None:
+    if answer is None or (meaning == "crisis" and answer.meaning != "number"):
         return Meaning(meaning, also=also, why=why)
     return Meaning(meaning, answer.value, (answer.meaning, *also), why=f"{why}; {answer.why}")
 
@@ -70,30 +73,30 @@ def _why(reason: str, hit: Hit) -> str:
     return f"{reason}: “{hit.words()}”"
 
 
-def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, Hit | None]:
-    """A sure sign of danger, or else one in doubt: ambiguous words, or sure ones that are denied."""
+def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, list[Hit]]:
+    """A sure sign of danger, or else those in doubt: ambiguous words, or sure ones that are denied."""
     sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases")]
     sure += [(own, hit) for hit in own.whole("crisis", "whole")]
     for evidence, hit in sure:
         if hit not in evidence.denied:
-            return hit, None
+            return hit, []
     doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt", "together")
     doubtful += own.whole("crisis", "doubt_whole")
-    return None, next(iter(doubtful), None)
+    return None, doubtful
 
 
-def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[Hit | None, Hit | None]:
+def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[list[Hit], Hit | None]:
     whole, bare = own.whole("stop", "whole"), own.whole("stop", "unless_asked")
     if expecting.kind != "none":  # with a word of politeness it answers: "dung a" is đúng ạ
         bare = [hit for hit in bare if hit.end - hit.start == len(own.tokens)]
     if expecting.kind == "appointment" and own.whole("appointment", "cancel"):
-        return None, None
+        return [], None
     sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
     sure += [hit for hit in own.of("stop", "starts") if hit.start in (0, own.core[0])]
     sure += [hit for other in others for hit in other.of("stop", "phrases")]
     if sure:
-        return sure[0], None
-    return None, next(iter(bare + own.of("stop", "doubt") + own.whole("stop", "doubt_whole")), None)
+        return sure, None
+    return [], next(iter(bare + own.of("stop", "doubt") + own.whole("stop", "doubt_whole")), None)
 
 
 def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str, Meaning]:
