@@ -28,3 +28,10 @@ def test_whatever_the_lines_hold_there_is_an_answer() -> None:
 @pytest.mark.parametrize("options", [["--expecting", "scale"], ["--language", "xx"]])
 def test_an_unknown_language_or_question_is_refused(options: list[str]) -> None:
     assert CliRunner().invoke(interpret_lines, options, input=b"1\n").exit_code != 0
+
+
+def test_one_text_is_explained_step_by_step() -> None:
+    result = CliRunner().invoke(interpret_lines, ["--language", "vi", "--explain", "met muon chet"])
+    assert result.exit_code == 0, result.output
+    assert "cancelled by an idiom" in result.stdout
+    assert "meaning    other" in result.stdout

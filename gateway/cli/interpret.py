@@ -18,7 +18,8 @@ from gateway.domain import errors, interpret
     show_default=True,
     help="none, yes_no, ready, appointment, scale:1-5 or menu:1-4.",
 )
-def interpret_lines(language: str, expecting: str) -> None:
+@click.option("--explain", "text", help="Show the steps for this one text instead of reading lines.")
+def interpret_lines(language: str, expecting: str, text: str | None) -> None:
     """Say what each line of standard input means when it is a client's reply.
 
     Each becomes {"meaning", "value", "also", "doubt", "why"}, empty lines too. Needs no database and no settings.
@@ -29,9 +30,13 @@ def interpret_lines(language: str, expecting: str) -> None:
         raise errors.Refused(
             f"There are no word lists for “{language}”. There are: {', '.join(sorted(lexicons))}."
         )
+    if text is not None:
+        for line in interpret.explain(text, lexicons, language, asked):
+            click.echo(line)
+        return
     out = sys.stdout.buffer
     for raw in sys.stdin.buffer:
-        text = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
-        meaning = interpret.interpret(text, lexicons, language, asked)
+        reply = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+        meaning = interpret.interpret(reply, lexicons, language, asked)
         out.write(json.dumps(asdict(meaning), ensure_ascii=False).encode() + b"\n")
     out.flush()

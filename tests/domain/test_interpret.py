@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import content
 from gateway.domain import interpret
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Expecting, Meaning
@@ -262,3 +263,10 @@ def test_every_list_says_who_signed_it() -> None:
     for lexicon in LEXICONS.values():
         assert {"stop", "crisis", "yes", "no", "idioms"} <= set(lexicon.signatures)
         assert set(lexicon.signatures.values()) == {interpret.UNSIGNED}
+
+
+def test_a_cry_for_help_is_not_lost_among_other_sentences() -> None:
+    words = "I want to kill myself. it was a nice day"
+    lexicons = content.load().lexicons
+    meaning = interpret.interpret(words, lexicons, "en", interpret.Expecting("none"))
+    assert "crisis" in (meaning.meaning, meaning.doubt)

@@ -5,11 +5,12 @@ lexicons.py   a language's lists, compiled                 tokens.py    text to 
 spelling.py   what a written word may stand for            slips.py     slips of the finger
 telex.py      Vietnamese typed with the input method off   numbers.py   the number of a scale or menu
 evidence.py   what is found; idioms and negations          weigh.py     evidence to meaning
-understand.py the way through all of them
+understand.py the way through all of them              explain.py   the same way, told step by step
 """
 
 from gateway.domain.interpret.answer import MEANINGS, Expecting, Meaning
+from gateway.domain.interpret.explain import explain
 from gateway.domain.interpret.lexicons import UNSIGNED, Lexicon, lexicon
 from gateway.domain.interpret.understand import interpret
 
-__all__ = ["MEANINGS", "UNSIGNED", "Expecting", "Lexicon", "Meaning", "interpret", "lexicon"]
+__all__ = ["MEANINGS", "UNSIGNED", "Expecting", "Lexicon", "Meaning", "explain", "interpret", "lexicon"]

@@ -52,7 +52,7 @@ class Evidence:
 
 def gather(text: Text, abroad: bool = False) -> Evidence:
     """All that counts in a text; `abroad`: only what is understood in a language that isn't the client's."""
-    hits = _hits(text, abroad)
+    hits = sought(text, abroad)
     idioms = [hit for hit in hits if hit.phrase.meaning == "idioms"]
     if idioms:
         hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
@@ -64,7 +64,8 @@ def gather(text: Text, abroad: bool = False) -> Evidence:
     return Evidence(text.tokens, _core(text.tokens), found, denied)
 
 
-def _hits(text: Text, abroad: bool) -> list[Hit]:
+def sought(text: Text, abroad: bool = False) -> list[Hit]:
+    """Every phrase that is in the text, before idioms and negations have taken their share."""
     found: list[Hit] = []
     ends: dict[int, int] = {}
     seen: set[tuple[Token, ...]] = set()
