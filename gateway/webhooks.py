@@ -9,12 +9,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import registry
-from gateway.channels.base import BadCallback, CallbackRequest, WireReply
+from gateway.channels.base import BadCallback, CallbackRequest, Inbound, Report, WireReply
 from gateway.domain.errors import NotFound
 from gateway.parts import Gateway
 from gateway.store import channels
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import receive_message, record_reports
+from gateway.usecases.group_commit import GroupCommit
 
 MAX_BODY = 256 * 1024
 REMEMBER_SECONDS = 5.0
@@ -24,7 +25,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The carriers' routes. A fault of ours answers 503, so that a carrier that tries again does."""
     routes = Blueprint("webhooks", __name__)
     known = _Channels(gateway)
-    reports = record_reports.GroupCommit(gateway.engine)
+    ring = gateway.bell.ring
+    texts = GroupCommit[tuple[channels.Channel, Inbound]](
+        lambda batch: receive_message.receive_all(gateway.engine, gateway.vault, gateway.content, batch, ring)
+    )
+    reports = GroupCommit[tuple[UUID, Report]](lambda batch: record_reports.record(gateway.engine, batch))
 
     @routes.post("/c/<uuid:channel_id>/inbound")
     def inbound(channel_id: UUID) -> Response:
@@ -32,9 +37,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         carrier = registry.by_kind(channel.kind)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
-        receive_message.receive(
-            gateway.engine, gateway.vault, gateway.content, channel, carrier.read_inbound(callback), gateway.bell.ring
-        )
+        texts.add((channel, carrier.read_inbound(callback)))
         return _response(carrier.inbound_reply())
 
     @routes.post("/c/<uuid:channel_id>/report")
@@ -43,7 +46,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         carrier = registry.by_kind(channel.kind)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
-        reports.record(channel_id, carrier.read_report(callback))
+        reports.add((channel_id, carrier.read_report(callback)))
         return _response(carrier.inbound_reply())
 
     @routes.errorhandler(NotFound)

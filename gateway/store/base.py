@@ -1,9 +1,11 @@
 """One transaction, one actor, one clock: `unit_of_work` opens everything that touches the database."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from gateway import log
 
@@ -37,6 +39,7 @@ class Work:
     actor: Actor
     now: datetime
     _after: list[Callable[[], None]] = field(default_factory=list)
+    _put: dict[TextClause, list[Mapping[str, Any]]] = field(default_factory=dict)
     _later: list[tuple[TextClause, Mapping[str, Any]]] = field(default_factory=list)
 
     def after_commit(self, call: Callable[[], None]) -> None:
@@ -48,8 +51,8 @@ class Work:
         self._later.append((sql, values))
 
     def put(self, table: str, row: Mapping[str, Any], on_conflict: str = "") -> None:
-        """Insert one row, put off like `later`."""
-        self.later(_insert_sql(table, tuple(row), on_conflict), **row)
+        """Insert one row, put off like `later` but ahead of it: the rows of a table go in together."""
+        self._put.setdefault(_put_sql(table, tuple(row), on_conflict), []).append(row)
 
     def execute(self, sql: TextClause, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> Any:
         """Run one statement; a list of values runs it for each."""
@@ -93,30 +96,39 @@ class Work:
 
     def _ready(self) -> Connection:
         """The connection, after what was put off."""
-        if self._later:
+        if self._put or self._later:
             self._flush()
         return self.connection
 
     def _flush(self, commit: bool = False) -> None:
-        waiting, self._later = self._later, []
+        rows, waiting = self._put, self._later
+        self._put, self._later = {}, []
         with _in_one_flush(self.connection) as driver:
+            for sql, put in rows.items():
+                driver.execute(_compiled(sql), {"rows": json.dumps(put, default=_as_json)})
             for sql, values in waiting:
                 driver.execute(_compiled(sql), values)
             if commit:
                 self.connection.commit()
 
 
-_INSERTS: dict[tuple[str, tuple[str, ...], str], TextClause] = {}
-
-
+@cache
 def _insert_sql(table: str, columns: tuple[str, ...], on_conflict: str) -> TextClause:
-    known = _INSERTS.get((table, columns, on_conflict))
-    if known is None:
-        names, values = ", ".join(columns), ", ".join(f":{c}" for c in columns)
-        known = _INSERTS[table, columns, on_conflict] = text(
-            f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}"
-        )
-    return known
+    names, values = ", ".join(columns), ", ".join(f":{c}" for c in columns)
+    return text(f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}")
+
+
+@cache
+def _put_sql(table: str, columns: tuple[str, ...], on_conflict: str) -> TextClause:
+    """Any number of rows as one parameter: one statement to prepare, and the table itself says what each value is."""
+    names = ", ".join(columns)
+    return text(
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM json_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS json)) {on_conflict}"
+    )
+
+
+def _as_json(value: Any) -> str:
+    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> int:
@@ -151,6 +163,17 @@ def _in_one_flush(connection: Connection) -> Iterator[Any]:
         raise DBAPIError(None, None, error) from error
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether PostgreSQL could not be reached or is going down: what was asked may be asked again later, of nobody now."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, OperationalError | InterfaceError) and (state is None or state[:2] in ("08", "57"))
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Whether PostgreSQL ended the transaction because it and another waited for each other: asked again, it goes through."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("40P01", "40001")
+
+
 _COMPILED: dict[TextClause, str] = {}
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
@@ -179,20 +202,29 @@ def connect(url: str, pool_size: int = 6, stuck_s: float | None = None, **option
     )
 
 
+# Statistics of tables that change by thousands a second come late, and a plan made for them goes through a whole table. What
+# the system does names its rows, so it joins by index alone: a batch costs the same however large the tables are.
+# There is then one good plan for each statement, made once for each connection.
+_BY_INDEX = ", set_config('plan_cache_mode', 'force_generic_plan', true)" + "".join(
+    f", set_config('enable_{way}', 'off', true)" for way in ("hashjoin", "mergejoin", "seqscan")
+)
 _BEGIN = {
-    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now()"
-    for role in ("gateway_system", "gateway_staff")
+    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(){by_index}"
+    for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""))
 }
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(encode(%(lock)s, 'hex'), 1))"
+# In one order for all, so that no two wait for each other.
+_LOCK = """
+  SELECT pg_advisory_xact_lock(key) FROM (
+    SELECT DISTINCT hashtextextended(encode(name, 'hex'), 1) AS key FROM unnest(%(names)s::bytea[]) name ORDER BY key) k"""
 
 
 @contextmanager
 def unit_of_work(
-    engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None, lock: bytes | None = None
+    engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None, lock: Sequence[bytes] = ()
 ) -> Iterator[Work]:
     """One transaction for `actor`; commits at the end of the block, rolls back when it raises.
 
-    `lock` (the system's alone) lets one transaction at a time through for the same bytes, in every process: what a phone
+    `lock` (the system's alone) lets one transaction at a time through for each name in it, in every process: what a phone
     writes is handled one after the other.
 
     The time is the database's unless given (simulation, tests). What was registered with `after_commit` runs after
@@ -203,8 +235,8 @@ def unit_of_work(
         role = "gateway_system" if actor.staff_id is None else "gateway_staff"
         with _in_one_flush(connection) as driver:
             begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")})
-            if lock is not None:
-                driver.execute(_LOCK, {"lock": lock})
+            if lock:
+                driver.execute(_LOCK, {"names": list(lock)})
         work = Work(connection, actor, now or begun.fetchone()[2].astimezone(UTC))
         yield work
         work.commit()

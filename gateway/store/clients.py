@@ -14,6 +14,7 @@ from gateway.domain import segments
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.phone import Phone
 from gateway.domain.windows import Window
+from gateway.store import units
 from gateway.store.base import Work
 from gateway.store.units import Clock
 from gateway.vault import DataKey, Vault
@@ -208,16 +209,18 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
     return Record(found, name, phones, fields, hours, row.time_zone, row.tones)
 
 
-_PEOPLE = """
+_PEOPLE = f"""
   SELECT c.id, c.unit_id, c.key_id, k.wrapped, c.name_enc, p.id AS phone_id, p.phone_enc, c.language, u.language AS unit_language,
     coalesce(c.time_zone, u.time_zone) AS zone, coalesce(c.tones, u.tones) AS tones, c.discreet, c.status,
-    unit_details(u.id) AS details, u.opens, u.closes, u.time_zone
+    {units.KNOWN} AS details, u.opens, u.closes, u.time_zone
   FROM clients c JOIN keys k ON k.id = c.key_id JOIN units u ON u.id = c.unit_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0"""
 _RECIPIENTS = text(f"{_PEOPLE} WHERE c.id = ANY(:ids)")
-# Everyone on a phone who is not closed.
-ON_PHONE = text(f"""
-  {_PEOPLE} WHERE c.id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) AND c.status <> 'closed' ORDER BY c.id""")
+# Everyone on each of the phones who is not closed.
+ON_PHONES = text(f"""
+  SELECT q.phone, found.* FROM unnest(CAST(:phones AS bytea[])) q(phone), LATERAL (
+    {_PEOPLE} WHERE c.id IN (SELECT client_id FROM phones WHERE phone_hash = q.phone) AND c.status <> 'closed') found
+  ORDER BY found.id""")
 
 
 def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUID, Person]:
@@ -226,7 +229,7 @@ def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUI
 
 
 def as_person(row: Any, vault: Vault) -> Person:
-    """A row of ON_PHONE, opened."""
+    """A row of ON_PHONES, opened."""
     key = vault.open_key(row.wrapped, row.key_id)
     hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     return Person(

@@ -44,10 +44,11 @@ class Opened:
     number: int
 
 
-_ADD = text("""
+_ONCE = "ON CONFLICT (dedupe_key) DO NOTHING"
+_ADD = text(f"""
   INSERT INTO flags (id, unit_id, client_id, inbound_id, about_id, reason, severity, opened_at, due_at, dedupe_key)
-  VALUES (:id, :unit, :client, :inbound, :about, :reason, :severity, :now, :due, :dedupe)
-  ON CONFLICT (dedupe_key) DO NOTHING RETURNING id, number""")
+  VALUES (:id, :unit_id, :client_id, :inbound_id, :about_id, :reason, :severity, :opened_at, :due_at, :dedupe_key)
+  {_ONCE} RETURNING id, number""")
 
 
 def add(
@@ -68,7 +69,7 @@ def put(
     about_id: UUID | None = None, clock: units.Clock | None = None,
 ) -> None:  # fmt: skip
     """Open a flag like `add`, with the other writes of the transaction."""
-    work.later(_ADD, **_values(work, unit_id, reason, dedupe_key, client_id, inbound_id, about_id, clock))
+    work.put("flags", _values(work, unit_id, reason, dedupe_key, client_id, inbound_id, about_id, clock), _ONCE)
 
 
 def _values(
@@ -77,9 +78,9 @@ def _values(
 ) -> dict[str, Any]:  # fmt: skip
     clock = clock or units.get(work, unit_id).clock
     return {
-        "id": uuid4(), "unit": unit_id, "client": client_id, "inbound": inbound_id, "about": about_id, "reason": reason,
-        "severity": rules.RULES[reason].severity, "now": work.now, "dedupe": dedupe_key,
-        "due": rules.due_at(reason, work.now, clock.hours, clock.zone),
+        "id": uuid4(), "unit_id": unit_id, "client_id": client_id, "inbound_id": inbound_id, "about_id": about_id, "reason": reason,
+        "severity": rules.RULES[reason].severity, "opened_at": work.now, "dedupe_key": dedupe_key,
+        "due_at": rules.due_at(reason, work.now, clock.hours, clock.zone),
     }  # fmt: skip
 
 

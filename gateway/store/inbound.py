@@ -1,5 +1,7 @@
 """Texts in: kept once, with the situation they arrive in."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +12,7 @@ from sqlalchemy import text
 from gateway.domain.decide import Client, Question, Situation
 from gateway.domain.interpret import Expecting, Meaning
 from gateway.store.base import Work
-from gateway.store.clients import ON_PHONE, Person, as_person
+from gateway.store.clients import ON_PHONES, Person, as_person
 from gateway.vault import DataKey, Vault
 
 # How long a question stays open when it is not about an appointment.
@@ -32,23 +34,37 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
     return row.id, vault.open_key(row.wrapped, row.id)
 
 
+# LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
 # A client's newest question is the open one: the reminder a day before replaces the one a week before.
 _AROUND = text("""
-  SELECT EXISTS (SELECT FROM inbound WHERE channel_id = :channel AND carrier_id = :carrier AND id <> :id) AS known,
-    (SELECT reason FROM stops WHERE phone_hash = :phone) AS stopped,
+  SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id) AS known,
+    (SELECT reason FROM stops WHERE phone_hash = t.phone) AS stopped,
     (SELECT json_build_array(id, extract(epoch FROM :now - received_at)) FROM inbound
-      WHERE from_hash = :phone AND body_hash = :body AND received_at > :hour AND id <> :id
+      WHERE from_hash = t.phone AND body_hash = t.body AND received_at > :hour AND id <> t.id
       ORDER BY received_at DESC LIMIT 1) AS same,
-    EXISTS (SELECT FROM outbound WHERE to_hash = :phone AND body_hash = :body AND created_at > :day AND purpose <> 'manual') AS echo,
+    (SELECT true FROM outbound WHERE to_hash = t.phone AND body_hash = t.body AND created_at > :day AND purpose <> 'manual' LIMIT 1) AS echo,
     (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM outbound
-      WHERE to_hash = :phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
+      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
     (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
       SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id
       FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
-      WHERE o.to_hash = :phone AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
+      WHERE o.to_hash = t.phone AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
         AND CASE WHEN a.id IS NULL THEN o.state_at > :since ELSE a.status = 'booked' AND a.starts_at > :now END
-      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions""")
+      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:phones AS bytea[]), CAST(:bodies AS bytea[]), CAST(:channels AS uuid[]), CAST(:carriers AS text[]))
+    WITH ORDINALITY t(id, phone, body, channel, carrier, n) ORDER BY t.n""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a text is known by before anybody knows whose it is."""
+
+    id: UUID
+    channel_id: UUID
+    carrier_id: str
+    phone_hash: bytes
+    body_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +101,20 @@ class Seen:
     row: Any
 
 
-def look(work: Work, vault: Vault, inbound_id: UUID, channel_id: UUID, carrier_id: str, phone_hash: bytes, body_hash: bytes) -> Seen:
-    """Read at once all that bears on a decision about one text."""
+def look(work: Work, vault: Vault, texts: Sequence[Sought]) -> list[Seen]:
+    """Read at once all that bears on a decision about each of the texts, in their order."""
     now = work.now
-    people, (row,) = work.together(
-        (ON_PHONE, {"phone": phone_hash}),
-        (_AROUND, {"phone": phone_hash, "body": body_hash, "id": inbound_id, "channel": channel_id, "carrier": carrier_id, "now": now,
-                   "since": now - QUESTION_OPEN, "hour": now - timedelta(hours=1), "day": now - timedelta(days=1)}),
+    rows, situations = work.together(
+        (ON_PHONES, {"phones": list({sought.phone_hash for sought in texts})}),
+        (_AROUND, {
+            "ids": [t.id for t in texts], "phones": [t.phone_hash for t in texts], "bodies": [t.body_hash for t in texts],
+            "channels": [t.channel_id for t in texts], "carriers": [t.carrier_id for t in texts], "now": now,
+            "since": now - QUESTION_OPEN, "hour": now - timedelta(hours=1), "day": now - timedelta(days=1)}),
     )  # fmt: skip
-    return Seen([as_person(person, vault) for person in people], row)
+    people: dict[bytes, list[Person]] = defaultdict(list)
+    for row in rows:
+        people[row.phone].append(as_person(row, vault))
+    return [Seen(people[sought.phone_hash], row) for sought, row in zip(texts, situations, strict=True)]
 
 
 def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: datetime) -> Around:
@@ -102,7 +123,7 @@ def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: dateti
     replies = [(purpose, datetime.fromtimestamp(float(at), now.tzinfo)) for purpose, at in row.replies]
     noise = [at for purpose, at in replies if purpose in ("not_understood", "unknown_sender")]
     same_id, same_seconds = (UUID(row.same[0]), float(row.same[1])) if row.same else (None, None)
-    return Around(row.known, same_id, Situation(
+    return Around(bool(row.known), same_id, Situation(
         clients=tuple(Client(person.id, person.language, person.status) for person in people),
         questions=tuple(
             Question(UUID(asked), UUID(client), Expecting.parse(expects), UUID(about) if about else None)
@@ -115,7 +136,7 @@ def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: dateti
         noise_replied_at=max(noise, default=None),
         seconds_since_same=same_seconds,
         carrier_stop=carrier_stop,
-        echo=row.echo,
+        echo=bool(row.echo),
     ))  # fmt: skip
 
 

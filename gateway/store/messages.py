@@ -113,7 +113,9 @@ _FACTS = text("""
   WHERE o.id = ANY(:ids) ORDER BY o.lane, o.send_after""")
 
 
-def claim_due(work: Work, channel_id: UUID, room_all: int, room_bulk: int, since: dict[str, datetime]) -> Sequence[Any]:
+def claim_due(
+    work: Work, channel_id: UUID, room_all: int, room_bulk: int, since: dict[str, datetime]
+) -> Sequence[Any]:
     """Lock due rows and their clients, and read what judging them needs. Rows of clients locked elsewhere are left."""
     locked = work.all(_LOCK_DUE, channel=channel_id, now=work.now, all=room_all, bulk=room_bulk)
     if not locked:
@@ -228,11 +230,9 @@ class Reported:
 
 _KEEP_REPORTS = text("""
   INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
-  SELECT u.channel_id, a.id, u.carrier_id, u.state, coalesce(u.code, ''), :now, a.id IS NOT NULL
-  FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
-    CAST(:codes AS text[])) u(channel_id, token, carrier_id, state, code)
-    LEFT JOIN LATERAL (SELECT id FROM attempts WHERE channel_id = u.channel_id AND
-      CASE WHEN u.token IS NULL THEN carrier_id = u.carrier_id ELSE id = u.token END LIMIT 1) a ON true
+  SELECT channel_id, attempt_id, carrier_id, state, coalesce(code, ''), :now, attempt_id IS NOT NULL
+  FROM unnest(CAST(:channels AS uuid[]), CAST(:attempts AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
+    CAST(:codes AS text[])) u(channel_id, attempt_id, carrier_id, state, code)
   ON CONFLICT DO NOTHING""")
 _MATCH = text("""
   SELECT u.n, a.id, a.outbound_id FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]))
@@ -261,18 +261,23 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
 
     Reports may be doubled, late and out of order; only the highest of a batch counts for a message.
     """
-    columns = {
-        "channels": [r.channel_id for r in reports], "tokens": [r.token for r in reports],
-        "carrier_ids": [r.carrier_id for r in reports], "states": [r.state for r in reports],
-        "codes": [r.code for r in reports], "now": work.now,
-    }  # fmt: skip
+    columns = {"channels": [r.channel_id for r in reports], "carrier_ids": [r.carrier_id for r in reports]}
+    attempts: list[UUID | None] = [None] * len(reports)
     highest: dict[UUID, tuple[UUID, Reported]] = {}
-    for row in work.all(_MATCH, channels=columns["channels"], tokens=columns["tokens"], carrier_ids=columns["carrier_ids"]):
+    for row in work.all(_MATCH, tokens=[r.token for r in reports], **columns):
         said = reports[row.n - 1]
+        attempts[row.n - 1] = row.id
         best = highest.get(row.outbound_id)
         if said.state in RANK and (best is None or RANK[said.state] > RANK[best[1].state]):
             highest[row.outbound_id] = (row.id, said)
-    work.later(_KEEP_REPORTS, **columns)
+    work.later(
+        _KEEP_REPORTS,
+        attempts=attempts,
+        states=[r.state for r in reports],
+        codes=[r.code for r in reports],
+        now=work.now,
+        **columns,
+    )
     if not highest:
         return []
     matched = list(highest.values())

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from gateway.domain.errors import NotFound, Refused
+from gateway.store import units
 from gateway.store.base import Actor, Work
 from gateway.vault import DataKey, Vault
 
@@ -120,14 +121,14 @@ def any_there(work: Work) -> bool:
 
 
 # Nearest first: those on duty in the unit, then in the one above it; if nobody is on duty anywhere, the supervisors.
-_TO_ALERT = text("""
+_TO_ALERT = text(f"""
   WITH near AS (
     SELECT s.*, t.distance, dense_rank() OVER (
         ORDER BY NOT s.on_duty, NOT s.on_duty AND s.role <> 'supervisor', t.distance) AS turn
     FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id
     WHERE t.unit_id = :unit AND s.active AND s.phone_enc IS NOT NULL
       AND (s.on_duty OR s.role IN ('supervisor', 'administrator')))
-  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, unit_details(u.id) AS details
+  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, {units.KNOWN} AS details
   FROM near n JOIN keys k ON k.id = n.key_id JOIN units u ON u.id = n.unit_id WHERE n.turn = 1 ORDER BY n.code""")
 
 
@@ -139,8 +140,8 @@ def to_alert(work: Work, vault: Vault, unit_id: UUID) -> list[Alerted]:
     return [_alerted(row, vault) for row in work.all(_TO_ALERT, unit=unit_id)]
 
 
-_ALERT_PHONE = text("""
-  SELECT s.id, s.unit_id, s.key_id, k.wrapped, s.phone_enc, s.language, u.time_zone, unit_details(u.id) AS details
+_ALERT_PHONE = text(f"""
+  SELECT s.id, s.unit_id, s.key_id, k.wrapped, s.phone_enc, s.language, u.time_zone, {units.KNOWN} AS details
   FROM staff s JOIN keys k ON k.id = s.key_id JOIN units u ON u.id = s.unit_id
   WHERE s.code = :code AND s.active AND s.phone_enc IS NOT NULL""")
 

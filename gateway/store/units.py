@@ -53,7 +53,10 @@ class Unit:
         return Clock(self.hours, self.time_zone)
 
 
-_COLUMNS = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details, unit_details(u.id) AS known"
+# What is publicly known of the unit u: its own details, and those of the units above it that it does not say itself.
+KNOWN = """(SELECT coalesce(jsonb_object_agg(d.key, d.value ORDER BY t.distance DESC), '{}')
+  FROM unit_tree t JOIN units above ON above.id = t.ancestor_id, jsonb_each(above.details) d WHERE t.unit_id = u.id)"""
+_COLUMNS = f"u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details, {KNOWN} AS known"
 _TREE = text("""
   INSERT INTO unit_tree (unit_id, ancestor_id, distance)
   SELECT :id, ancestor_id, distance + 1 FROM unit_tree WHERE unit_id = :parent UNION ALL SELECT :id, :id, 0""")

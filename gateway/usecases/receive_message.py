@@ -1,9 +1,10 @@
 """A text came in: understand it, keep it, do what follows, in one transaction, before the carrier hears 2xx."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
@@ -49,61 +50,114 @@ def receive(
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
     Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    sender = _e164(engine, channel, message.sender_phone)
-    phone_hash = vault.hash_phone(sender)
+    text = _came(engine, vault, channel, message)
     try:
-        with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
-            scene = _arrive(work, vault, channel, message, sender, phone_hash)
-            around = inbound.around(scene.seen, scene.unit_language, message.opt_out, work.now)
-            if around.known:
-                return None
-            understood, effects = _understand(content, scene.arrived, around, work.now)
-            inbound.add(work, scene.arrived, message.sent_at, late, understood)
-            if apply_effects.apply(work, vault, content, _source(scene), effects):
-                work.after_commit(lambda: ring(channel.id))
-            return scene.arrived.id
+        return _receive(engine, vault, content, [text], ring, now, late)[0]
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         log.error("deciding_failed", error, channel=channel.id)
-    return _keep_undecided(engine, vault, content, channel, message, sender, ring, now, late)
+    return _keep_undecided(engine, vault, content, text, ring, now, late)
+
+
+def receive_all(
+    engine: Engine, vault: Vault, content: Content, messages: Sequence[tuple[channels.Channel, Inbound]], ring: Callable[[UUID], None],
+    now: datetime | None = None,
+) -> None:  # fmt: skip
+    """Like `receive` for several texts in one transaction, those of one phone in their order. Raises what one of them raised."""
+    if len(messages) == 1:
+        receive(engine, vault, content, *messages[0], ring, now)
+        return
+    waiting = [_came(engine, vault, channel, message) for channel, message in messages]
+    while waiting:
+        firsts = {text.phone_hash: text for text in reversed(waiting)}
+        _receive(engine, vault, content, list(firsts.values()), ring, now, late=False)
+        waiting = [text for text in waiting if firsts[text.phone_hash] is not text]
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """A text that came, and where from."""
+
+    id: UUID
+    channel: channels.Channel
+    message: Inbound
+    phone: str
+    phone_hash: bytes
+    body_hash: bytes
+
+
+def _came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> _Came:
+    phone = _e164(engine, channel, message.sender_phone)
+    return _Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(message.text))
+
+
+def _receive(
+    engine: Engine, vault: Vault, content: Content, texts: Sequence[_Came], ring: Callable[[UUID], None], now: datetime | None, late: bool
+) -> list[UUID | None]:
+    """Keep, decide about and apply texts of different phones, all or none; their ids, None for a repeat."""
+    with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash for text in texts]) as work:
+        told: set[UUID] = set()
+        kept = [
+            text.id if _turn(work, vault, content, text, seen, told, late) else None
+            for text, seen in zip(texts, _look(work, vault, texts), strict=True)
+        ]
+        for channel_id in told:
+            work.after_commit(partial(ring, channel_id))
+    return kept
+
+
+def _look(work: Work, vault: Vault, texts: Sequence[_Came]) -> list[Seen]:
+    return inbound.look(work, vault, [
+        inbound.Sought(text.id, text.channel.id, text.message.carrier_id, text.phone_hash, text.body_hash) for text in texts
+    ])  # fmt: skip
+
+
+def _turn(work: Work, vault: Vault, content: Content, text: _Came, seen: Seen, told: set[UUID], late: bool) -> bool:
+    """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
+    if seen.row.known:
+        return False
+    scene = _arrive(work, vault, text, seen)
+    around = inbound.around(seen, scene.unit_language, text.message.opt_out, work.now)
+    understood, effects = _understand(content, scene.arrived, around, work.now)
+    inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
+    if apply_effects.apply(work, vault, content, _source(scene), effects):
+        told.add(text.channel.id)
+    return True
 
 
 def _keep_undecided(
-    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound, sender: str,
-    ring: Callable[[UUID], None], now: datetime | None, late: bool,
-) -> UUID | None:  # fmt: skip
+    engine: Engine, vault: Vault, content: Content, text: _Came, ring: Callable[[UUID], None], now: datetime | None, late: bool
+) -> UUID | None:
     """What could not be decided about is kept, and a person hears of it at once: it may be a cry for help."""
-    phone_hash = vault.hash_phone(sender)
-    with unit_of_work(engine, SYSTEM, now, lock=phone_hash) as work:
-        scene = _arrive(work, vault, channel, message, sender, phone_hash)
-        if scene.seen.row.known:
+    with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash]) as work:
+        (seen,) = _look(work, vault, [text])
+        if seen.row.known:
             return None
-        arrived = scene.arrived
-        inbound.add(work, arrived, message.sent_at, late, None)
+        arrived = _arrive(work, vault, text, seen).arrived
+        inbound.add(work, arrived, text.message.sent_at, late, None)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
         if flag is not None and apply_effects.alert_staff(work, vault, content, arrived.unit_id, flag.id, flag.number):
-            work.after_commit(lambda: ring(channel.id))
+            work.after_commit(lambda: ring(text.channel.id))
         return arrived.id
 
 
-def _arrive(work: Work, vault: Vault, channel: channels.Channel, message: Inbound, sender: str, phone_hash: bytes) -> _Scene:
-    inbound_id, body_hash = uuid4(), vault.hash_body(message.text)
-    seen = inbound.look(work, vault, inbound_id, channel.id, message.carrier_id, phone_hash, body_hash)
+def _arrive(work: Work, vault: Vault, text: _Came, seen: Seen) -> _Scene:
+    """The text with its owner: its single client, else the phone, in the unit of all on it or of the channel."""
     people = seen.people
     one = people[0] if len(people) == 1 else None
     unit = None
     if one is not None:
         unit_id, key_id, key = one.unit_id, one.key_id, one.key
     else:
-        unit_id = people[0].unit_id if len({person.unit_id for person in people}) == 1 else channel.unit_id
+        unit_id = people[0].unit_id if len({person.unit_id for person in people}) == 1 else text.channel.unit_id
         unit = units.get(work, unit_id)
-        key_id, key = inbound.stranger_key(work, vault, phone_hash, unit_id)
+        key_id, key = inbound.stranger_key(work, vault, text.phone_hash, unit_id)
     arrived = Arrived(
-        id=inbound_id, unit_id=unit_id, channel_id=channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
-        carrier_id=message.carrier_id, phone=sender, phone_hash=phone_hash, body=message.text,
-        body_hash=body_hash,
+        id=text.id, unit_id=unit_id, channel_id=text.channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
+        carrier_id=text.message.carrier_id, phone=text.phone, phone_hash=text.phone_hash, body=text.message.text,
+        body_hash=text.body_hash,
     )  # fmt: skip
     return _Scene(arrived, seen, unit)
 
@@ -165,7 +219,7 @@ def retry_unhandled(
     decided = 0
     for row in waiting:
         try:
-            with unit_of_work(engine, SYSTEM, now, lock=bytes(row.from_hash)) as work:
+            with unit_of_work(engine, SYSTEM, now, lock=[bytes(row.from_hash)]) as work:
                 scene = _again(work, vault, row)
                 around = inbound.around(scene.seen, scene.unit_language, None, work.now)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
@@ -187,5 +241,6 @@ def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
         carrier_id=row.carrier_id, phone=key.decrypt(row.from_enc, "inbound.from", row.id), phone_hash=bytes(row.from_hash),
         body=key.decrypt(row.body_enc, "inbound.body", row.id), body_hash=bytes(row.body_hash),
     )  # fmt: skip
-    seen = inbound.look(work, vault, row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
+    sought = inbound.Sought(row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
+    (seen,) = inbound.look(work, vault, [sought])
     return _Scene(arrived, seen, None if len(seen.people) == 1 else units.get(work, row.unit_id))

@@ -1,12 +1,10 @@
 """Delivery reports: kept and applied in bulk, durable before the carrier hears 2xx."""
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from gateway import log
 from gateway.channels import base
@@ -49,56 +47,3 @@ def _token(token: str | None) -> UUID | None:
         return UUID(token) if token else None
     except ValueError:
         return None
-
-
-class _Waiting:
-    """One report of a request that waits until it is written."""
-
-    __slots__ = ("channel_id", "done", "error", "report")
-
-    def __init__(self, channel_id: UUID, report: base.Report) -> None:
-        self.channel_id, self.report = channel_id, report
-        self.done = threading.Event()
-        self.error: BaseException | None = None
-
-
-class GroupCommit:
-    """Writes the reports of many requests in one transaction: whoever comes while one is written shares the next."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []
-        self._writing = threading.Lock()
-
-    def record(self, channel_id: UUID, report: base.Report) -> None:
-        """Return when the report is durable. Raises what the database raised: the carrier is to post it again."""
-        mine = _Waiting(channel_id, report)
-        with self._lock:
-            self._waiting.append(mine)
-        while not mine.done.is_set():
-            # The first to get here writes for all who wait; the others find theirs done when it is their turn.
-            with self._writing:
-                if not mine.done.is_set():
-                    self._write_all()
-        if mine.error is not None:
-            raise mine.error
-
-    def _write_all(self) -> None:
-        with self._lock:
-            batch, self._waiting = self._waiting, []
-        try:
-            self._write(batch)
-        except BaseException as error:
-            for waiting in batch:
-                waiting.error = error
-        finally:
-            for waiting in batch:
-                waiting.done.set()
-
-    def _write(self, batch: list[_Waiting]) -> None:
-        pairs = [(waiting.channel_id, waiting.report) for waiting in batch]
-        try:
-            record(self._engine, pairs)
-        except OperationalError:  # a deadlock with a sender, or a lost connection: once more, then the carrier's turn
-            record(self._engine, pairs)

@@ -24,12 +24,6 @@ CREATE TABLE unit_tree (
 );
 CREATE INDEX ON unit_tree (ancestor_id);
 
--- What is publicly known of a unit: its own details, and those of the units above it that it does not say itself.
-CREATE FUNCTION unit_details(unit uuid) RETURNS jsonb STABLE LANGUAGE sql AS $$
-  SELECT coalesce(jsonb_object_agg(d.key, d.value ORDER BY t.distance DESC), '{}')
-  FROM unit_tree t JOIN units u ON u.id = t.ancestor_id, jsonb_each(u.details) d WHERE t.unit_id = unit
-$$;
-
 -- One wrapped data key per person (or unknown phone, or channel). Deleting the row erases that person everywhere.
 CREATE TABLE keys (
   id uuid PRIMARY KEY,
