@@ -27,7 +27,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     # A small machine that is not ours alone, and many short transactions on few rows.
     "max_connections": "60",
-    "shared_buffers": "128MB",
+    "shared_buffers": "192MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "wal_compression": "on",

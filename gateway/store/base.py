@@ -140,13 +140,23 @@ def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str,
     incoming = f"incoming_{table}"
     cursor = connection.connection.cursor()
     cursor.execute(f"CREATE TEMP TABLE {incoming} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA")
-    with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
+    types = _TYPES.get((table, columns)) or _TYPES.setdefault((table, columns), _types(cursor, incoming, columns))
+    with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
         for row in rows:
             copy.write_row(tuple(row.values()))
     cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {incoming} {on_conflict}")
     inserted = int(cursor.rowcount)
     cursor.execute(f"DROP TABLE {incoming}")
     return inserted
+
+
+_TYPES: dict[tuple[str, str], list[int]] = {}
+
+
+def _types(cursor: Any, table: str, columns: str) -> list[int]:
+    """What PostgreSQL keeps in these columns, which binary values must say exactly."""
+    return [column.type_code for column in cursor.execute(f"SELECT {columns} FROM {table}").description]
 
 
 @contextmanager
@@ -206,7 +216,8 @@ def connect(url: str, pool_size: int = 6, stuck_s: float | None = None, **option
 # the system does names its rows, so it joins by index alone: a batch costs the same however large the tables are.
 # There is then one good plan for each statement, made once for each connection.
 _BY_INDEX = ", set_config('plan_cache_mode', 'force_generic_plan', true)" + "".join(
-    f", set_config('enable_{way}', 'off', true)" for way in ("hashjoin", "mergejoin", "seqscan")
+    f", set_config('{way}', 'off', true)"
+    for way in ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_seqscan", "enable_bitmapscan", "jit")
 )
 _BEGIN = {
     role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(){by_index}"

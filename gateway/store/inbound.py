@@ -17,6 +17,8 @@ from gateway.vault import DataKey, Vault
 
 # How long a question stays open when it is not about an appointment.
 QUESTION_OPEN = timedelta(hours=72)
+# How long before its day a question about an appointment may have been written.
+LONGEST_OPEN = timedelta(days=60)
 
 _STRANGER = text("SELECT id, wrapped, unit_id FROM keys WHERE stranger_hash = :phone")
 
@@ -48,7 +50,7 @@ _AROUND = text("""
     (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
       SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id
       FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
-      WHERE o.to_hash = t.phone AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
+      WHERE o.to_hash = t.phone AND o.created_at > :asked AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
         AND CASE WHEN a.id IS NULL THEN o.state_at > :since ELSE a.status = 'booked' AND a.starts_at > :now END
       ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions
@@ -109,7 +111,7 @@ def look(work: Work, vault: Vault, texts: Sequence[Sought]) -> list[Seen]:
         (_AROUND, {
             "ids": [t.id for t in texts], "phones": [t.phone_hash for t in texts], "bodies": [t.body_hash for t in texts],
             "channels": [t.channel_id for t in texts], "carriers": [t.carrier_id for t in texts], "now": now,
-            "since": now - QUESTION_OPEN, "hour": now - timedelta(hours=1), "day": now - timedelta(days=1)}),
+            "since": now - QUESTION_OPEN, "asked": now - LONGEST_OPEN, "hour": now - timedelta(hours=1), "day": now - timedelta(days=1)}),
     )  # fmt: skip
     people: dict[bytes, list[Person]] = defaultdict(list)
     for row in rows:

@@ -43,6 +43,7 @@ class New:
     about_id: UUID | None = None
     exempt_until: datetime | None = None
     waits_for: UUID | None = None
+    to_hash: bytes | None = None  # where it is known already
     state: str = "planned"
     reason: str | None = None
     id: UUID = field(init=False)
@@ -70,7 +71,7 @@ def _row(new: New, vault: Vault, now: datetime) -> dict[str, Any]:
         "consent_purpose": new.consent_purpose, "language": new.language, "lane": new.lane, "expects": new.expects,
         "semantics": new.semantics, "send_after": new.send_after,
         "send_before": new.send_before, "exempt_until": new.exempt_until,
-        "to_enc": new.key.encrypt(new.to, "outbound.to", new.id), "to_hash": vault.hash_phone(new.to),
+        "to_enc": new.key.encrypt(new.to, "outbound.to", new.id), "to_hash": new.to_hash or vault.hash_phone(new.to),
         "body_enc": new.key.encrypt(new.body, "outbound.body", new.id), "body_hash": vault.hash_body(new.body),
         "encoding": new.encoding, "segments": new.segments, "state": new.state, "reason": new.reason,
         "created_at": now, "state_at": now, "attempts": 0,
@@ -228,31 +229,33 @@ class Reported:
     reason: str | None
 
 
-_KEEP_REPORTS = text("""
-  INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
-  SELECT channel_id, attempt_id, carrier_id, state, coalesce(code, ''), :now, attempt_id IS NOT NULL
-  FROM unnest(CAST(:channels AS uuid[]), CAST(:attempts AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
-    CAST(:codes AS text[])) u(channel_id, attempt_id, carrier_id, state, code)
-  ON CONFLICT DO NOTHING""")
-_MATCH = text("""
-  SELECT u.n, a.id, a.outbound_id FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]))
-    WITH ORDINALITY u(channel_id, token, carrier_id, n), LATERAL (
-      SELECT id, outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
-      UNION ALL
-      SELECT id, outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id
-    ) a""")
-_REPORT_ATTEMPTS = text("""
-  UPDATE attempts a SET state = 'accepted', carrier_id = coalesce(a.carrier_id, u.carrier_id), settled_at = :now
-  FROM unnest(CAST(:attempts AS uuid[]), CAST(:carrier_ids AS text[])) u(id, carrier_id)
-  WHERE a.id = u.id AND (a.state <> 'accepted' OR a.carrier_id IS NULL)""")
-# A failure is believed only of the latest attempt; that something arrived is believed of any.
-_REPORT_MESSAGES = text("""
-  UPDATE outbound o SET state = u.state, reason = u.reason, code = u.code, state_at = :now,
-    carrier_id = coalesce(o.carrier_id, u.carrier_id)
-  FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-    CAST(:codes AS text[]), CAST(:carrier_ids AS text[])) u(id, attempt, state, reason, code, carrier_id)
-  WHERE o.id = u.id AND o.state NOT IN ('cancelled', 'suppressed') AND outbound_rank(u.state) > outbound_rank(o.state)
-    AND (o.attempt_id = u.attempt OR u.state IN ('accepted', 'sent', 'delivered'))
+# One statement, because it is asked once for every few reports that come. Rows are taken in one order before they are
+# changed. A failure is believed only of the latest attempt; that something arrived is believed of any.
+_REPORT = text("""
+  WITH said AS (
+    SELECT u.*, a.id AS attempt_id, a.outbound_id
+    FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
+      CAST(:reasons AS text[]), CAST(:codes AS text[])) u(channel_id, token, carrier_id, state, reason, code)
+      LEFT JOIN LATERAL (
+        SELECT id, outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
+        UNION ALL
+        SELECT id, outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id
+      ) a ON true),
+  kept AS (
+    INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
+    SELECT channel_id, attempt_id, carrier_id, state, coalesce(code, ''), :now, attempt_id IS NOT NULL FROM said ON CONFLICT DO NOTHING),
+  highest AS (
+    SELECT DISTINCT ON (outbound_id) * FROM said WHERE outbound_id IS NOT NULL AND state = ANY(CAST(:known AS text[]))
+    ORDER BY outbound_id, outbound_rank(state) DESC),
+  held AS MATERIALIZED (
+    SELECT h.* FROM highest h JOIN outbound o ON o.id = h.outbound_id ORDER BY o.id FOR NO KEY UPDATE OF o),
+  attempted AS (
+    UPDATE attempts a SET state = 'accepted', carrier_id = coalesce(a.carrier_id, h.carrier_id), settled_at = :now
+    FROM held h WHERE a.id = h.attempt_id AND (a.state <> 'accepted' OR a.carrier_id IS NULL))
+  UPDATE outbound o SET state = h.state, reason = h.reason, code = h.code, state_at = :now, carrier_id = coalesce(o.carrier_id, h.carrier_id)
+  FROM held h
+  WHERE o.id = h.outbound_id AND o.state NOT IN ('cancelled', 'suppressed') AND outbound_rank(h.state) > outbound_rank(o.state)
+    AND (o.attempt_id = h.attempt_id OR h.state IN ('accepted', 'sent', 'delivered'))
   RETURNING o.id, o.unit_id, o.client_id, o.to_hash, o.state, o.reason""")
 
 
@@ -261,34 +264,11 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
 
     Reports may be doubled, late and out of order; only the highest of a batch counts for a message.
     """
-    columns = {"channels": [r.channel_id for r in reports], "carrier_ids": [r.carrier_id for r in reports]}
-    attempts: list[UUID | None] = [None] * len(reports)
-    highest: dict[UUID, tuple[UUID, Reported]] = {}
-    for row in work.all(_MATCH, tokens=[r.token for r in reports], **columns):
-        said = reports[row.n - 1]
-        attempts[row.n - 1] = row.id
-        best = highest.get(row.outbound_id)
-        if said.state in RANK and (best is None or RANK[said.state] > RANK[best[1].state]):
-            highest[row.outbound_id] = (row.id, said)
-    work.later(
-        _KEEP_REPORTS,
-        attempts=attempts,
-        states=[r.state for r in reports],
-        codes=[r.code for r in reports],
-        now=work.now,
-        **columns,
-    )
-    if not highest:
-        return []
-    matched = list(highest.values())
-    values = {
-        "ids": list(highest), "attempts": [token for token, _ in matched], "states": [r.state for _, r in matched],
-        "reasons": [r.reason for _, r in matched], "codes": [r.code for _, r in matched],
-        "carrier_ids": [r.carrier_id for _, r in matched], "now": work.now,
-    }  # fmt: skip
-    work.later(_LOCK, ids=values["ids"])
-    work.later(_REPORT_ATTEMPTS, attempts=values["attempts"], carrier_ids=values["carrier_ids"], now=work.now)
-    return list(work.execute(_REPORT_MESSAGES, values).all())
+    return work.all(
+        _REPORT, channels=[r.channel_id for r in reports], tokens=[r.token for r in reports],
+        carrier_ids=[r.carrier_id for r in reports], states=[r.state for r in reports], reasons=[r.reason for r in reports],
+        codes=[r.code for r in reports], known=list(RANK), now=work.now,
+    )  # fmt: skip
 
 
 # --- stopping -------------------------------------------------------------------------------------------------------

@@ -166,31 +166,26 @@ def mark_planned(work: Work, appointment_ids: Sequence[UUID]) -> None:
 
 # --- what is due ----------------------------------------------------------------------------------------------------
 
-# The cast keeps the index on campaigns out of it: only the one on due_at costs the same however many wait.
+# Campaign by campaign, so that one with a long queue (or a paused one) keeps nobody else's waiting.
 # Ids go as text, which Python reads and compares several times faster.
 _LOCK_DUE = text("""
-  SELECT CAST(id AS text) AS id, CAST(campaign_id AS text) AS campaign_id, CAST(client_id AS text) AS client_id FROM occurrences
-  WHERE state = 'waiting' AND due_at <= :now AND CAST(campaign_id AS text) = ANY(:campaigns)
-  ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED""")
-# Statistics of tables that change by thousands a second come late, and a plan made for them goes through a whole table.
-# So here everything goes by an index, row by row and in its order: a batch costs the same however many wait or are due.
-_BY_INDEX = text("""
-  SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort', 'enable_hashjoin',
-    'enable_mergejoin', 'jit']) name""")
+  SELECT CAST(o.id AS text) AS id, CAST(c.id AS text) AS campaign_id, CAST(o.client_id AS text) AS client_id
+  FROM unnest(CAST(:campaigns AS uuid[])) c(id), LATERAL (
+    SELECT id, client_id FROM occurrences
+    WHERE campaign_id = c.id AND state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :each FOR UPDATE SKIP LOCKED) o""")
 _HOLD_CAMPAIGNS = text("""
   SELECT CAST(id AS text) FROM campaigns WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'running' FOR SHARE SKIP LOCKED""")
 _HOLD_CLIENTS = text("""
   SELECT CAST(id AS text) FROM clients WHERE id = ANY(CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED""")
 
 
-def lock_due(work: Work, campaign_ids: Iterable[UUID], limit: int) -> dict[UUID, list[str]]:
-    """The oldest due occurrences by campaign, held with their campaign and client. Those held elsewhere are left.
+def lock_due(work: Work, campaign_ids: Iterable[UUID], each: int) -> dict[UUID, list[str]]:
+    """The `each` oldest due occurrences of each campaign, held with their campaign and client. Those held elsewhere are left.
 
     Whoever stops, closes or moves something takes the client's row first: what committed before is seen by `facts`, what
     comes later waits for us, and then cancels what we planned.
     """
-    work.execute(_BY_INDEX)
-    rows = work.all(_LOCK_DUE, now=work.now, campaigns=[str(campaign_id) for campaign_id in campaign_ids], limit=limit)
+    rows = work.all(_LOCK_DUE, now=work.now, campaigns=list(campaign_ids), each=each)
     if not rows:
         return {}
     running = _hold(work, _HOLD_CAMPAIGNS, {row.campaign_id for row in rows})
@@ -213,7 +208,7 @@ def _array(ids: Iterable[str]) -> str:
 
 PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped,
   CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone,
-  c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.to_verify, s.reason AS stopped,
+  c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
   coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
 _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0

@@ -28,7 +28,7 @@ from gateway.usecases.write_texts import Place, Writer
 from gateway.vault import Vault
 
 PING = "message_waiting"
-AT_ONCE, BATCHES = 2, 8
+AT_ONCE, BATCHES = 3, 9
 EXPAND_TIMES = 10  # rows that are only made, not written, in one transaction: so many times more
 LATE, GONE = "its time passed", "appointment moved"
 
@@ -217,19 +217,20 @@ def _plan_texts(
     engine: Engine, vault: Vault, content: Content, running: Mapping[UUID, Campaign], ring: Callable[[UUID], None],
     now: datetime | None, limit: int,
 ) -> int:  # fmt: skip
-    """One batch; behind a full one there are more, which two at a time do: one writes while PostgreSQL keeps the other's."""
+    """One batch; behind a full one there are more, which three at a time do: some write while PostgreSQL keeps the others'."""
     scenes: list[_Scene] = []
+    each = -(-limit // len(running))
 
     def plan_batch(_: int = 0) -> int:
         with unit_of_work(engine, SYSTEM, now) as work:
-            due = occurrences.lock_due(work, running, limit)
+            due = occurrences.lock_due(work, running, each)
             if not due:
                 return 0
             scenes.extend([] if scenes else [_Scene(work, vault, content, running)])
             return _plan_batch(work, vault, due, running, _Batch(work.now, scenes[0]), ring)
 
     done = plan_batch()
-    if done < limit:
+    if done < each:
         return done
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return done + sum(pool.map(plan_batch, range(BATCHES)))
@@ -282,7 +283,7 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
         unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, body=told.body, encoding=told.encoding,
         segments=told.segments, purpose=purpose, language=told.language, lane=lanes.BULK, semantics=told.semantics,
         dedupe_key=f"occurrence:{row.id}", send_after=send_after, send_before=row.send_before, client_id=row.client_id,
-        consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id, occurrence_id=row.id,
+        consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id, occurrence_id=row.id, to_hash=row.phone_hash,
         about_id=row.appointment_id, reason=_reason(told, send_after > batch.now),
     )  # fmt: skip
     if row.discreet == 2:
