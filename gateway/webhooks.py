@@ -105,7 +105,8 @@ def _callback(gateway: Gateway) -> CallbackRequest:
     query = request.query_string.decode("latin-1")
     path = request.environ.get("RAW_URI", "").partition("?")[0] or request.path
     url = f"{gateway.settings.public_url}{path}" + (f"?{query}" if query else "")
-    return CallbackRequest(url, path, query, dict(request.headers), request.get_data(cache=False))
+    headers = {name.lower(): value for name, value in request.headers}
+    return CallbackRequest(url, path, query, headers, request.get_data(cache=False))
 
 
 def _forged(channel_id: UUID) -> Response:

@@ -92,7 +92,7 @@ class WireReply:
 class CallbackRequest:
     """A carrier's post to us, untouched.
 
-    `url` is the configured public address + raw path + raw query, never what a Host header says.
+    `url` is the configured public address + raw path + raw query, never what a Host header says. Header names are in lower case.
     """
 
     url: str
@@ -103,7 +103,7 @@ class CallbackRequest:
 
     def header(self, name: str) -> str:
         """A header by its lower-case name, "" when it is absent."""
-        return next((value for key, value in self.headers.items() if key.lower() == name), "")
+        return self.headers.get(name, "")
 
 
 @dataclass(frozen=True, slots=True)

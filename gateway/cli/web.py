@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import click
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -33,6 +33,7 @@ def serve() -> None:
             backpressure=WAITING_REQUESTS,
             backlog=1024,
             websockets=False,
+            http=HTTPModes.http1,  # what a proxy and the carriers speak; looking for more costs each request
             workers_kill_timeout=LONGEST_END_SECONDS,
             log_level=LogLevels.error,
         )

@@ -23,7 +23,7 @@ TEXT = {"id": "in-1", "from": "+84912345678", "to": "+84900000000", "text": " Dá
 
 def callback(content: object, secret: str = "s3cret", stamp: str = "1760000000") -> CallbackRequest:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    headers = {"X-Timestamp": stamp, "X-Signature": simulator.sign(secret, stamp, body)}
+    headers = {"x-timestamp": stamp, "x-signature": simulator.sign(secret, stamp, body)}
     return CallbackRequest(SETTINGS["callback_url"] + "/inbound", "/c/sim/inbound", "", headers, body)
 
 
@@ -51,7 +51,7 @@ def test_forged_altered_and_unsigned_callbacks_are_refused() -> None:
         SETTINGS, CallbackRequest(good.url, good.path, "", good.headers, good.body + b" ")
     )
     assert not simulator.verify(SETTINGS, CallbackRequest(good.url, good.path, "", {}, good.body))
-    later = {**good.headers, "X-Timestamp": "1760000001"}
+    later = {**good.headers, "x-timestamp": "1760000001"}
     assert not simulator.verify(SETTINGS, CallbackRequest(good.url, good.path, "", later, good.body))
 
 

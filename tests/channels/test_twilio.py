@@ -39,7 +39,7 @@ def callback(
     """A callback signed as Twilio signs it."""
     fields = {name: values[0] for name, values in base.read_form(body, "replace").items()}
     signature = RequestValidator(token).compute_signature(url, fields if "json" not in kind else {})
-    return unsigned(body, url, {"Content-Type": kind, "X-Twilio-Signature": signature})
+    return unsigned(body, url, {"content-type": kind, "x-twilio-signature": signature})
 
 
 def unsigned(body: bytes, url: str, headers: dict[str, str]) -> CallbackRequest:
@@ -153,7 +153,7 @@ def test_an_empty_form_is_refused() -> None:
 
 @given(st.binary(max_size=200), st.text(max_size=40), st.text(max_size=40))
 def test_verifying_never_raises(body: bytes, signature: str, query: str) -> None:
-    headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+    headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signature}
     assert not twilio.verify(SETTINGS, unsigned(body, f"{URL}?{query}", headers))
     assert not twilio.verify(SETTINGS, unsigned(body, f"{URL}?bodySHA256={query}", headers))
 

@@ -213,3 +213,38 @@ def test_hostile_texts_are_kept_without_loss(here: World) -> None:
     key = here.rows("SELECT i.id, i.key_id, k.wrapped, i.body_enc FROM inbound i JOIN keys k ON k.id = i.key_id ORDER BY received_at")
     kept = [here.vault.open_key(r.wrapped, r.key_id).decrypt(r.body_enc, "inbound.body", r.id) for r in key]
     assert kept == torture
+
+
+def say_together(here: World, *texts: tuple[str, str, str]) -> None:
+    """Texts (carrier id, phone, words) of requests that waited for one another."""
+    with unit_of_work(here.engine) as work:
+        channel = channels.get(work, here.vault, here.channel_id)
+    together = [(channel, Inbound(carrier_id, phone, "+84900000000", words)) for carrier_id, phone, words in texts]
+    receive_message.receive_all(here.engine, here.vault, CONTENT, together, queues.silent, here.now)
+
+
+def test_texts_that_come_together_mean_what_each_means_alone(here: World) -> None:
+    confirming, stopping, crying = here.client(), here.client(), here.client()
+    asked(here, confirming, about_id=here.appointment(confirming, here.now + timedelta(days=1)), **APPOINTMENT)
+    here.staff("+84911999999")
+    say_together(here, ("SM1", here.phone_of(confirming), "1"), ("SM2", here.phone_of(stopping), "STOP"), ("SM3", "+84912888888", "hello"),
+                 ("SM4", here.phone_of(crying), "toi muon chet"))  # fmt: skip
+    assert here.value("SELECT answer FROM appointments") == "confirmed"
+    assert here.value("SELECT count(*) FROM stops") == 1
+    meanings = {row.carrier_id: (row.meaning, row.client_id) for row in here.rows("SELECT carrier_id, meaning, client_id FROM inbound")}
+    assert meanings == {"SM1": ("yes", confirming), "SM2": ("stop", stopping), "SM3": ("other", None), "SM4": ("crisis", crying)}
+    assert here.value("SELECT count(*) FROM outbound WHERE purpose = 'staff_alert'") == 1
+
+
+def test_of_one_phone_the_later_text_of_a_batch_counts(here: World) -> None:
+    phone = here.phone_of(here.client())
+    say_together(here, ("SM1", phone, "STOP"), ("SM2", phone, "START"))
+    assert here.value("SELECT count(*) FROM stops") == 0
+    assert here.value("SELECT count(*) FROM inbound") == 2
+
+
+def test_a_repeat_within_a_batch_makes_one_row_and_one_answer(here: World) -> None:
+    phone = here.phone_of(here.client())
+    say_together(here, ("SM1", phone, "HELP"), ("SM1", phone, "HELP"), ("SM2", here.phone_of(here.client()), "HELP"))
+    assert here.value("SELECT count(*) FROM inbound") == 2
+    assert replies(here) == ["help", "help"]
