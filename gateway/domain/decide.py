@@ -1,6 +1,6 @@
 """What a client's text leads to: the situation it arrives in, and the effects it has. Crisis and stop come first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,6 +22,9 @@ POLITE_EVERY = timedelta(days=1)
 AUTOMATIC_AN_HOUR = 3
 IDENTICAL_AN_HOUR = 2
 REPEAT_WITHIN = timedelta(seconds=10)
+# What answers a question, and what else may be said beside it for a person to act on, with the reply it has.
+ANSWERS = ("yes", "no", "number", "reschedule")
+NOTED = {"callback": "callback_noted", "info": "info_noted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
     effects = _crisis(meaning, situation)
     wants = {meaning.meaning, *meaning.also}
     if "stop" in wants or situation.carrier_stop == "stop":
-        return effects + _stop(situation, "crisis" in wants)  # a repeat of a stop that holds changes nothing
+        return effects + _stop(meaning, situation)  # a repeat of a stop that holds changes nothing
     if is_repeat(situation):
         return effects
     asked_to_stop = situation.stop_asked and situation.stopped == "in_doubt"
@@ -89,7 +92,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
     if situation.carrier_stop == "start" and not (asked_to_stop and meaning.meaning == "yes"):
         return [*effects, StartPhone(), *_muted(_answers(meaning, situation), situation)]
     if "crisis" in wants:
-        return effects + _answers(meaning, situation)
+        return effects + _without_replies(_beside(_besides(meaning, "crisis"), situation, []))
     if situation.carrier_stop == "help":
         return effects
     if meaning.doubt == "stop":
@@ -98,7 +101,8 @@ def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect
         return effects + _muted(_after_doubt(meaning, situation), situation)
     if not situation.clients:
         return effects + _muted(_stranger(meaning, situation, now), situation)
-    return effects + _muted(_handle(meaning, situation, now), situation)
+    handled = _handle(meaning, situation, now)
+    return effects + _muted(handled + _beside(meaning, situation, handled), situation)
 
 
 def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:
@@ -111,14 +115,42 @@ def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:
     return []
 
 
-def _stop(situation: Situation, in_crisis: bool) -> list[Effect]:
+def _stop(meaning: Meaning, situation: Situation) -> list[Effect]:
+    wants = (meaning.meaning, *meaning.also)
     if situation.stopped == "stop":
         return []  # said already, and confirmed once
+    beside = _without_replies(_beside(_besides(meaning, "stop", "crisis"), situation, []))
+    wrong: list[Effect] = [StopPhone("wrong_number")] if "wrong_number" in wants else []
     if situation.carrier_stop == "stop":
-        return [StopPhone("carrier")]  # the carrier confirmed it; ours would be a second copy
+        return [*beside, *wrong, StopPhone("carrier")]  # the carrier confirmed it; ours would be a second copy
     # In a crisis the crisis answer is enough.
-    confirmed = [] if in_crisis else [Reply("stop_confirmed", situation.language, client_id=_only_client(situation))]
-    return [StopPhone("stop"), *confirmed]
+    confirmed = [] if "crisis" in wants else [Reply("stop_confirmed", situation.language, client_id=_only_client(situation))]
+    return [*beside, *wrong, StopPhone("stop"), *confirmed]
+
+
+def _beside(meaning: Meaning, situation: Situation, handled: list[Effect]) -> list[Effect]:
+    """What is said beside the main meaning holds too: recorded, or put before a person. It is answered only if nothing else is."""
+    client_id, effects = _only_client(situation), list[Effect]()
+    for said in meaning.also:
+        if said in ANSWERS:
+            effects += _answers(replace(meaning, meaning=said, also=()), situation)
+        elif said in NOTED or (said == "wrong_number" and situation.clients):
+            effects.append(RaiseFlag(said, client_id))
+    if any(isinstance(effect, Reply) for effect in handled):
+        return _without_replies(effects)
+    noted = next((NOTED[said] for said in meaning.also if said in NOTED), None)
+    if noted is None or any(isinstance(effect, Reply) for effect in effects):
+        return effects
+    return [*effects, Reply(noted, situation.language, client_id=client_id)]
+
+
+def _besides(meaning: Meaning, *acted_on: str) -> Meaning:
+    """All that was meant, but for what is acted on already, as if it were said beside something else."""
+    return replace(meaning, also=tuple(said for said in (meaning.meaning, *meaning.also) if said not in acted_on))
+
+
+def _without_replies(effects: list[Effect]) -> list[Effect]:
+    return [effect for effect in effects if not isinstance(effect, Reply)]
 
 
 def _doubtful_stop(situation: Situation) -> list[Effect]:
@@ -167,7 +199,7 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
             return [RaiseFlag("callback", client_id), Reply("callback_noted", language, client_id=client_id)]
         case "info":
             return [RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)]
-        case "yes" | "no" | "number" | "reschedule" if len(situation.questions) == 1:
+        case said if said in ANSWERS and len(situation.questions) == 1:
             return _answers(meaning, situation)
         case _ if meaning.doubt == "crisis":
             return []  # a person reads it today; an automatic answer might be the wrong word
@@ -189,14 +221,12 @@ def _answers(meaning: Meaning, situation: Situation) -> list[Effect]:
     """The answer to the one open question, when there is one and the text answers it."""
     if len(situation.questions) != 1:
         return []
-    said = meaning.meaning if meaning.meaning != "crisis" else next(iter(meaning.also), "")
-    question = situation.questions[0]
-    if said not in ("yes", "no", "number", "reschedule"):
+    said, question = meaning.meaning, situation.questions[0]
+    if said not in ANSWERS:
         return []
     value = str(meaning.value) if said == "number" else said
     recorded = RecordAnswer(question.outbound_id, question.client_id, value)
-    follow_up = _follow_up(question, said, meaning, situation)
-    return [recorded, *(follow_up if meaning.meaning != "crisis" else [])]
+    return [recorded, *_follow_up(question, said, meaning, situation)]
 
 
 def _follow_up(question: Question, said: str, meaning: Meaning, situation: Situation) -> list[Effect]:
@@ -242,8 +272,7 @@ def _muted(effects: list[Effect], situation: Situation) -> list[Effect]:
     looping = len(sent) >= AUTOMATIC_AN_HOUR or any(sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies)
     if not looping:
         return effects
-    kept: list[Effect] = [e for e in effects if not isinstance(e, Reply)]
-    return [*kept, RaiseFlag("loop", _only_client(situation))]
+    return [*_without_replies(effects), RaiseFlag("loop", _only_client(situation))]
 
 
 def _only_client(situation: Situation) -> UUID | None:
