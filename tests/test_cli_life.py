@@ -1,5 +1,6 @@
 """A whole life by commands: units, staff, a client, an appointment, texts, a flag, and the end of it."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -239,3 +240,22 @@ def test_the_details_of_a_unit_can_be_changed(office: Office) -> None:
     office.do("unit", "edit", "X1", "--hours", "always", "--detail", "service.vi=Ban A", "--detail", "phone=", "--as", "boss")
     listed = office.do("unit", "list", "--as", "lan")
     assert "always" in listed and "service" in listed and "X2" not in listed
+
+
+def test_a_misread_text_is_marked_and_listed_without_whose_it_is(office: Office) -> None:
+    office.receive("em la Được, so 0912 345 678, dung nhan nua nha")
+    text_id = office.do("inbox", "--as", "lan").split()[0]
+    office.do("misread", "mark", text_id, "wrong_number", "--as", "lan")
+    assert "-> wrong_number" in office.do("misread", "list", "--as", "lan")
+    line = json.loads(office.do("misread", "list", "--anonymous", "--as", "lan"))
+    assert line["text"] == "em la …, so …, dung nhan nua nha"
+    assert (line["language"], line["meant"]) == ("vi", "wrong_number")
+    assert office.value("SELECT count(*) FROM audit WHERE action IN ('misread.mark', 'misread.list')") == 3
+
+
+def test_another_units_text_cannot_be_marked_as_misread(office: Office) -> None:
+    office.receive("toi muon chet")
+    text_id = office.do("inbox", "--as", "lan").split()[0]
+    assert "no such text" in office.refused("misread", "mark", text_id, "other", "--as", "hoa")
+    assert "no id" in office.refused("misread", "mark", "K1", "other", "--as", "lan")
+    assert "Nothing is marked" in office.do("misread", "list", "--as", "hoa")

@@ -20,6 +20,7 @@ COMMANDS = {
     "key": "gateway.cli.key:make_key",
     "message": "gateway.cli.message:message",
     "migrate": "gateway.cli.run:migrate",
+    "misread": "gateway.cli.misread:misread",
     "number": "gateway.cli.text:read_numbers",
     "phone": "gateway.cli.phone:phone",
     "reset": "gateway.cli.run:reset",

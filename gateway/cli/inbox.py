@@ -30,7 +30,7 @@ def _print(each: threads.Received, zone: str) -> None:
     understood += f" {each.value}" if each.value else ""
     understood += f", perhaps {each.doubt}" if each.doubt else ""
     late = " (late)" if each.late else ""
-    click.echo(f"{screen.local(each.received_at, zone)}  {each.client_code or 'unknown or shared phone'}  {understood}{late}")
+    click.echo(f"{str(each.id)[:8]}  {screen.local(each.received_at, zone)}  {each.client_code or 'unknown or shared phone'}  {understood}{late}")
     click.echo(f"    {'(cannot be read from here)' if each.text is None else screen.one_line(each.text)}")
     for flag in each.flags:
         click.echo(f"    flag {flag}")

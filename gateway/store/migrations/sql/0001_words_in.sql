@@ -19,12 +19,14 @@ CREATE TABLE inbound (
   tries smallint NOT NULL DEFAULT 0,
   meaning text, value text, also text[] NOT NULL DEFAULT '{}', doubt text, why_enc bytea,
   answers_id uuid,                               -- the outbound message whose question it answers
+  misread_as text, misread_by uuid, misread_at timestamptz,  -- what a person says that it meant
   FOREIGN KEY (client_id, unit_id) REFERENCES clients (id, unit_id) ON UPDATE CASCADE ON DELETE CASCADE,
   UNIQUE (channel_id, carrier_id)
 );
 CREATE INDEX ON inbound (from_hash, received_at);
 CREATE INDEX ON inbound (client_id, received_at);
 CREATE INDEX ON inbound (unit_id, received_at);
+CREATE INDEX inbound_misread ON inbound (misread_at) WHERE misread_at IS NOT NULL;
 CREATE INDEX inbound_unhandled ON inbound (received_at) WHERE handled_at IS NULL;
 
 CREATE TABLE answers (
