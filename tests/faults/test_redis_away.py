@@ -42,7 +42,9 @@ def use_bell_alone(stage: Stage, *names: str) -> None:
     """Send workers that look into the database once a minute only, and have done so just now."""
     stage.processes.kill("send")
     for name in names:
-        stage.processes.start(name, GATEWAY_POLL_SECONDS="60")
+        pid = stage.processes.start(name, GATEWAY_POLL_SECONDS="60")
+        # It beats for the first time after its first look.
+        until(lambda pid=pid: stage.world.value("SELECT process FROM heartbeats WHERE name = 'send'") == f"send-{pid}")
 
 
 @contextmanager
