@@ -38,11 +38,14 @@ requirements:
 	$(COMPILE) requirements/test.in -c requirements.txt -o requirements/test.txt
 	$(COMPILE) --no-deps requirements/embedded.in -o requirements/embedded.txt
 
+# What marks a string for translation besides _("…"): errors, and functions of gateway/domain/told.py and gateway/cli/screen.py.
+KEYWORDS := N_ say warn GatewayError Refused NotFound NotAllowed TemplateError PhoneRefused NotTextable BadList VaultError WireClosed
+
 # Collect the strings of pages and commands for the translators.
 messages: $(VENV)/runtime
 	mkdir -p var
-	$(VENV)/bin/pybabel -q extract -F babel.cfg -o var/messages.pot .
-	$(VENV)/bin/pybabel -q update -i var/messages.pot -d locales --no-fuzzy-matching
+	$(VENV)/bin/pybabel -q extract -F babel.cfg $(KEYWORDS:%=-k %) --no-location --no-wrap -o var/messages.pot .
+	$(VENV)/bin/pybabel -q update -i var/messages.pot -d locales --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
 
 # The environment is made anew for a newer list of requirements: the stamps are older than it then.
 $(VENV)/runtime: requirements.txt requirements/embedded.txt | $(VENV)/bin/python

@@ -16,14 +16,13 @@ from gateway.domain.errors import Refused
 _KEYS = re.compile(r"[\w-]+:[A-Za-z0-9_-]{43}=?(,[\w-]+:[A-Za-z0-9_-]{43}=?)*", re.ASCII)
 
 
-class _Wrong(ValueError):
-    """What is wrong with one value; never repeats a value that may be secret."""
+# What reads a value raises Refused with what is wrong, and never repeats a value that may be secret.
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(value: str) -> int:
         if not value.isdecimal() or not low <= int(value) <= high:
-            raise _Wrong(f"{value!r} is not a whole number from {low} to {high}")
+            raise Refused("{value!r} is not a whole number from {low} to {high}", value=value, low=low, high=high)
         return int(value)
 
     return read
@@ -32,7 +31,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _duration(low: float, high: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) or not low <= float(value) <= high:
-            raise _Wrong(f"{value!r} is not a number from {low:g} to {high:g}")
+            raise Refused("{value!r} is not a number from {low:g} to {high:g}", value=value, low=low, high=high)
         return float(value)
 
     return read
@@ -41,7 +40,7 @@ def _duration(low: float, high: float) -> Callable[[str], float]:
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            raise _Wrong(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+            raise Refused("must begin with {schemes}", schemes=[f"{scheme}://" for scheme in schemes])
         return value
 
     return read
@@ -50,19 +49,19 @@ def _url(*schemes: str) -> Callable[[str], str]:
 def _public_url(value: str) -> str:
     parts = urlsplit(_url("https", "http")(value))
     if value and (not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment or parts.username):
-        raise _Wrong(f"{value!r} must be a scheme and a host only, such as https://sms.example.org")
+        raise Refused("{value!r} must be a scheme and a host only, such as https://sms.example.org", value=value)
     return value.rstrip("/")
 
 
 def _region(value: str) -> str:
     if not re.fullmatch("[A-Z]{2}", value):
-        raise _Wrong(f"{value!r} is not a country as two capital letters, such as VN or GB")
+        raise Refused("{value!r} is not a country as two capital letters, such as VN or GB", value=value)
     return value
 
 
 def _keys(value: str) -> str:
     if value and not _KEYS.fullmatch(value):
-        raise _Wrong('must look like "id:base64url,id:base64url", 32 bytes each; make one with `python -m gateway key`')
+        raise Refused('must look like "id:base64url,id:base64url", 32 bytes each; make one with `python -m gateway key`')
     return value
 
 
@@ -106,11 +105,11 @@ class Settings:
             name, about = setting.metadata["name"], setting.metadata
             try:
                 values[setting.name] = about["read"](environ.get(name, "").strip() or about["default"])
-            except _Wrong as error:
-                wrong.append(f"{name}: {error}")
+            except Refused as error:
+                wrong.append(Refused("{setting}: {why}", setting=name, why=error))
         wrong += _missing(environ)
         if wrong:
-            raise Refused("These settings are wrong (docs/configuration.md explains each):\n  " + "\n  ".join(wrong))
+            raise Refused("These settings are wrong (docs/configuration.md explains each):", *wrong)
         settings = cls(**values, embedded=not values["database_url"])
         return settings if settings.public_url else replace(settings, public_url=settings.local_url)
 
@@ -126,12 +125,15 @@ def named() -> list[Field[Any]]:
     return [setting for setting in fields(Settings) if setting.metadata]
 
 
-def _missing(environ: Mapping[str, str]) -> list[str]:
+def _missing(environ: Mapping[str, str]) -> list[Refused]:
     """A database of its own brings keys of its own: they must not lie on this machine's disk beside it."""
     if not environ.get("DATABASE_URL"):
         return []
     return [
-        f"{name}: must be set, because DATABASE_URL is; make one with `python -m gateway key` and keep a copy elsewhere"
+        Refused(
+            "{setting}: must be set, because DATABASE_URL is; make one with `python -m gateway key` and keep a copy elsewhere",
+            setting=name,
+        )
         for name in ("GATEWAY_MASTER_KEYS", "GATEWAY_INDEX_KEYS")
         if not environ.get(name, "").strip()
     ]

@@ -11,6 +11,7 @@ finds them; `_ = content.load().gettext(language)`. Values go in afterwards: `_(
 import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -43,7 +44,7 @@ class Content:
     def lexicons(self) -> dict[str, interpret.Lexicon]:
         """What clients type, by language."""
         paths = sorted(self._locales.glob("*/words.toml"))
-        return {path.parent.name: interpret.lexicon(path.parent.name, _toml(path)) for path in paths}
+        return {path.parent.name: _lexicon(path) for path in paths}
 
     @cached_property
     def translations(self) -> dict[str, dict[str, str]]:
@@ -88,14 +89,21 @@ class Content:
         return {"day": day, "date": on, "time": _timed(spoken.locale, spoken.time, local.hour, local.minute)}
 
     def lint(self) -> list[Finding]:
-        """What is wrong with the library; empty when every text is fit to be sent."""
+        """What is wrong with the library; empty when every text is fit to be sent.
+
+        Its words are read by the rules alone: half a sentence of ours is no reply that anything was learnt from.
+        """
         reads: dict[str, wording.Read] = {
             code: partial(self._read, code) for code in self.lexicons if code in self.languages
         }
         return wording.lint_library(self.templates, self.languages, reads)
 
     def _read(self, language: str, text: str, expecting: interpret.Expecting) -> interpret.Meaning:
-        return interpret.interpret(text, self.lexicons, language, expecting)
+        return interpret.interpret(text, self._rules, language, expecting)
+
+    @cached_property
+    def _rules(self) -> dict[str, interpret.Lexicon]:
+        return {code: replace(lexicon, witness=None) for code, lexicon in self.lexicons.items()}
 
 
 def load(root: Path | None = None) -> Content:
@@ -119,14 +127,20 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_text(path))
     except ValueError as broken:
-        raise TemplateError(f"{'/'.join(path.parts[-3:])} cannot be read: {broken}.") from broken
+        raise TemplateError("{file} cannot be read: {why}.", file="/".join(path.parts[-3:]), why=broken) from broken
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, ValueError) as broken:
-        raise TemplateError(f"{'/'.join(path.parts[-3:])} cannot be read: {broken}.") from broken
+        raise TemplateError("{file} cannot be read: {why}.", file="/".join(path.parts[-3:]), why=broken) from broken
+
+
+def _lexicon(words: Path) -> interpret.Lexicon:
+    weights = words.with_name("weights.tsv")
+    lines = _text(weights).split("\n") if weights.exists() else []
+    return interpret.lexicon(words.parent.name, _toml(words), lines)
 
 
 def _language(folder: Path) -> Language:
@@ -143,7 +157,9 @@ def _language(folder: Path) -> Language:
             **data["dates"],
         )
     except (KeyError, TypeError) as wrong:
-        raise TemplateError(f"locales/{folder.name}/language.toml: {wrong} is missing or unknown.") from wrong
+        raise TemplateError(
+            "locales/{language}/language.toml: {key} is missing or unknown.", language=folder.name, key=wrong
+        ) from wrong
 
 
 def _purpose(folder: Path, languages: Mapping[str, Language]) -> list[Template]:
@@ -153,7 +169,10 @@ def _purpose(folder: Path, languages: Mapping[str, Language]) -> list[Template]:
     for name in texts:
         if name.removesuffix(".open") not in languages:
             raise TemplateError(
-                f"templates_sms/{folder.name}/{name}.txt: there is no locales/{name.removesuffix('.open')}/."
+                "templates_sms/{purpose}/{name}.txt: there is no locales/{language}/.",
+                purpose=folder.name,
+                name=name,
+                language=name.removesuffix(".open"),
             )
     version = _version(folder)
     return [

@@ -1,6 +1,8 @@
 """Structured lines on standard error, one JSON object each: what happened and ids, never a name, number or text."""
 
+import contextlib
 import json
+import logging
 import sys
 import threading
 import time
@@ -8,6 +10,10 @@ from typing import Any
 
 _lock = threading.Lock()
 process = "gateway"
+# What these say of an error repeats the server's words, which may hold a row's values: they go to nobody.
+for voice in ("psycopg", "sqlalchemy"):
+    logging.getLogger(voice).addHandler(logging.NullHandler())
+    logging.getLogger(voice).propagate = False
 
 
 def info(event: str, **fields: Any) -> None:
@@ -35,5 +41,5 @@ def error(event: str, cause: BaseException | None = None, **fields: Any) -> None
 def _write(level: str, event: str, fields: dict[str, Any]) -> None:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = json.dumps({"at_utc": stamp, "level": level, "process": process, "event": event, **fields}, default=str)
-    with _lock:
+    with _lock, contextlib.suppress(OSError, ValueError):  # a full disk or a closed pipe must not stop what we write about
         print(line, file=sys.stderr, flush=True)

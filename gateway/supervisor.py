@@ -44,7 +44,7 @@ def parse(procfile: str) -> list[Process]:
         name, colon, command = line.partition(":")
         words = shlex.split(command)
         if not (colon and name.strip().isidentifier() and words):
-            raise Refused(f"Procfile: {line!r} is not `name: command`")
+            raise Refused("Procfile: {line!r} is not `name: command`", line=line)
         words[0] = sys.executable if words[0] == "python" else words[0]
         processes.append(Process(name.strip(), tuple(words)))
     return processes
@@ -67,7 +67,7 @@ def run(
         try:
             fcntl.flock(pids, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(f"The gateway already runs here ({pid_file} is locked): stop it first") from None
+            raise Refused("The gateway already runs here ({pid_file} is locked): stop it first", pid_file=pid_file) from None
         _end_leftovers(pids)
         crew = _Crew(environ, pids, out)
         before = {name: signal.signal(name, crew.on_signal) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -48,7 +48,9 @@ class DataKey:
         try:
             clear = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], f"{place}.{row}".encode())
         except InvalidTag:
-            raise VaultError(f"{place} of row {row} cannot be read: it was altered, moved, or has another key") from None
+            raise VaultError(
+                "{place} of row {row} cannot be read: it was altered, moved, or has another key", place=place, row=row
+            ) from None
         return clear.decode("utf-8", "surrogatepass")
 
 
@@ -83,11 +85,14 @@ class Vault:
         key_id, _, rest = bytes(wrapped).partition(b":")
         master = self._master.get(key_id.decode())
         if master is None:
-            raise VaultError(f"key {row} is wrapped by master key {key_id.decode()!r}, which is not configured")
+            raise VaultError(
+                "key {row} is wrapped by master key {master_key!r}, which is not configured",
+                row=row, master_key=key_id.decode(),
+            )
         try:
             raw = master.decrypt(rest[:_NONCE], rest[_NONCE:], f"keys.wrapped.{row}".encode())
         except InvalidTag:
-            raise VaultError(f"key {row} cannot be unwrapped: the master key is another one") from None
+            raise VaultError("key {row} cannot be unwrapped: the master key is another one", row=row) from None
         key = DataKey(raw)
         with self._lock:
             self._known[wrapped] = key
@@ -122,7 +127,9 @@ def parse_keys(setting: str) -> dict[str, bytes]:
         except ValueError:
             key = b""
         if not key_id or len(key) != 32:
-            raise VaultError(f"key {key_id!r} is not 32 bytes of base64url: make one with `python -m gateway key`")
+            raise VaultError(
+                "key {key_id!r} is not 32 bytes of base64url: make one with `python -m gateway key`", key_id=key_id
+            )
         keys[key_id] = key
     return keys
 

@@ -5,7 +5,7 @@ import time
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException
 
 from gateway import log
 from gateway.channels import registry
@@ -25,11 +25,14 @@ def blueprint(gateway: Gateway) -> Blueprint:
     """The carriers' routes. A fault of ours answers 503, so that a carrier that tries again does."""
     routes = Blueprint("webhooks", __name__)
     known = _Channels(gateway)
-    ring = gateway.bell.ring
+    engine, kept, ring = gateway.engine, (gateway.engine, gateway.vault, gateway.content), gateway.bell.ring
     texts = GroupCommit[tuple[channels.Channel, Inbound]](
-        lambda batch: receive_message.receive_all(gateway.engine, gateway.vault, gateway.content, batch, ring)
+        lambda batch: receive_message.receive_all(*kept, batch, ring), lambda text: receive_message.receive(*kept, *text, ring)
     )
-    reports = GroupCommit[tuple[UUID, Report]](lambda batch: record_reports.record(gateway.engine, batch))
+    reports = GroupCommit[tuple[UUID, Report]](
+        lambda batch: record_reports.record(engine, batch, wait_s=receive_message.WAIT_SECONDS),
+        lambda report: record_reports.record(engine, [report]),
+    )
 
     @routes.post("/c/<uuid:channel_id>/inbound")
     def inbound(channel_id: UUID) -> Response:
@@ -58,9 +61,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
         log.warning("bad_callback", why=str(error))
         return Response("bad request\n", 400, content_type="text/plain")
 
-    @routes.errorhandler(OperationalError)
-    @routes.errorhandler(InterfaceError)
-    def away(error: Exception) -> Response:
+    @routes.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        if isinstance(error, HTTPException):  # too large, the wrong method: the carrier's own fault
+            return Response(f"{error.name}\n", error.code, content_type="text/plain")
         log.error("webhook_refused", error, said=type(getattr(error, "orig", None)).__name__)
         return Response("try again\n", 503, {"Retry-After": "5"}, content_type="text/plain")
 

@@ -75,7 +75,7 @@ def vault(keys: dict[str, str]) -> Vault:
 def environ(database: Database, redis_url: str, keys: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a process of the gateway on the test's own database."""
     return {
-        **os.environ, **keys, "DATABASE_URL": database.url, "GATEWAY_ADMIN_DATABASE_URL": database.admin_url,
+        **os.environ, **keys, "LANGUAGE": "en", "DATABASE_URL": database.url, "GATEWAY_ADMIN_DATABASE_URL": database.admin_url,
         "REDIS_URL": redis_url, "GATEWAY_VAR": str(tmp_path_factory.mktemp("var")),
     }  # fmt: skip
 

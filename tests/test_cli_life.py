@@ -67,12 +67,12 @@ def office(engine: Engine, vault: Vault, environ: dict[str, str]) -> Office:
     office = Office(engine, vault, environ)
     office.do("unit", "add", "P", "Tỉnh Thử", "--kind", "province", "--hours", "08:00-20:00", "--detail", "helplines=115",
               "--detail", "phone=0238 555 0100", "--detail", "service=Ban tu van")  # fmt: skip
-    office.do("staff", "add", "boss", "Trần A", "--unit", "P", "--role", "administrator")
+    office.do("staff", "add", "boss", "Trần A", "--unit", "P", "--role", "administrator", "--language", "en")
     for code in ("X1", "X2"):
         office.do("unit", "add", code, f"Xã {code}", "--kind", "commune", "--parent", "P", "--as", "boss", "--hours", "08:00-20:00",
                   "--detail", "phone=0238 555 0100", "--detail", "helplines=115")  # fmt: skip
     for code, unit, role in (("lan", "X1", "case_worker"), ("hoa", "X2", "case_worker"), ("an", "P", "analyst")):
-        office.do("staff", "add", code, "Lê Thị " + code, "--unit", unit, "--role", role, "--phone", "0912 000 900", "--as", "boss")
+        office.do("staff", "add", code, "Lê Thị " + code, "--unit", unit, "--role", role, "--language", "en", "--phone", "0912 000 900", "--as", "boss")
     with unit_of_work(engine) as work:
         top = work.value(text("SELECT id FROM units WHERE code = 'P'"))
         channels.add(work, vault, unit_id=top, name="sim", kind="simulator",

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 
 Settings = Mapping[str, str]
 """The channel's `fields` by name, and "callback_url": its address at our side, <public URL>/c/<public id>."""
@@ -270,15 +271,17 @@ def read(channel: Channel, phase: Phase, reply: WireReply | None) -> SendResult:
 def check_fields(fields: tuple[Field, ...], settings: Settings) -> list[str]:
     """What is missing, unknown or badly pasted in a channel's settings."""
     known = {field.name for field in fields} | {"callback_url"}
-    faults = [f"{f.name} is missing: {f.about}" for f in fields if f.required and not settings.get(f.name)]
+    faults = [N_("{name} is missing: {about}").format(name=f.name, about=f.about) for f in fields if f.required and not settings.get(f.name)]
     for name, value in settings.items():
         if name not in known:
-            faults.append(f"{name} is no setting of this channel; it has {', '.join(f.name for f in fields)}")
+            no_setting = N_("{name} is no setting of this channel; it has {names}")
+            faults.append(no_setting.format(name=name, names=", ".join(f.name for f in fields)))
         elif value != value.strip() or not value.isprintable():
-            faults.append(f"{name} has a space at an end or a character that cannot be seen: paste it again")
+            odd = N_("{name} has a space at an end or a character that cannot be seen: paste it again")
+            faults.append(odd.format(name=name))
     if settings.get("base_url") and not _is_base_url(settings["base_url"]):
         faults.append(
-            "base_url must be http:// or https:// and a host, without a query: https://api.example.org"
+            N_("base_url must be http:// or https:// and a host, without a query: https://api.example.org")
         )
     return faults
 

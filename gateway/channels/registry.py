@@ -17,5 +17,5 @@ def kinds() -> tuple[str, ...]:
 def by_kind(kind: str) -> base.Channel:
     """The channel of that kind. Raises Refused with the kinds there are."""
     if kind not in _BY_KIND:
-        raise Refused(f"There is no channel of kind {kind!r}; choose one of: {', '.join(_BY_KIND)}.")
+        raise Refused("There is no channel of kind {kind!r}; choose one of: {kinds}.", kind=kind, kinds=[*_BY_KIND])
     return _BY_KIND[kind]

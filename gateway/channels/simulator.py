@@ -26,13 +26,14 @@ from typing import Any
 
 from gateway.channels import base
 from gateway.channels.base import Capabilities, Field, State
+from gateway.domain.told import N_
 
 # settings
 kind = "simulator"
 fields: tuple[Field, ...] = (
-    Field("secret", "what its callbacks are signed with", secret=True),
-    Field("sender", "the number clients see and answer to"),
-    Field("base_url", "where the simulator runs, if not at this gateway's own address", required=False),
+    Field("secret", N_("what its callbacks are signed with"), secret=True),
+    Field("sender", N_("the number clients see and answer to")),
+    Field("base_url", N_("where the simulator runs, if not at this gateway's own address"), required=False),
 )
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
 
@@ -92,9 +93,7 @@ def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, A
     sent = base.read_object(request.body)
     missing = [name for name in needed if not isinstance(sent.get(name), str)]
     if missing or base.opaque(sent["id"]) is None:
-        raise base.BadCallback(
-            f"The callback lacks {', '.join(missing) or 'a readable id'}: see the protocol."
-        )
+        raise base.BadCallback("The callback lacks {missing}: see the protocol.", missing=", ".join(missing) or "a readable id")
     return sent
 
 

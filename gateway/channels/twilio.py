@@ -18,24 +18,25 @@ from twilio.request_validator import RequestValidator
 
 from gateway.channels import base
 from gateway.channels.base import Capabilities, Field, Reason, State
+from gateway.domain.told import N_
 
 # settings
 kind = "twilio"
 fields: tuple[Field, ...] = (
-    Field("account_sid", "the account's SID, AC and 32 characters"),
-    Field("auth_token", "the account's primary auth token", secret=True),
+    Field("account_sid", N_("the account's SID, AC and 32 characters")),
+    Field("auth_token", N_("the account's primary auth token"), secret=True),
     Field(
         "second_token",
-        "another token accepted on callbacks: the secondary one while tokens are rotated",
+        N_("another token accepted on callbacks: the secondary one while tokens are rotated"),
         secret=True,
         required=False,
     ),
-    Field("sender", "the number or name texts come from (or give messaging_service_sid)", required=False),
-    Field("messaging_service_sid", "a messaging service that picks the sender (MG...)", required=False),
-    Field("numbers", "our numbers, comma-separated, if clients text to others than sender", required=False),
+    Field("sender", N_("the number or name texts come from (or give messaging_service_sid)"), required=False),
+    Field("messaging_service_sid", N_("a messaging service that picks the sender (MG...)"), required=False),
+    Field("numbers", N_("our numbers, comma-separated, if clients text to others than sender"), required=False),
     Field(
         "base_url",
-        "the API's address, changed only for tests",
+        N_("the API's address, changed only for tests"),
         required=False,
         default="https://api.twilio.com",
     ),
@@ -113,7 +114,7 @@ def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
     faults = base.check_fields(fields, settings)
     if not settings.get("sender") and not settings.get("messaging_service_sid"):
-        faults.append("sender or messaging_service_sid is missing: texts need somewhere to come from")
+        faults.append(N_("sender or messaging_service_sid is missing: texts need somewhere to come from"))
     return faults
 
 
@@ -181,7 +182,7 @@ def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, l
     if base.opaque(base.first(form, "MessageSid")) is None and "MessageSid" not in missing:
         missing.append("a readable MessageSid")
     if missing:
-        raise base.BadCallback(f"The callback lacks {', '.join(missing)}: no message or report of Twilio's.")
+        raise base.BadCallback("The callback lacks {missing}: no message or report of Twilio's.", missing=', '.join(missing))
     return form
 
 
@@ -292,9 +293,7 @@ def read_list(reply: base.WireReply) -> base.Page:
         or not isinstance(messages, list)
         or not all(isinstance(m, dict) for m in messages)
     ):
-        raise base.BadList(
-            f"Twilio's list of messages could not be read (HTTP {reply.status}): ask again later."
-        )
+        raise base.BadList("Twilio's list of messages could not be read (HTTP {status}): ask again later.", status=reply.status)
     if following and not str(following).startswith(_API):  # our credentials go along
         raise base.BadList("Twilio's list of messages names a next page outside its API: ask again later.")
     return base.Page(tuple(_found(message) for message in messages), following or None)

@@ -8,6 +8,7 @@ from uuid import UUID
 import click
 
 from gateway.cli import client_file, screen, session
+from gateway.cli.language import _, shown
 from gateway.store import appointments, base, clients, staff, units
 from gateway.usecases import book_appointment, clinic_day, import_appointments
 from gateway.usecases.sheets import BadRows
@@ -39,7 +40,7 @@ def book(client: str, starts: str, worker: str | None, outside_id: str | None, a
         zone = units.get(work, found.unit_id).time_zone
         at = screen.moment(starts, zone)
         appointment_id = book_appointment.book(work, found, at, _worker_id(work, worker), outside_id)
-    click.echo(f"{appointment_id} booked for {client} at {screen.local(at, zone)}")
+    screen.say("{id} booked for {client} at {at}", id=appointment_id, client=client, at=screen.local(at, zone))
 
 
 @appointment.command()
@@ -60,7 +61,7 @@ def move(appointment_id: UUID, starts: str, worker: str | None, tell: bool, as_c
         else:
             book_appointment.move(work, appointment_id, at)
             said = ""
-    click.echo(f"{appointment_id} is at {screen.local(at, found.zone)}{said}")
+    click.echo(_("{id} is at {at}").format(id=appointment_id, at=screen.local(at, found.zone)) + said)
 
 
 @appointment.command()
@@ -75,11 +76,13 @@ def cancel(appointment_id: UUID, tell: bool, as_code: str) -> None:
         else:
             book_appointment.cancel(work, appointment_id)
             said = ""
-    click.echo(f"{appointment_id} is cancelled{said}")
+    click.echo(_("{id} is cancelled").format(id=appointment_id) + said)
 
 
 def _said(told: clinic_day.Told) -> str:
-    return "; the client is told" if told.reason is None else f"; NOT told by text, please call: {told.reason}"
+    if told.reason is None:
+        return _("; the client is told")
+    return _("; NOT told by text, please call: {reason}").format(reason=shown(told.reason))
 
 
 @appointment.command()
@@ -101,7 +104,7 @@ def missed(appointment_id: UUID, as_code: str) -> None:
 def _close(appointment_id: UUID, as_code: str, status: str) -> None:
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         book_appointment.close(work, appointment_id, status)
-    click.echo(f"{appointment_id} is {status}")
+    screen.say("appointment {id}: {status}", id=appointment_id, status=shown(status))
 
 
 @appointment.command("list")
@@ -124,8 +127,9 @@ def list_appointments(client: str | None, worker: str | None, day: str | None, d
 
 def _table(found: Sequence[appointments.Appointment]) -> None:
     screen.table(
-        ("id", "client", "starts", "worker", "status", "answer", "outside id"),
-        [(a.id, a.client_code, screen.local(a.starts_at, a.zone), a.worker_code, a.status, a.answer, a.outside_id) for a in found],
+        (_("id"), _("client"), _("starts"), _("worker"), _("status"), _("answer"), _("outside id")),
+        [(a.id, a.client_code, screen.local(a.starts_at, a.zone), a.worker_code, shown(a.status), shown(a.answer), a.outside_id)
+         for a in found],
     )  # fmt: skip
 
 
@@ -138,14 +142,14 @@ def import_file(file: Path, dry_run: bool, bad_rows: Path | None, as_code: str) 
     """Take over a list from another system; an appointment is known by its outside id, so a second import only updates."""
     target = client_file.bad_rows_path(file, bad_rows)
     with session.open(as_code, *session.CARE) as s:
-        with BadRows(target) as bad:
+        with BadRows(target, shown) as bad:
             counts = import_appointments.run(s.engine, s.actor, file, bad.write, dry_run=dry_run)
         _report(counts, dry_run, target, bad.count)
 
 
 def _report(counts: import_appointments.Counts, dry_run: bool, target: Path, bad: int) -> None:
-    click.echo("nothing was changed (--dry-run)" if dry_run else "done")
-    click.echo(f"new {counts.new}, moved {counts.moved}, other changes {counts.changed}, unchanged {counts.unchanged}, "
-               f"invalid {counts.invalid}")  # fmt: skip
+    click.echo(_("nothing was changed (--dry-run)") if dry_run else _("done"))
+    screen.say("new {new}, moved {moved}, other changes {changed}, unchanged {unchanged}, invalid {invalid}",
+               new=counts.new, moved=counts.moved, changed=counts.changed, unchanged=counts.unchanged, invalid=counts.invalid)  # fmt: skip
     if bad:
-        click.echo(f"{bad} rows with reasons: {target}", err=True)
+        screen.warn("{count} rows with their reasons: {file}", count=bad, file=target)

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import audit, campaigns
 from gateway.store.campaigns import Campaign, Counts
 from gateway.usecases import launch_campaign, preview_campaign
@@ -49,21 +51,21 @@ def create(file: Path | None, as_code: str, **options: Any) -> None:
     spec = rules.read(_read(file) if file is not None else _asked(options))
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         made = launch_campaign.create(work, s.content, spec)
-    click.echo(f"draft {made.spec.name!r} kept; look at it with `python -m gateway campaign preview {made.spec.name!r}`")
+    screen.say("draft {name!r} kept; look at it with `python -m gateway campaign preview {name!r}`", name=made.spec.name)
 
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-        raise Refused(f"{file.name} is no TOML file: {broken}") from None
+        raise Refused("{file} is no TOML file: {why}", file=file.name, why=broken) from None
 
 
 def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as a campaign file says them."""
     lists = {name: list(options[name]) for name in ("units", "groups", "languages", "workers", "clients") if options[name]}
     language = {"missing": options["missing"], "default": options["default_language"]}
-    prices: dict[str, Any] = {prefix: _price(price) for prefix, price in screen.pairs(options["prices"], "a price").items()}
+    prices: dict[str, Any] = {prefix: _price(price) for prefix, price in screen.pairs(options["prices"], N_("a price")).items()}
     if options["currency"]:
         prices["currency"] = options["currency"]
     return {
@@ -80,22 +82,22 @@ def _steps(options: Mapping[str, Any]) -> list[dict[str, str]]:
         timing = {name: options[name] for name in ("not_before", "at", "lasts") if options[name]}
         return [{"template": options["purpose"], **timing}]
     steps = []
-    for template, typed in screen.pairs(options["reminders"], "a reminder").items():
-        before, _, at = typed.partition("@")
+    for template, typed in screen.pairs(options["reminders"], N_("a reminder")).items():
+        before, _at, at = typed.partition("@")
         steps.append({"template": template, "before": before} | ({"at": at} if at else {}))
     return steps
 
 
 def _values(typed: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, words in screen.pairs(typed, "a value").items():
-        place, _, language = name.partition(".")
+    for name, words in screen.pairs(typed, N_("a value")).items():
+        place, _dot, language = name.partition(".")
         if not language:
             values[place] = words
         elif isinstance(values.setdefault(place, {}), dict):
             values[place][language] = words
         else:
-            raise Refused(f"the value for {place} is given both with and without a language")
+            raise Refused("the value for {place} is given both with and without a language", place=place)
     return values
 
 
@@ -118,28 +120,36 @@ def preview(name: str, as_code: str) -> None:
     _show_preview(found, seen)
 
 
+def _headline(found: Campaign) -> str:
+    kind = shown(found.kind.replace("_", " "))
+    return _("{name}: {kind}, {state}").format(name=found.spec.name, kind=kind, state=shown(found.state))
+
+
 def _show_preview(found: Campaign, seen: Preview) -> None:
-    click.echo(f"{found.spec.name}: {found.kind.replace('_', ' ')}, {found.state}")
-    click.echo(f"recipients now: {seen.recipients}; texts: {seen.texts}; segments: {seen.segments}")
+    click.echo(_headline(found))
+    screen.say("recipients now: {recipients}; texts: {texts}; segments: {segments}",
+               recipients=seen.recipients, texts=seen.texts, segments=seen.segments)  # fmt: skip
     for prefix, price in sorted(seen.prices.items()):
-        cost = "no price known" if price.cost is None else f"{price.cost:.2f} {found.spec.currency}".rstrip()
-        click.echo(f"  to {prefix}…: {price.texts} texts, {price.segments} segments, {cost}")
-    _show_counts("excluded", seen.excluded)
-    _show_counts("steps that are not sent any more", seen.skipped)
-    _show_counts("languages", seen.notes)
+        cost = _("no price known") if price.cost is None else f"{price.cost:.2f} {found.spec.currency}".rstrip()
+        screen.say("  to {prefix}…: {texts} texts, {segments} segments, {cost}",
+                   prefix=prefix, texts=price.texts, segments=price.segments, cost=cost)  # fmt: skip
+    _show_counts(_("excluded"), seen.excluded)
+    _show_counts(_("steps that are not sent any more"), seen.skipped)
+    _show_counts(_("languages"), seen.notes)
     for language, samples in sorted(seen.samples.items()):
         click.echo(f"{language}:")
         for told in samples:
-            click.echo(f"  {told.purpose}, {told.encoding}, {told.segments} segment{'s' * (told.segments > 1)}: {screen.one_line(told.body)}")
-    for line in launch_campaign.fault_lines(seen):
-        click.echo(f"NOT FIT TO BE SENT: {line}", err=True)
+            screen.say("  {purpose}, {encoding}, segments {segments}: {text}", purpose=told.purpose, encoding=told.encoding,
+                       segments=told.segments, text=screen.one_line(told.body))  # fmt: skip
+    for fault in launch_campaign.fault_lines(seen):
+        screen.warn("NOT FIT TO BE SENT: {fault}", fault=shown(fault))
 
 
 def _show_counts(heading: str, counts: Mapping[str, int]) -> None:
     if counts:
         click.echo(f"{heading}: {sum(counts.values())}")
     for reason, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        click.echo(f"  {count:>7}  {reason}")
+        click.echo(f"  {count:>7}  {shown(reason)}")
 
 
 @campaign.command()
@@ -153,7 +163,8 @@ def approve(name: str, self_approval_up_to: int, as_code: str) -> None:
     """Start it. Every text is written and checked first; its words never change from then on."""
     with session.open(as_code, *session.LEAD) as s:
         seen = launch_campaign.approve(s.engine, s.vault, s.content, s.actor, name, self_approval_up_to=self_approval_up_to)
-    click.echo(f"{name} is running: {seen.recipients} recipients now, {seen.texts} texts, {seen.segments} segments")
+    screen.say("{name} is running: {recipients} recipients now, {texts} texts, {segments} segments",
+               name=name, recipients=seen.recipients, texts=seen.texts, segments=seen.segments)  # fmt: skip
 
 
 @campaign.command()
@@ -164,7 +175,7 @@ def pause(name: str, reason: str, as_code: str) -> None:
     """Hold back everything that has not left; `resume` lets it go."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         launch_campaign.pause(work, name, reason)
-    click.echo(f"{name} is paused")
+    screen.say("{name} is paused", name=name)
 
 
 @campaign.command()
@@ -174,7 +185,7 @@ def resume(name: str, as_code: str) -> None:
     """Go on after a pause; what is no longer worth sending expires."""
     with session.open(as_code, *session.LEAD) as s, s.work() as work:
         launch_campaign.resume(work, name)
-    click.echo(f"{name} is running")
+    screen.say("{name} is running", name=name)
 
 
 @campaign.command()
@@ -186,8 +197,8 @@ def cancel(name: str, reason: str, as_code: str) -> None:
     with session.open(as_code, *session.CARE) as s:
         counts = launch_campaign.cancel(s.engine, s.actor, name, reason)
     states = counts.by_state
-    click.echo(f"{name} is cancelled: {states['accepted'] + states['unknown']} went, {states['pending']} on their way, "
-               f"{states['cancelled']} cancelled")  # fmt: skip
+    screen.say("{name} is cancelled: {gone} went, {pending} on their way, {cancelled} cancelled", name=name,
+               gone=states["accepted"] + states["unknown"], pending=states["pending"], cancelled=states["cancelled"])  # fmt: skip
 
 
 @campaign.command()
@@ -203,12 +214,13 @@ def status(name: str, as_code: str) -> None:
 
 
 def _show_status(found: Campaign, counts: Counts) -> None:
-    click.echo(f"{found.spec.name}: {found.kind.replace('_', ' ')}, {found.state}")
+    click.echo(_headline(found))
     if "expand_at" in (found.to_do or {}):
-        click.echo("recipients are counted when its time comes")
-    click.echo(f"planned {counts.planned} = " + " + ".join(f"{count} {state}" for state, count in counts.by_state.items()))
+        screen.say("recipients are counted when its time comes")
+    parts = " + ".join(f"{count} {shown(state)}" for state, count in counts.by_state.items())
+    screen.say("planned {count} = {parts}", count=counts.planned, parts=parts)
     for (state, reason), count in counts.reasons.items():
-        click.echo(f"  {count:>7}  {state}: {reason}")
+        click.echo(f"  {count:>7}  {shown(state)}: {shown(reason)}")
 
 
 @campaign.command("list")
@@ -218,7 +230,7 @@ def list_campaigns(as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
         zone = s.zone(work)
         screen.table(
-            ("name", "kind", "state", "started", "steps"),
-            [(c.spec.name, c.kind, c.state, screen.local(c.started_at, zone), ", ".join(step.purpose for step in c.steps))
+            (_("name"), _("kind"), _("state"), _("started"), _("steps")),
+            [(c.spec.name, shown(c.kind.replace("_", " ")), shown(c.state), screen.local(c.started_at, zone), ", ".join(step.purpose for step in c.steps))
              for c in campaigns.list_all(work)],
         )  # fmt: skip

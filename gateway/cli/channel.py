@@ -7,8 +7,10 @@ import click
 
 from gateway.channels import base, registry
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import messages as lanes
 from gateway.domain.errors import NotFound, Refused
+from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches, units
 from gateway.store.base import Work
 from gateway.usecases import compose, send_text
@@ -31,12 +33,12 @@ def channel() -> None:
 def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, as_code: str) -> None:
     """Add a channel; its secrets are stored encrypted and never shown again."""
     carrier = registry.by_kind(kind)
-    settings = screen.pairs(pairs, "a setting")
+    settings = screen.pairs(pairs, N_("a setting"))
     for field in carrier.fields:
         if field.required and field.secret and field.name not in settings:
-            settings[field.name] = click.prompt(field.about, hide_input=True)
+            settings[field.name] = click.prompt(shown(field.about), hide_input=True)
     if faults := carrier.check(settings):
-        raise Refused("the channel was not added:\n  " + "\n  ".join(faults))
+        raise Refused("the channel was not added:", *faults)
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             home = units.by_code(work, unit)
@@ -46,9 +48,11 @@ def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, ra
             )
             audit.add(work, "channel.add", "channel", channel_id, home.id, {"name": name, "kind": kind}, by=s.actor)
         address = f"{s.settings.public_url}/c/{channel_id}"
-    click.echo(f"channel {name} added. Tell the carrier to post here:\n  texts    {address}/inbound\n  reports  {address}/report")
+    screen.say("channel {name} added. Tell the carrier to post here:", name=name)
+    screen.say("  texts    {address}", address=f"{address}/inbound")
+    screen.say("  reports  {address}", address=f"{address}/report")
     if not carrier.capabilities.two_way:
-        click.echo("It cannot receive: clients have no way to answer or to stop by text.")
+        screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 
 
 @channel.command("list")
@@ -57,9 +61,9 @@ def list_channels(as_code: str) -> None:
     """All channels, what they can do and how they are."""
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         screen.table(
-            ("name", "kind", "state", "why", "prefix", "rate/s", "two-way", "delivered means"),
-            [(c.name, c.kind, c.state, c.state_reason, c.prefix, c.rate, "yes" if can(c).two_way else "no",
-              {"handset": "on the phone", "network": "passed to the network", "none": "never known"}[can(c).receipts])
+            (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means")),
+            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if can(c).two_way else _("no"),
+              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can(c).receipts])
              for c in channels.list_all(work, s.vault)],
         )  # fmt: skip
 
@@ -82,7 +86,7 @@ def test(name: str, send_to: str | None, as_code: str) -> None:
         if send_to:
             with s.system() as work:
                 _text_staff(work, s, found, send_to)
-            click.echo(f"a text to {send_to} is planned: it should be there within seconds")
+            screen.say("a text to {staff} is planned: it should be there within seconds", staff=send_to)
 
 
 def _answer(found: channels.Channel, public_url: str) -> str:
@@ -91,19 +95,23 @@ def _answer(found: channels.Channel, public_url: str) -> str:
     numbers = carrier.own_numbers(settings)
     request = carrier.list_request(settings, numbers[0]) if numbers else None
     if request is None:
-        return f"{found.kind} has nothing that can be asked without sending: use --send-to STAFF"
+        return _("{kind} has nothing that can be asked without sending: use --send-to STAFF").format(kind=found.kind)
     wire = Wire(max_open=1).start()
     try:
         result = wire.call(request)
     finally:
         wire.close()
     if result.reply is None:
-        raise Refused(f"the carrier could not be reached ({result.error}): check its address and this machine's way out")
+        raise Refused(
+            "the carrier could not be reached ({error}): check its address and this machine's way out", error=result.error
+        )
     try:
         carrier.read_list(result.reply)
     except base.BadList:
-        raise Refused(f"the carrier answered {result.reply.status}: check the account's id and token") from None
-    return f"{found.name}: the carrier answers and knows us"
+        raise Refused(
+            "the carrier answered {status}: check the account's id and token", status=result.reply.status
+        ) from None
+    return _("{name}: the carrier answers and knows us").format(name=found.name)
 
 
 def _text_staff(work: Work, s: session.Session, found: channels.Channel, code: str) -> None:
@@ -140,13 +148,13 @@ def _set_state(name: str, state: str, as_code: str) -> None:
         found = _by_name(work, s, name)
         channels.set_state(work, found.id, state)
         audit.add(work, f"channel.{state}", "channel", found.id, found.unit_id, {"name": name}, by=s.actor)
-    click.echo(f"channel {name} is {state}")
+    screen.say("channel {name} is {state}", name=name, state=shown(state))
 
 
 def _by_name(work: Work, s: session.Session, name: str) -> channels.Channel:
     found = next((each for each in channels.list_all(work, s.vault) if each.name == name), None)
     if found is None:
-        raise NotFound(f"no channel {name!r}: `python -m gateway channel list` shows them")
+        raise NotFound("no channel {name!r}: `python -m gateway channel list` shows them", name=name)
     return found
 
 
@@ -159,4 +167,4 @@ def sending(on_off: str, as_code: str) -> None:
         switches.turn(work, "sending", on_off == "on", s.actor)
         assert s.actor.unit_id is not None
         audit.add(work, f"sending.{on_off}", "switch", "sending", s.actor.unit_id, {}, by=s.actor)
-    click.echo(f"sending is {on_off}")
+    click.echo(_("sending is on") if on_off == "on" else _("sending is off"))

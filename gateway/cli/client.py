@@ -6,8 +6,10 @@ from typing import Any
 import click
 
 from gateway.cli import client_file, screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import appointments, audit, base, clients, consents, flags, staff, units
 from gateway.usecases import change_consent, erase_client
 
@@ -58,7 +60,9 @@ def add(code: str, name: str, unit: str | None, agreed: Sequence[str], as_code: 
         for purpose, basis in client_file.read_consents(agreed).items():
             change_consent.change(work, new.id, purpose, True, basis, s.actor.staff_id)
         audit.add(work, "client.add", "client", new.id, home.id)
-    click.echo(f"client {code} added in {home.code}" + ("" if agreed else "; without a consent no texts go out"))
+    screen.say("client {code} added in {unit}", code=code, unit=home.code)
+    if not agreed:
+        screen.say("without a consent no texts go out")
 
 
 @client.command()
@@ -81,7 +85,7 @@ def edit(code: str, name: str | None, as_code: str, **about: Any) -> None:
         clients.lock(work, [found.id])
         clients.edit(work, s.vault, found.id, changes)
         audit.add(work, "client.edit", "client", found.id, found.unit_id, {"changed": sorted(changes)})
-    click.echo(f"client {code} changed: {', '.join(sorted(changes))}")
+    screen.say("client {code} changed: {what}", code=code, what=", ".join(shown(name) for name in sorted(changes)))
 
 
 def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[
     if about["worker"]:
         changes["worker_id"] = staff.by_code(work, about["worker"]).id
     if about["fields"]:
-        changes["fields"] = screen.pairs(about["fields"], "a field")
+        changes["fields"] = screen.pairs(about["fields"], N_("a field"))
     return changes
 
 
@@ -123,37 +127,50 @@ def show(code: str, reveal: str | None, as_code: str) -> None:
 
 def _print(record: clients.Record, reveal: bool) -> None:
     found = record.found
-    click.echo(f"client {found.code}: {record.name}")
-    click.echo(f"unit {found.unit_code}, {found.status}" + (f" ({found.status_reason})" if found.status_reason else ""))
+    screen.say("client {code}: {name}", code=found.code, name=record.name)
+    why = f" ({_(found.status_reason)})" if found.status_reason else ""
+    screen.say("unit {unit}, {status}", unit=found.unit_code, status=shown(found.status) + why)
     for phone in record.phones:
-        click.echo(f"phone {screen.number(phone.e164, reveal)}" + (f"  TO VERIFY: {phone.to_verify}" if phone.to_verify else ""))
-    hours = screen.span(record.hours.opens, record.hours.closes) if record.hours else "as the unit"
-    click.echo(f"language {found.language}, discreet level {found.discreet}, hours {hours}, zone {found.zone}")
-    click.echo(f"groups {', '.join(found.groups) or '-'}, last wrote {screen.local(found.last_inbound_at, found.zone)}")
+        doubt = "  " + _("TO VERIFY: {why}").format(why=shown(phone.to_verify)) if phone.to_verify else ""
+        screen.say("phone {phone}", phone=screen.number(phone.e164, reveal) + doubt)
+    hours = screen.span(record.hours.opens, record.hours.closes) if record.hours else _("as the unit")
+    screen.say("language {language}, discreet level {level}, hours {hours}, zone {zone}", language=found.language,
+               level=found.discreet, hours=hours, zone=found.zone)  # fmt: skip
+    screen.say("groups {groups}, last wrote {at}", groups=", ".join(found.groups) or "-",
+               at=screen.local(found.last_inbound_at, found.zone))  # fmt: skip
     for name, value in record.fields.items():
         click.echo(f"{screen.one_line(name)}: {screen.one_line(value)}")
 
 
 def _print_consent(work: base.Work, found: clients.Found) -> None:
     for reason in consents.stopped(work, clients.phone_hashes(work, found.id)).values():
-        click.echo(f"NO TEXTS: a phone is stopped ({reason})")
+        screen.say("NO TEXTS: a phone is stopped ({reason})", reason=shown(reason))
     for consent in consents.current(work, found.id):
         since = screen.local(consent.changed_at, found.zone)
-        click.echo(f"consent {consent.purpose}: {'yes' if consent.granted else 'NO'} ({consent.basis}), since {since}")
+        screen.say("consent {purpose}: {answer} ({basis}), since {since}", purpose=shown(consent.purpose),
+                   answer=_("yes") if consent.granted else _("NO"), basis=_basis(consent.basis), since=since)  # fmt: skip
+
+
+def _basis(basis: str) -> str:
+    """A basis that imports write, "signed (2024-12-05)", in the reader's language; what staff wrote as they wrote it."""
+    word, bracket, day = basis.partition(" (")
+    return _(word) + bracket + day
 
 
 def _print_open(work: base.Work, found: clients.Found) -> None:
     ahead = appointments.list_between(work, work.now, windows.FAR_FUTURE, client_id=found.id, status="booked", most=10)
     for each in ahead:
-        click.echo(f"appointment {screen.local(each.starts_at, found.zone)}  {each.answer or 'no answer'}  {each.id}")
+        screen.say("appointment {at}  {answer}  {id}", at=screen.local(each.starts_at, found.zone),
+                   answer=shown(each.answer) if each.answer else _("no answer"), id=each.id)  # fmt: skip
     for flag in flags.list_open(work, found.id):
-        click.echo(f"flag {flag.number}: {flag.reason}, {flag.severity}, due {screen.local(flag.due_at, found.zone)}")
+        screen.say("flag {number}: {reason}, {severity}, due {due}", number=flag.number, reason=shown(flag.reason),
+                   severity=shown(flag.severity), due=screen.local(flag.due_at, found.zone))  # fmt: skip
 
 
 def _table(found: Sequence[clients.Found]) -> None:
     screen.table(
-        ("code", "unit", "status", "language", "discreet", "groups", "last wrote"),
-        [(c.code, c.unit_code, c.status, c.language, c.discreet, ",".join(c.groups), screen.local(c.last_inbound_at, c.zone))
+        (_("code"), _("unit"), _("status"), _("language"), _("discreet"), _("groups"), _("last wrote")),
+        [(c.code, c.unit_code, shown(c.status), c.language, c.discreet, ",".join(c.groups), screen.local(c.last_inbound_at, c.zone))
          for c in found],
     )  # fmt: skip
 
@@ -194,7 +211,7 @@ def stop(code: str, as_code: str) -> None:
         with s.system() as work:
             cancelled = change_consent.stop(work, found.id, s.actor.staff_id)
             audit.add(work, "client.stop", "client", found.id, found.unit_id, {"cancelled": cancelled}, by=s.actor)
-    click.echo(f"{code}: no more texts; {cancelled} planned ones cancelled")
+    screen.say("{code}: no more texts; {count} planned ones cancelled", code=code, count=cancelled)
 
 
 @client.command()
@@ -210,7 +227,7 @@ def start(code: str, basis: str, as_code: str) -> None:
         with s.system() as work:
             started = change_consent.start(work, found.id, basis, s.actor.staff_id)
             audit.add(work, "client.start", "client", found.id, found.unit_id, {"basis": basis}, by=s.actor)
-    click.echo(f"{code}: texts go out again" if started else f"{code} was not stopped")
+    click.echo((_("{code}: texts go out again") if started else _("{code} was not stopped")).format(code=code))
 
 
 def _seen(s: session.Session, code: str) -> clients.Found:
@@ -232,7 +249,8 @@ def consent(code: str, purpose: str, grant: str | None, revoke: str | None, as_c
         found = clients.by_code(work, code)
         changed = change_consent.change(work, found.id, purpose, grant is not None, grant or revoke or "", s.actor.staff_id)
         audit.add(work, "client.consent", "client", found.id, found.unit_id, {"purpose": purpose, "granted": grant is not None})
-    click.echo(f"{code}: {purpose} {'granted' if grant is not None else 'revoked'}" if changed else f"{code}: it was so already")
+    said = _("{code}: {purpose} granted") if grant is not None else _("{code}: {purpose} revoked")
+    click.echo((said if changed else _("{code}: it was so already")).format(code=code, purpose=shown(purpose)))
 
 
 def _set_status(code: str, as_code: str, action: str, status: str, reason: str | None) -> None:
@@ -245,7 +263,7 @@ def _set_status(code: str, as_code: str, action: str, status: str, reason: str |
         if status == "closed":
             clients.cancel_planned(work, found.id, "client closed")
         audit.add(work, f"client.{action}", "client", found.id, found.unit_id, {"reason": reason})
-    click.echo(f"client {code} is {status}")
+    screen.say("client {code} is {status}", code=code, status=shown(status))
 
 
 _reason = click.option("--reason", required=True, help="Kept with the status; no names or numbers.")
@@ -288,7 +306,7 @@ def move(code: str, unit: str, as_code: str) -> None:
         clients.lock(work, [found.id])
         clients.move(work, found.id, home.id)
         audit.add(work, "client.move", "client", found.id, home.id, {"from": found.unit_code, "to": home.code})
-    click.echo(f"client {code} is with {home.code}")
+    screen.say("client {code} is with {unit}", code=code, unit=home.code)
 
 
 @client.command()
@@ -300,7 +318,7 @@ def erase(code: str, yes: bool, as_code: str) -> None:
     with session.open(as_code, *session.LEAD) as s:
         found = _seen(s, code)
         if not yes:
-            click.confirm(f"Erase client {code} for good?", abort=True)
+            click.confirm(_("Erase client {code} for good?").format(code=code), abort=True)
         with s.system() as work:
             erase_client.erase(work, s.vault, found, s.actor)
-    click.echo(f"client {code} is erased")
+    screen.say("client {code} is erased", code=code)

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from gateway.cli import session
+from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
 from gateway.store import consents, erasure
@@ -18,7 +19,7 @@ def checked_code(code: str) -> str:
     """The code, tidied. Raises Refused."""
     code = cells.clean(code)
     if not 0 < len(code) <= register.LONGEST_CODE or code.startswith(erasure.PREFIX):
-        raise Refused(f"a code has 1 to {register.LONGEST_CODE} characters and does not begin with {erasure.PREFIX}")
+        raise Refused("a code has 1 to {most} characters and does not begin with {prefix}", most=register.LONGEST_CODE, prefix=erasure.PREFIX)
     return code
 
 
@@ -26,7 +27,7 @@ def checked_name(name: str) -> str:
     """The name, tidied. Raises Refused."""
     name = cells.clean(name)
     if not 0 < len(name) <= register.LONGEST_NAME:
-        raise Refused(f"a name has 1 to {register.LONGEST_NAME} characters")
+        raise Refused("a name has 1 to {most} characters", most=register.LONGEST_NAME)
     return name
 
 
@@ -42,9 +43,9 @@ def read_consents(agreed: Sequence[str]) -> dict[str, str]:
     """PURPOSE:BASIS options as purpose -> basis. Raises Refused."""
     found = {}
     for each in agreed:
-        purpose, _, basis = each.partition(":")
+        purpose, _colon, basis = each.partition(":")
         if purpose not in consents.PURPOSES or not basis.strip():
-            raise Refused(f"a consent is PURPOSE:BASIS, such as reminder:\"signed form\"; purposes: {', '.join(consents.PURPOSES)}")
+            raise Refused("a consent is PURPOSE:BASIS, such as reminder:\"signed form\"; purposes: {purposes}", purposes=consents.PURPOSES)
         found[purpose] = basis.strip()
     return found
 
@@ -85,7 +86,7 @@ def import_clients(
     options = importing.Options(unit, read_consents(agreed), basis, yes_means, own, dry_run)
     target = bad_rows_path(file, bad_rows)
     with session.open(as_code, *session.CARE) as s:
-        with BadRows(target) as bad, click.progressbar(length=file.stat().st_size, label="Reading") as bar:
+        with BadRows(target, shown) as bad, click.progressbar(length=file.stat().st_size, label=_("Reading")) as bar:
             counts = importing.run(
                 s.engine, s.vault, s.actor, file, options, bad.write, lambda done, _size: bar.update(done - bar.pos)
             )
@@ -94,10 +95,10 @@ def import_clients(
 
 def _report(counts: importing.Counts, dry_run: bool, target: Path, bad: int) -> None:
     if dry_run:
-        click.echo("nothing was changed (--dry-run); it would be:")
-    click.echo(f"new {counts.new}, updated {counts.updated}, unchanged {counts.unchanged}, duplicate {counts.duplicate}, "
-               f"invalid {counts.invalid}, opted out {counts.opted_out}, numbers to verify {counts.to_verify}")  # fmt: skip
+        screen.say("nothing was changed (--dry-run); it would be:")
+    screen.say("new {new}, updated {updated}, unchanged {unchanged}, duplicate {duplicate}, invalid {invalid}, opted out {opted_out}, "
+               "numbers to verify {to_verify}", **{name: getattr(counts, name) for name in importing.Counts.__slots__})  # fmt: skip
     if counts.ignored_columns:
-        click.echo(f"{len(counts.ignored_columns)} columns were not kept; --field keeps one", err=True)
+        screen.warn("{count} columns were not kept; --field keeps one", count=len(counts.ignored_columns))
     if bad:
-        click.echo(f"{bad} rows with their reasons: {target}", err=True)
+        screen.warn("{count} rows with their reasons: {file}", count=bad, file=target)

@@ -6,6 +6,7 @@ from datetime import date
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.store import staff, units
 from gateway.usecases import clinic_day as days
 
@@ -54,10 +55,14 @@ def _run(worker: str, day: date, to: date | None, dry_run: bool, as_code: str) -
 
 def _report(told: Sequence[days.Told], dry_run: bool) -> None:
     if not told:
-        click.echo("no booked appointments of this worker on that day")
+        screen.say("no booked appointments of this worker on that day")
         return
     screen.table(
-        ("client", "starts", "appointment", "to be told" if dry_run else "told"),
+        (_("client"), _("starts"), _("appointment"), _("to be told") if dry_run else _("told")),
         [(t.appointment.client_code, screen.local(t.appointment.starts_at, t.appointment.zone), t.appointment.id,
-          "-" if dry_run else "by text" if t.reason is None else f"NO, please call: {t.reason}") for t in told],
+          "-" if dry_run else _how(t.reason)) for t in told],
     )  # fmt: skip
+
+
+def _how(reason: str | None) -> str:
+    return _("by text") if reason is None else _("NO, please call: {reason}").format(reason=shown(reason))

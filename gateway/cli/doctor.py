@@ -13,13 +13,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import config, content, embedded, parts, queues, store
 from gateway.channels import registry
+from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import GatewayError
+from gateway.domain.told import N_
 from gateway.store import channels, health, server
 from gateway.store.base import unit_of_work
 
 LARGEST_SKEW = timedelta(seconds=5)
 SMALLEST_DISK_BYTES = 1_000_000_000
+
+# Levels and what findings are about, as they are shown.
+N_("ok"), N_("note"), N_("WRONG"), N_("settings"), N_("disk"), N_("servers"), N_("database"), N_("time"), N_("migrations")
+N_("roles"), N_("row security"), N_("redis"), N_("keys"), N_("templates"), N_("texts"), N_("words"), N_("channels"), N_("processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ def doctor() -> None:
     """Check settings, servers, roles, keys, templates, channels, clock and disk; exit 1 when something is wrong."""
     level = "ok"
     for finding in examine(os.environ):
-        click.echo(f"{finding.level:<6}{finding.about:<15}{finding.what}")
+        click.echo(f"{shown(finding.level):<6}{shown(finding.about):<15}{finding.what}")
         level = "WRONG" if finding.level == "WRONG" else level
     raise SystemExit(1 if level == "WRONG" else 0)
 
@@ -58,7 +64,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         settings = Settings.from_env(environ)
     except GatewayError as error:
-        for line in str(error).splitlines()[1:]:
+        for line in error.told(shown).splitlines()[1:]:
             yield wrong("settings", line.strip())
         return
     yield from _settings(environ)
@@ -71,7 +77,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
             for check in (_redis, _texts, _words, *stored):
                 yield from _safely(check, ready)
     except GatewayError as error:
-        yield wrong("servers", str(error))
+        yield wrong("servers", error.told(shown))
 
 
 def _safely(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
@@ -80,62 +86,68 @@ def _safely(check: Callable[[Settings], Iterator[Finding]], settings: Settings) 
     try:
         yield from check(settings)
     except GatewayError as error:
-        yield wrong(about, str(error))
+        yield wrong(about, error.told(shown))
     except (SQLAlchemyError, RedisError, OSError) as error:
-        yield wrong(about, f"cannot be asked ({type(error).__name__}): does it run, and is its address right?")
+        yield wrong(about, _("cannot be asked ({error}): does it run, and is its address right?").format(error=type(error).__name__))
     except Exception as error:  # the doctor reports what nobody foresaw, too
-        yield wrong(about, f"the check itself failed ({type(error).__name__})")
+        yield wrong(about, _("the check itself failed ({error})").format(error=type(error).__name__))
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[Finding]:
     known = {setting.metadata["name"] for setting in config.named()}
     if strange := sorted(name for name in environ if name.startswith("GATEWAY_") and name not in known):
-        yield note("settings", f"{', '.join(strange)}: no such setting (docs/configuration.md lists them)")
+        no_such = _("{names}: no such setting (docs/configuration.md lists them)")
+        yield note("settings", no_such.format(names=", ".join(strange)))
     else:
-        yield ok("settings", "can be read")
+        yield ok("settings", _("can be read"))
 
 
 def _disk(var: Path) -> Iterator[Finding]:
     there = next(folder for folder in (var, *var.parents) if folder.exists())
     free = shutil.disk_usage(there).free
     if free < SMALLEST_DISK_BYTES:
-        yield wrong("disk", f"{free / 1e9:.1f} GB free at {there}: free some, or what comes in cannot be kept")
+        too_little = _("{gigabytes:.1f} GB free at {folder}: free some, or what comes in cannot be kept")
+        yield wrong("disk", too_little.format(gigabytes=free / 1e9, folder=there))
     else:
-        yield ok("disk", f"{free / 1e9:.0f} GB free at {there}")
+        yield ok("disk", _("{gigabytes:.0f} GB free at {folder}").format(gigabytes=free / 1e9, folder=there))
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     gateway = parts.build(settings)
     said = server.read(gateway.engine)
     if said.version < embedded.binaries.OLDEST_POSTGRES:
-        yield wrong("database", f"PostgreSQL {said.version} is too old: {embedded.binaries.OLDEST_POSTGRES} is needed")
+        too_old = _("{version} is too old: {needed} is needed")
+        yield wrong("database", too_old.format(version=f"PostgreSQL {said.version}", needed=embedded.binaries.OLDEST_POSTGRES))
     elif not said.durable:
-        yield wrong("database", "fsync or full_page_writes is off: a power cut loses messages; switch them on")
+        yield wrong("database", _("fsync or full_page_writes is off: a power cut loses messages; switch them on"))
     else:
-        yield ok("database", f"PostgreSQL {said.version}{', embedded' if settings.embedded else ''}")
+        yield ok("database", f"PostgreSQL {said.version}" + (_(", embedded") if settings.embedded else ""))
     skew = abs(said.now - datetime.now(UTC))
     if skew > LARGEST_SKEW:
-        yield wrong("time", f"differs by {skew.total_seconds():.0f} s from the database's: start NTP on both machines")
+        differs = _("differs by {seconds:.0f} s from the database's: start NTP on both machines")
+        yield wrong("time", differs.format(seconds=skew.total_seconds()))
     else:
-        yield ok("time", f"within {LARGEST_SKEW.seconds} s of the database's")
+        yield ok("time", _("within {seconds} s of the database's").format(seconds=LARGEST_SKEW.seconds))
     if missing := store.missing_migrations(settings.database_url):
-        yield wrong("migrations", f"{len(missing)} missing: run `python -m gateway migrate`")
+        yield wrong("migrations", _("{count} missing: run `python -m gateway migrate`").format(count=len(missing)))
         return
-    yield ok("migrations", "all made")
+    yield ok("migrations", _("all made"))
     yield from _roles(said)
 
 
 def _roles(said: server.Server) -> Iterator[Finding]:
     if said.privileged:
-        yield wrong("roles", "the login role is a superuser or has BYPASSRLS, so units are not kept apart: use a plain role")
+        yield wrong("roles", _("the login role is a superuser or has BYPASSRLS, so units are not kept apart: use a plain role"))
     elif said.lacks:
-        yield wrong("roles", f"the login role lacks {', '.join(said.lacks)}: as the owner, GRANT them to it")
+        lacks = _("the login role lacks {roles}: as the owner, GRANT them to it")
+        yield wrong("roles", lacks.format(roles=", ".join(said.lacks)))
     else:
-        yield ok("roles", "the login role is plain and has what it needs")
+        yield ok("roles", _("the login role is plain and has what it needs"))
     if said.unguarded:
-        yield wrong("row security", f"not forced on, or owned by the login role: {', '.join(said.unguarded)}")
+        unguarded = _("not forced on, or owned by the login role: {tables}")
+        yield wrong("row security", unguarded.format(tables=", ".join(said.unguarded)))
     else:
-        yield ok("row security", "forced on every table of units")
+        yield ok("row security", _("forced on every table of units"))
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
@@ -143,9 +155,10 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         said = client.info()
         version = str(said.get("valkey_version") or said["redis_version"])
         if int(version.split(".")[0]) < embedded.binaries.OLDEST_REDIS:
-            yield wrong("redis", f"{version} is too old: {embedded.binaries.OLDEST_REDIS} is needed")
+            too_old = _("{version} is too old: {needed} is needed")
+            yield wrong("redis", too_old.format(version=version, needed=embedded.binaries.OLDEST_REDIS))
         elif said.get("maxmemory_policy", "noeviction") != "noeviction":
-            yield note("redis", "may drop what it holds when memory is short: set maxmemory-policy noeviction")
+            yield note("redis", _("may drop what it holds when memory is short: set maxmemory-policy noeviction"))
         else:
             yield ok("redis", f"{said.get('server_name', 'redis')} {version}")
 
@@ -154,30 +167,35 @@ def _keys(settings: Settings) -> Iterator[Finding]:
     gateway = parts.build(settings)
     with unit_of_work(gateway.engine) as work:
         opened = len(channels.list_all(work, gateway.vault))
-    yield ok("keys", f"open what is encrypted ({opened} channels tried)" if opened else "well-formed; nothing to try them on")
+    said = _("open what is encrypted ({count} channels tried)") if opened else _("well-formed; nothing to try them on")
+    yield ok("keys", said.format(count=opened))
 
 
 def _texts(settings: Settings) -> Iterator[Finding]:
     library = content.load()
     if findings := library.lint():
-        yield wrong("templates", f"{len(findings)} findings: `python -m gateway template lint` shows them")
+        unfit = _("{count} findings: `python -m gateway template lint` shows them")
+        yield wrong("templates", unfit.format(count=len(findings)))
     else:
-        purposes = len({purpose for purpose, _ in library.templates})
-        yield ok("templates", f"{purposes} purposes in {', '.join(library.languages)}")
+        purposes = len({purpose for purpose, _language in library.templates})
+        said = _("{count} purposes in {languages}")
+        yield ok("templates", said.format(count=purposes, languages=", ".join(library.languages)))
 
 
 def _words(settings: Settings) -> Iterator[Finding]:
     library = content.load()
     for language in library.languages:
         if language not in library.lexicons:
-            yield wrong("words", f"locales/{language}/words.toml is not there: nothing in this language is understood")
+            unread = _("locales/{language}/words.toml is not there: nothing in this language is understood")
+            yield wrong("words", unread.format(language=language))
             continue
         signatures = library.lexicons[language].signatures
         unsigned = [name for name, signed in signatures.items() if not signed or signed.startswith("not signed")]
         if unsigned:
-            yield note("words", f"{language}: {len(unsigned)} of {len(signatures)} lists not signed by a native clinician")
+            lists = _("{language}: {count} of {all} lists not signed by a native clinician")
+            yield note("words", lists.format(language=language, count=len(unsigned), all=len(signatures)))
         else:
-            yield ok("words", f"{language}: every list is signed")
+            yield ok("words", _("{language}: every list is signed").format(language=language))
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:
@@ -185,15 +203,16 @@ def _channels(settings: Settings) -> Iterator[Finding]:
     with unit_of_work(gateway.engine) as work:
         known = channels.list_all(work, gateway.vault)
     if not any(channel.state == "active" for channel in known):
-        yield note("channels", "none is active: nothing can be sent; `python -m gateway channel add`")
+        yield note("channels", _("none is active: nothing can be sent; `python -m gateway channel add`"))
     for channel in known:
         address = {"callback_url": f"{settings.public_url}/c/{channel.id}"}
         if complaints := registry.by_kind(channel.kind).check(channel.settings | address):
-            yield wrong("channels", f"{channel.name}: {'; '.join(complaints)}")
+            yield wrong("channels", f"{channel.name}: {'; '.join(map(shown, complaints))}")
         elif channel.kind != "simulator" and not settings.public_url.startswith("https://"):
-            yield note("channels", f"{channel.name}: set GATEWAY_PUBLIC_URL to the https address the carrier reaches")
+            unreached = _("{name}: set GATEWAY_PUBLIC_URL to the https address the carrier reaches")
+            yield note("channels", unreached.format(name=channel.name))
         elif channel.state != "active":
-            yield note("channels", f"{channel.name}: {channel.state}")
+            yield note("channels", f"{channel.name}: {shown(channel.state)}")
         else:
             yield ok("channels", f"{channel.name} ({channel.kind})")
 
@@ -201,4 +220,5 @@ def _channels(settings: Settings) -> Iterator[Finding]:
 def _processes(settings: Settings) -> Iterator[Finding]:
     state = health.look(parts.build(settings).engine)
     for name in ("clock", "send"):
-        yield ok("processes", f"{name} runs") if state.get(name) else note("processes", f"{name} does not run: `make run`")
+        runs = _("{name} runs").format(name=name)
+        yield ok("processes", runs) if state.get(name) else note("processes", _("{name} does not run: `make run`").format(name=name))

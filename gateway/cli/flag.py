@@ -3,6 +3,7 @@
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import flags as rules
 from gateway.domain.errors import Refused
 from gateway.store import audit, flags, staff, threads
@@ -21,9 +22,9 @@ def list_flags(as_code: str) -> None:
         zone = s.zone(work)
         found = flags.list_open(work)
         screen.table(
-            ("flag", "severity", "due", "client", "what", "owner"),
-            [(f.number, f.severity, screen.local(f.due_at, zone) + (" OVERDUE" if f.due_at < work.now else ""), f.client_code,
-              rules.RULES[f.reason].what, f.owner_code) for f in found],
+            (_("flag"), _("severity"), _("due"), _("client"), _("what"), _("owner")),
+            [(f.number, shown(f.severity), screen.local(f.due_at, zone) + (" " + _("OVERDUE") if f.due_at < work.now else ""),
+              f.client_code, shown(rules.RULES[f.reason].what), f.owner_code) for f in found],
         )  # fmt: skip
 
 
@@ -36,12 +37,14 @@ def show(number: int, as_code: str) -> None:
         found = flags.by_number(work, number)
         zone = s.zone(work)
         audit.add(work, "flag.show", "flag", found.id, found.unit_id, {"number": number})
-        click.echo(f"flag {number}: {rules.RULES[found.reason].what} ({found.reason})")
-        click.echo(f"severity {found.severity}, {found.state}, owner {found.owner_code or '-'}, client {found.client_code or '-'}")
-        click.echo(f"opened {screen.local(found.opened_at, zone)}, due {screen.local(found.due_at, zone)}, outcome {found.outcome or '-'}")
+        screen.say("flag {number}: {what} ({reason})", number=number, what=shown(rules.RULES[found.reason].what), reason=shown(found.reason))
+        screen.say("severity {severity}, {state}, owner {owner}, client {client}", severity=shown(found.severity),
+                   state=shown(found.state), owner=found.owner_code or "-", client=found.client_code or "-")  # fmt: skip
+        screen.say("opened {opened}, due {due}, outcome {outcome}", opened=screen.local(found.opened_at, zone),
+                   due=screen.local(found.due_at, zone), outcome=shown(rules.OUTCOMES.get(found.outcome or "")))  # fmt: skip
         if found.inbound_id is not None:
             text = threads.received(work, s.vault, found.inbound_id)
-            click.echo(f"text: {text if text is not None else '(cannot be read from here)'}")
+            screen.say("text: {text}", text=text if text is not None else _("(cannot be read from here)"))
 
 
 @flag.command()
@@ -54,10 +57,10 @@ def assign(number: int, to: str | None, as_code: str) -> None:
         found = flags.by_number(work, number)
         owner = staff.by_code(work, to or as_code)
         if not owner.active or owner.role == "analyst":
-            raise Refused(f"{owner.code!r} cannot own a flag: inactive, or an analyst")
+            raise Refused("{code!r} cannot own a flag: inactive, or an analyst", code=owner.code)
         flags.assign(work, found.id, owner.id)
         audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": number, "to": owner.code})
-    click.echo(f"flag {number} is with {owner.code}")
+    screen.say("flag {number} is with {owner}", number=number, owner=owner.code)
 
 
 @flag.command()
@@ -70,4 +73,4 @@ def close(number: int, outcome: str, as_code: str) -> None:
         found = flags.by_number(work, number)
         flags.close(work, found.id, outcome)
         audit.add(work, "flag.close", "flag", found.id, found.unit_id, {"number": number, "outcome": outcome})
-    click.echo(f"flag {number} closed: {rules.OUTCOMES[outcome]}")
+    screen.say("flag {number} closed: {outcome}", number=number, outcome=shown(rules.OUTCOMES[outcome]))

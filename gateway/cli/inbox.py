@@ -3,6 +3,7 @@
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.store import audit, clients, threads
 
 
@@ -22,15 +23,16 @@ def inbox(code: str | None, most: int, as_code: str) -> None:
         for each in found:
             _print(each, zone)
     if not found:
-        click.echo("no texts yet")
+        screen.say("no texts yet")
 
 
 def _print(each: threads.Received, zone: str) -> None:
-    understood = each.meaning or "NOT HANDLED YET"
+    understood = shown(each.meaning) if each.meaning else _("NOT HANDLED YET")
     understood += f" {each.value}" if each.value else ""
-    understood += f", perhaps {each.doubt}" if each.doubt else ""
-    late = " (late)" if each.late else ""
-    click.echo(f"{str(each.id)[:8]}  {screen.local(each.received_at, zone)}  {each.client_code or 'unknown or shared phone'}  {understood}{late}")
-    click.echo(f"    {'(cannot be read from here)' if each.text is None else screen.one_line(each.text)}")
+    understood += _(", perhaps {meaning}").format(meaning=shown(each.doubt)) if each.doubt else ""
+    late = " " + _("(late)") if each.late else ""
+    sender = each.client_code or _("unknown or shared phone")
+    click.echo(f"{str(each.id)[:8]}  {screen.local(each.received_at, zone)}  {sender}  {understood}{late}")
+    click.echo(f"    {_('(cannot be read from here)') if each.text is None else screen.one_line(each.text)}")
     for flag in each.flags:
-        click.echo(f"    flag {flag}")
+        screen.say("    flag {flag}", flag=shown(flag))

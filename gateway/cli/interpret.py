@@ -28,7 +28,7 @@ def interpret_lines(language: str, expecting: str, text: str | None) -> None:
     lexicons = content.load().lexicons
     if language not in lexicons:
         raise errors.Refused(
-            f"There are no word lists for “{language}”. There are: {', '.join(sorted(lexicons))}."
+            "There are no word lists for “{language}”. There are: {languages}.", language=language, languages=sorted(lexicons)
         )
     if text is not None:
         for line in interpret.explain(text, lexicons, language, asked):
@@ -38,5 +38,6 @@ def interpret_lines(language: str, expecting: str, text: str | None) -> None:
     for raw in sys.stdin.buffer:
         reply = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
         meaning = interpret.interpret(reply, lexicons, language, asked)
-        out.write(json.dumps(asdict(meaning), ensure_ascii=False).encode() + b"\n")
+        shown = {name: value for name, value in asdict(meaning).items() if name != "also_doubt"}  # danger comes first
+        out.write(json.dumps(shown, ensure_ascii=False).encode() + b"\n")
     out.flush()

@@ -3,6 +3,7 @@
 import click
 
 from gateway import vault
+from gateway.cli.language import _
 
 
 @click.command("key")
@@ -10,5 +11,5 @@ from gateway import vault
 def make_key(key_id: str) -> None:
     """Print a fresh key as the settings take it. Keep a copy elsewhere: without it nothing can be read."""
     if not key_id.isalnum():
-        raise click.BadParameter("an id is letters and digits", param_hint="KEY_ID")
+        raise click.BadParameter(_("an id is letters and digits"), param_hint="KEY_ID")
     click.echo(vault.new_setting(key_id))

@@ -6,8 +6,10 @@ from uuid import uuid4
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
+from gateway.domain.told import Word
 from gateway.store import audit, clients, threads
 from gateway.usecases import tell_client
 
@@ -36,9 +38,9 @@ def send(code: str, text: str, hours: int, as_code: str) -> None:
             dedupe_key=f"manual:{message_key}", send_before=work.now + timedelta(hours=hours),
         )  # fmt: skip
         if reason is not None:
-            raise Refused(f"not sent: {reason}")
+            raise Refused("not sent: {reason}", reason=Word(reason))
         audit.add(work, "message.send", "client", client.id, client.unit_id, {"dedupe_key": f"manual:{message_key}"})
-    click.echo(f"queued for {code}; `python -m gateway message list --client {code}` shows what became of it")
+    screen.say("queued for {code}; `python -m gateway message list --client {code}` shows what became of it", code=code)
 
 
 @message.command("list")
@@ -55,8 +57,9 @@ def list_messages(code: str | None, state: str | None, most: int, as_code: str) 
         audit.add(work, "message.list", "client" if client else "unit", client.id if client else str(s.actor.unit_id),
                   client.unit_id if client else s.actor.unit_id, {"state": state, "shown": len(found)})  # type: ignore[arg-type]  # fmt: skip
         screen.table(
-            ("id", "client", "purpose", "state", "since", "segments", "reason"),
-            [(m.id, m.client_code, m.purpose, m.state, screen.local(m.state_at, zone), m.segments, m.reason) for m in found],
+            (_("id"), _("client"), _("purpose"), _("state"), _("since"), _("segments"), _("reason")),
+            [(m.id, m.client_code, m.purpose, shown(m.state), screen.local(m.state_at, zone), m.segments, shown(m.reason))
+             for m in found],
         )  # fmt: skip
 
 
@@ -69,9 +72,18 @@ def show(message_id: object, as_code: str) -> None:
         sent, body, attempts = threads.read_sent(work, s.vault, message_id)  # type: ignore[arg-type]
         zone = s.zone(work)
         audit.add(work, "message.show", "outbound", sent.id, sent.unit_id)
-        click.echo(f"to client {sent.client_code or '-'}: {sent.purpose}, {sent.language}, {lanes.LANES[sent.lane]} lane, {sent.segments} segments")
-        click.echo(f"text: {'(cannot be read from here)' if body is None else screen.one_line(body)}")
-        click.echo(f"{sent.state} since {screen.local(sent.state_at, zone)}: {sent.reason or '-'} {sent.code or ''}".rstrip())
-        click.echo(f"not before {screen.local(sent.send_after, zone)}, not after {screen.local(sent.send_before, zone)}")
+        screen.say("to client {client}: {purpose}, {language}, {lane} lane, segments {segments}", client=sent.client_code or "-",
+                   purpose=sent.purpose, language=sent.language, lane=shown(lanes.LANES[sent.lane]), segments=sent.segments)  # fmt: skip
+        screen.say("text: {text}", text=_("(cannot be read from here)") if body is None else screen.one_line(body))
+        screen.say("{state} since {since}: {reason}", state=shown(sent.state), since=screen.local(sent.state_at, zone),
+                   reason=_why(sent.reason, sent.code) or "-")  # fmt: skip
+        screen.say("not before {since}, not after {until}", since=screen.local(sent.send_after, zone),
+                   until=screen.local(sent.send_before, zone))  # fmt: skip
         for each in attempts:
-            click.echo(f"attempt {each.number}: {each.state} {each.reason or ''} {each.code or ''}".rstrip())
+            screen.say("attempt {number}: {state}", number=each.number,
+                       state=f"{shown(each.state)} {_why(each.reason, each.code)}".rstrip())  # fmt: skip
+
+
+def _why(reason: str | None, code: str | None) -> str:
+    """The reason, and the carrier's own code."""
+    return " ".join(filter(None, (shown(reason) if reason else "", code)))

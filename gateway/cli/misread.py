@@ -5,6 +5,7 @@ import json
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import interpret, masking
 from gateway.store import audit, misreads
 
@@ -27,7 +28,7 @@ def mark(text_id: str, meaning: str, as_code: str) -> None:
         inbound_id, unit_id = misreads.find(work, text_id)
         misreads.mark(work, inbound_id, meaning, s.actor.staff_id)
         audit.add(work, "misread.mark", "inbound", inbound_id, unit_id, {"meaning": meaning})
-    click.echo("Marked: the text is on the list of `misread list`.")
+    screen.say("Marked: the text is on the list of `misread list`.")
 
 
 @misread.command("list")
@@ -43,13 +44,15 @@ def list_misread(most: int, anonymous: bool, as_code: str) -> None:
             seen = [str(each.id) for each in found if each.unit_id == unit_id]
             audit.add(work, "misread.list", "unit", unit_id, unit_id, {"inbound": seen, "anonymous": anonymous})
     for each in found:
-        understood = (each.meaning or "other") + (f", perhaps {each.doubt}" if each.doubt else "")
         if anonymous and each.text is not None:
             masked = masking.mask(each.text, [each.name or ""])
+            understood = (each.meaning or "other") + (f", perhaps {each.doubt}" if each.doubt else "")
             line = {"text": masked, "language": each.language, "understood": understood, "meant": each.should_be}
             click.echo(json.dumps(line, ensure_ascii=False))
         elif not anonymous:
-            click.echo(f"{str(each.id)[:8]}  {screen.local(each.misread_at, zone)}  {understood} -> {each.should_be}")
-            click.echo(f"    {'(cannot be read from here)' if each.text is None else screen.one_line(each.text)}")
+            understood = shown(each.meaning or "other")
+            understood += _(", perhaps {meaning}").format(meaning=shown(each.doubt)) if each.doubt else ""
+            click.echo(f"{str(each.id)[:8]}  {screen.local(each.misread_at, zone)}  {understood} -> {shown(each.should_be)}")
+            click.echo(f"    {_('(cannot be read from here)') if each.text is None else screen.one_line(each.text)}")
     if not found:
-        click.echo("Nothing is marked as misread.", err=anonymous)
+        click.echo(_("Nothing is marked as misread."), err=anonymous)

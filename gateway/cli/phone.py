@@ -16,6 +16,7 @@ import click
 
 from gateway import content
 from gateway.cli import screen
+from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import Refused
 
@@ -90,7 +91,6 @@ class Handset:
         return list(self._lines(fresh))
 
     def _lines(self, texts: list[dict[str, Any]]) -> Iterator[str]:
-        _ = content.load().gettext(self._language)
         for text in texts:
             price = f"{text['encoding']} · " + _("segments {count}").format(count=text["segments"])
             arrow = "<" if text["incoming"] else ">"
@@ -104,19 +104,20 @@ class Handset:
             with _DIRECT.open(asked, timeout=TIMEOUT_SECONDS) as answer:
                 return dict(json.load(answer))
         except HTTPError as error:
-            raise Refused(self._why(error)) from None
+            raise self._why(error) from None
         except (OSError, HTTPException):
-            raise Refused(f"The gateway does not answer at {self._url}: start it with `make run`.") from None
+            raise Refused("The gateway does not answer at {address}: start it with `make run`.", address=self._url) from None
         except ValueError:
-            raise Refused(f"Something else than the gateway answers at {self._url}: see GATEWAY_PORT.") from None
+            raise Refused("Something else than the gateway answers at {address}: see GATEWAY_PORT.", address=self._url) from None
 
-    def _why(self, error: HTTPError) -> str:
+    def _why(self, error: HTTPError) -> Refused:
         with error, suppress(ValueError, TypeError, KeyError):
-            return str(json.load(error)["error"])
-        return (
-            f"The gateway at {self._url} shows no simulator (it answered {error.code}): that takes the embedded database "
-            "(no DATABASE_URL), and a GATEWAY_HOST and GATEWAY_PUBLIC_URL that do not leave this machine."
-        )
+            return Refused(str(json.load(error)["error"]))
+        return Refused(
+            "The gateway at {address} shows no simulator (it answered {status}): that takes the embedded database "
+            "(no DATABASE_URL), and a GATEWAY_HOST and GATEWAY_PUBLIC_URL that do not leave this machine.",
+            address=self._url, status=error.code,
+        )  # fmt: skip
 
 
 def _seconds(typed: str) -> float:
@@ -138,7 +139,7 @@ def _converse(handset: Handset) -> None:
             try:
                 more = handset.take(line)
             except Refused as refused:
-                click.echo(str(refused), err=True)
+                click.echo(refused.told(shown), err=True)
     ended.set()
 
 
@@ -148,7 +149,7 @@ def _follow(handset: Handset, ended: threading.Event) -> None:
         try:
             news, trouble = handset.news(), ""
         except Refused as refused:
-            news, trouble = [], str(refused)
+            news, trouble = [], refused.told(shown)
         if trouble != said:
             news, said = [trouble] if trouble else news, trouble
         if news:

@@ -10,6 +10,8 @@ import click
 
 import gateway
 from gateway import embedded, store, supervisor
+from gateway.cli import screen
+from gateway.cli.language import _
 from gateway.config import Settings
 from gateway.domain.errors import Refused
 from gateway.store import base, units
@@ -34,9 +36,12 @@ def run() -> None:
         if settings.embedded:
             fill(ready)
         if simulator.may_be_shown(ready):
-            click.echo(f"Phone simulator: {ready.local_url}/simulator")
-        click.echo(f"Health:          {ready.local_url}/health")
-        click.echo("Ctrl-C stops everything; the data stays in " + str(ready.var) if ready.embedded else "Ctrl-C stops.")
+            screen.say("Phone simulator: {address}", address=f"{ready.local_url}/simulator")
+        screen.say("Health:          {address}", address=f"{ready.local_url}/health")
+        if ready.embedded:
+            screen.say("Ctrl-C stops everything; the data stays in {folder}", folder=ready.var)
+        else:
+            screen.say("Ctrl-C stops.")
         ready.var.mkdir(parents=True, exist_ok=True)
         environ = {**os.environ, "GATEWAY_VAR": str(ready.var), "PYTHONUNBUFFERED": "1"}
         supervisor.run(supervisor.parse(PROCFILE.read_text()), environ, ready.var / "processes", sys.stdout)
@@ -47,7 +52,7 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     with embedded.running(Settings.from_env(os.environ)) as settings:
         migrate_to_head(settings)
-        click.echo("The database is up to date.")
+        screen.say("The database is up to date.")
 
 
 @click.command("reset")
@@ -56,12 +61,12 @@ def reset(yes: bool) -> None:
     """Delete the embedded database with all its clients, and the keys it was encrypted with."""
     var = Settings.from_env({**os.environ, "DATABASE_URL": ""}).var
     if not embedded.is_made(var):
-        click.echo(f"{var} holds no embedded database: nothing to do.")
+        screen.say("{folder} holds no embedded database: nothing to do.", folder=var)
         return
     if not yes:
-        click.confirm(f"Delete every client, message and key in {var}, for good?", abort=True)
+        click.confirm(_("Delete every client, message and key in {folder}, for good?").format(folder=var), abort=True)
     embedded.empty(var)
-    click.echo(f"{var} is empty.")
+    screen.say("{folder} is empty.", folder=var)
 
 
 def migrate_to_head(settings: Settings) -> None:
@@ -69,11 +74,12 @@ def migrate_to_head(settings: Settings) -> None:
     missing = store.missing_migrations(settings.database_url)
     if missing and not settings.admin_url:
         raise Refused(
-            f"The database lacks the migrations {', '.join(reversed(missing))}, and its login role may not make them. Run "
-            "`python -m gateway migrate` with GATEWAY_ADMIN_DATABASE_URL set to the address of the database's owner."
+            "The database lacks the migrations {missing}, and its login role may not make them. Run "
+            "`python -m gateway migrate` with GATEWAY_ADMIN_DATABASE_URL set to the address of the database's owner.",
+            missing=missing[::-1],
         )
     if missing:
-        click.echo("Preparing the database…")
+        screen.say("Preparing the database…")
         store.migrate(settings.admin_url, urlsplit(settings.database_url).username)
 
 
@@ -84,7 +90,7 @@ def fill(settings: Settings) -> None:
         with base.unit_of_work(engine) as work:
             if units.any_there(work):
                 return
-        click.echo("Loading the example register…")
+        screen.say("Loading the example register…")
         load_example.load(engine, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))
     finally:
         engine.dispose()

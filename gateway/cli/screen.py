@@ -5,9 +5,21 @@ from datetime import date, datetime, time
 
 import click
 
+from gateway.cli.language import _
 from gateway.domain import cells, phone, windows
 from gateway.domain.errors import Refused
+from gateway.domain.told import Word
 from gateway.domain.windows import Window
+
+
+def say(message: str, **values: object) -> None:
+    """Print a message in the reader's language; values stand in its {named} places."""
+    click.echo(_(message).format(**values))
+
+
+def warn(message: str, **values: object) -> None:
+    """The same on standard error."""
+    click.echo(_(message).format(**values), err=True)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -35,7 +47,7 @@ def moment(typed: str, zone: str) -> datetime:
     try:
         day, at = cells.read_day_and_time(typed)
     except Refused as refused:
-        raise Refused(f"the time cannot be read: {refused}") from None
+        raise Refused("the time cannot be read: {why}", why=refused) from None
     if at is None:
         raise Refused("the time of day is missing: write it as 2026-12-01 09:30")
     return windows.instant(datetime.combine(day, at), zone)
@@ -46,7 +58,7 @@ def day(typed: str) -> date:
     try:
         return cells.read_date(typed)
     except Refused as refused:
-        raise Refused(f"the day cannot be read: {refused}") from None
+        raise Refused("the day cannot be read: {why}", why=refused) from None
 
 
 def hours(typed: str) -> Window | None:
@@ -54,12 +66,12 @@ def hours(typed: str) -> Window | None:
     try:
         return None if typed.strip().casefold() == "always" else cells.read_window(typed)
     except Refused as refused:
-        raise Refused(f"the allowed hours cannot be read: {refused}") from None
+        raise Refused("the allowed hours cannot be read: {why}", why=refused) from None
 
 
 def span(opens: time | None, closes: time | None) -> str:
     """Hours as they are typed."""
-    return "always" if opens is None or closes is None else f"{opens:%H:%M}-{closes:%H:%M}"
+    return _("always") if opens is None or closes is None else f"{opens:%H:%M}-{closes:%H:%M}"
 
 
 def phones(typed: Sequence[str], region: str) -> list[phone.Phone]:
@@ -71,7 +83,7 @@ def pairs(typed: Sequence[str], what: str) -> dict[str, str]:
     """NAME=VALUE options as a dict. Raises Refused."""
     found = dict(each.partition("=")[::2] for each in typed)
     if not all(found) or any("=" not in each for each in typed):
-        raise Refused(f"{what} is written as NAME=VALUE")
+        raise Refused("{what} is written as NAME=VALUE", what=Word(what))
     return found
 
 

@@ -12,8 +12,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from gateway import content, embedded
+from gateway.cli import language
 from gateway.config import Settings
 from gateway.domain.errors import NotAllowed, NotFound, Refused
+from gateway.domain.told import Word
 from gateway.store import base, staff, units
 from gateway.vault import Vault, parse_keys
 
@@ -66,7 +68,8 @@ def open(as_code: str | None, *roles: str) -> Iterator[Session]:
             yield Session(settings, engine, vault, _actor(engine, as_code, roles or PEOPLE))
         except (OperationalError, InterfaceError) as error:
             raise Refused(
-                f"The database went away ({type(error.orig).__name__}). Look whether the change is there before you try again."
+                "The database went away ({error}). Look whether the change is there before you try again.",
+                error=type(error.orig).__name__,
             ) from None
         finally:
             engine.dispose()
@@ -78,14 +81,18 @@ def _actor(engine: Engine, as_code: str | None, roles: tuple[str, ...]) -> base.
             if as_code is None:
                 return _nobody_yet(work)
             member = staff.by_code(work, as_code)
+            language.choose(member.language)
     except NotFound:
-        raise Refused(f"no staff member {as_code!r}: --as takes the code that `staff add` gave") from None
+        raise Refused("no staff member {code!r}: --as takes the code that `staff add` gave", code=as_code) from None
     except (OperationalError, ProgrammingError) as error:
-        raise Refused(f"The database cannot be used ({type(error.orig).__name__}): run `python -m gateway doctor`") from None
+        raise Refused(
+            "The database cannot be used ({error}): run `python -m gateway doctor`", error=type(error.orig).__name__
+        ) from None
     if not member.active:
-        raise Refused(f"staff member {as_code!r} is no longer active")
+        raise Refused("staff member {code!r} is no longer active", code=as_code)
     if member.role not in roles:
-        raise NotAllowed(f"the role {member.role.replace('_', ' ')} may not do this; it takes: {', '.join(roles)}")
+        allowed = [Word(role) for role in roles]
+        raise NotAllowed("the role {role} may not do this; it takes: {roles}", role=Word(member.role), roles=allowed)
     return member.actor
 
 

@@ -3,6 +3,7 @@
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import phone as phones
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.store import audit, units
@@ -31,12 +32,12 @@ def add(code: str, name: str, unit: str, role: str, phone: str | None, language:
             home = units.by_code(work, unit)
         number = phones.parse(phone, home.region).e164 if phone else None
         if language and language not in s.content.languages:
-            raise Refused(f"there are no texts in {language!r}, only in: {', '.join(s.content.languages)}")
+            raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
         with s.system() as work:
             staff_id = members.add(work, s.vault, unit_id=home.id, code=code, name=name, role=role,
                                    language=language or home.language, phone=number)  # fmt: skip
             audit.add(work, "staff.add", "staff", staff_id, home.id, {"code": code, "role": role}, by=s.actor)
-    click.echo(f"staff member {code} added")
+    screen.say("staff member {code} added", code=code)
 
 
 @staff.command()
@@ -53,13 +54,10 @@ def duty(code: str, on_off: str, as_code: str) -> None:
             raise Refused("an inactive staff member or an analyst is not put on duty")
         members.set_duty(work, member.id, on_off == "on")
         audit.add(work, f"staff.duty_{on_off}", "staff", member.id, member.unit_id, {"code": code})
-    click.echo(f"{code} is {on_off} duty" + _no_phone(s, member) * (on_off == "on"))
-
-
-def _no_phone(s: session.Session, member: members.Member) -> str:
-    with s.work() as work:
         phone = next((each.phone for each in members.list_all(work, s.vault) if each.id == member.id), None)
-    return "" if phone else ", but has no phone on file: alerts go to the next person"
+    click.echo((_("{code} is on duty") if on_off == "on" else _("{code} is off duty")).format(code=code))
+    if on_off == "on" and not phone:
+        screen.say("{code} has no phone on file: alerts go to the next person", code=code)
 
 
 @staff.command()
@@ -71,7 +69,7 @@ def deactivate(code: str, as_code: str) -> None:
         member = members.by_code(work, code)
         members.set_active(work, member.id, False)
         audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": code})
-    click.echo(f"{code} can do nothing any more")
+    screen.say("{code} can do nothing any more", code=code)
 
 
 @staff.command("list")
@@ -81,7 +79,7 @@ def list_staff(as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
         codes = {unit.id: unit.code for unit in units.list_seen(work)}
         screen.table(
-            ("code", "name", "role", "unit", "phone", "duty", "active"),
-            [(m.code, m.name, m.role, codes.get(m.unit_id), screen.number(m.phone), "on" if m.on_duty else "off",
-              "yes" if m.active else "no") for m in members.list_all(work, s.vault)],
+            (_("code"), _("name"), _("role"), _("unit"), _("phone"), _("duty"), _("active")),
+            [(m.code, m.name, shown(m.role), codes.get(m.unit_id), screen.number(m.phone), _("on") if m.on_duty else _("off"),
+              _("yes") if m.active else _("no")) for m in members.list_all(work, s.vault)],
         )  # fmt: skip

@@ -1,12 +1,13 @@
 """`template`: look at what we say, and check that it may be said."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from gateway import content
+from gateway.cli import screen
+from gateway.cli.language import _, shown
 from gateway.content import Content
 from gateway.domain import segments, wording
 from gateway.domain.templates import Template, TemplateError
@@ -28,15 +29,13 @@ def template(context: click.Context, root: Path | None) -> None:
 @click.pass_obj
 def lint(library: Content) -> None:
     """Check every text in every language; exit 1 when one is not fit to be sent."""
-    _ = library.gettext(content.language_of(os.environ))
     findings = library.lint()
     for finding in findings:
-        click.echo(f"{finding.where}: {finding.what}")
+        click.echo(f"{finding.where}: {shown(finding.what)}")
     if findings:
-        click.echo(_("{count} findings.").format(count=len(findings)), err=True)
+        screen.warn("{count} findings.", count=len(findings))
         raise SystemExit(1)
-    checked = _("{count} purposes in {languages}: all fit to be sent.")
-    click.echo(checked.format(count=len(library.purposes), languages=", ".join(library.languages)))
+    screen.say("{count} purposes in {languages}: all fit to be sent.", count=len(library.purposes), languages=", ".join(library.languages))
 
 
 @template.command()
@@ -47,17 +46,16 @@ def lint(library: Content) -> None:
 def preview(library: Content, purpose: str, language: str | None, folded: bool) -> None:
     """Show a text at its longest realistic values: what is sent, in how many segments, and why."""
     if purpose not in library.purposes:
-        raise TemplateError(f"There is no template {purpose!r}. There are: {', '.join(library.purposes)}.")
+        raise TemplateError("There is no template {purpose!r}. There are: {purposes}.", purpose=purpose, purposes=library.purposes)
     written = library.available(purpose)
     if language and language not in written:
-        raise TemplateError(f"{purpose} is not written in {language!r}, only in {', '.join(written)}.")
+        raise TemplateError("{purpose} is not written in {language!r}, only in {written}.", purpose=purpose, language=language, written=written)
     for code in [language] if language else written:
         for line in _preview(library, library.templates[purpose, code], folded):
             click.echo(line)
 
 
 def _preview(library: Content, shown: Template, folded: bool) -> Iterator[str]:
-    _ = library.gettext(content.language_of(os.environ))
     longest = library.languages[shown.language].longest
     for body, label in ((shown.body, ""), (shown.open_body, _("names the service"))):
         if body is None:
@@ -65,13 +63,13 @@ def _preview(library: Content, shown: Template, folded: bool) -> Iterator[str]:
         yield " · ".join(filter(None, (shown.purpose, shown.language, label)))
         text = segments.tidy(wording.fill(body, longest))
         if not folded:
-            yield from _counted(_("as written"), text, _)
+            yield from _counted(_("as written"), text)
         if folded or segments.fold(text) != text:
-            yield from _counted(_("without tones"), segments.fold(text), _)
+            yield from _counted(_("without tones"), segments.fold(text))
         yield ""
 
 
-def _counted(label: str, text: str, _: Callable[[str], str]) -> Iterator[str]:
+def _counted(label: str, text: str) -> Iterator[str]:
     counted = segments.count(text)
     yield f"  {text}"
     yield "  " + _("{label}: {encoding}, segments {segments}, units {units}").format(

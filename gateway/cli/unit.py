@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from gateway.cli import screen, session
+from gateway.cli.language import _, shown
 from gateway.domain import phone, windows
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import audit, base, units
 
 
@@ -50,7 +52,7 @@ def add(
                 tones=tones or "saves", details=read_details({}, details),
             )  # fmt: skip
             audit.add(work, "unit.add", "unit", unit_id, unit_id, {"code": code}, by=s.actor)
-    click.echo(f"unit {code} added")
+    screen.say("unit {code} added", code=code)
 
 
 def _parent(s: session.Session, code: str | None) -> Any:
@@ -64,15 +66,15 @@ def _parent(s: session.Session, code: str | None) -> Any:
 
 def _language(s: session.Session, language: str) -> str:
     if language not in s.content.languages:
-        raise Refused(f"there are no texts in {language!r}; a unit has one of: {', '.join(s.content.languages)}")
+        raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
     return language
 
 
 def read_details(kept: Mapping[str, Any], typed: Sequence[str]) -> dict[str, Any]:
     """The details with those typed put in; an empty value takes one out."""
     details = {name: dict(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
-    for name, value in screen.pairs(typed, "a detail").items():
-        name, _, language = name.partition(".")
+    for name, value in screen.pairs(typed, N_("a detail")).items():
+        name, _dot, language = name.partition(".")
         if language:
             before = details.get(name)
             details[name] = {**(before if isinstance(before, dict) else {}), language: value}
@@ -110,7 +112,7 @@ def edit(
         )  # fmt: skip
         with s.system() as work:
             _save(work, old, new, s.actor)
-    click.echo(f"unit {code} changed" if new != old else f"unit {code} is as it was")
+    click.echo((_("unit {code} changed") if new != old else _("unit {code} is as it was")).format(code=code))
 
 
 def _save(work: base.Work, old: units.Unit, new: units.Unit, by: base.Actor) -> None:
@@ -129,7 +131,7 @@ def list_units(as_code: str) -> None:
         found = units.list_seen(work)
         codes = {each.id: each.code for each in found}
         screen.table(
-            ("code", "kind", "name", "above", "hours", "zone", "language", "details"),
-            [(u.code, u.kind, u.name, codes.get(u.parent_id) if u.parent_id else None, screen.span(u.opens, u.closes),
+            (_("code"), _("kind"), _("name"), _("above"), _("hours"), _("zone"), _("language"), _("details")),
+            [(u.code, shown(u.kind), u.name, codes.get(u.parent_id) if u.parent_id else None, screen.span(u.opens, u.closes),
               u.time_zone, u.language, ", ".join(u.details)) for u in found],
         )  # fmt: skip

@@ -10,6 +10,7 @@ from gateway.domain import cells, columns, windows
 from gateway.domain.columns import Columns
 from gateway.domain.errors import Refused
 from gateway.domain.register_words import APPOINTMENT_HEADINGS, APPOINTMENT_STATES
+from gateway.domain.told import N_
 from gateway.domain.windows import Zone
 
 
@@ -51,14 +52,14 @@ def read(row: Sequence[str], found: Columns, today: date) -> Visit | Rejected:
     reasons = []
     outside_id, client = found.cell(row, "appointment_id"), found.cell(row, "client")
     if not outside_id:
-        reasons.append("appointment id: missing, and a second import could not recognise the appointment")
+        reasons.append(N_("appointment id: missing, and a second import could not recognise the appointment"))
     if not client:
-        reasons.append("client: missing")
+        reasons.append(N_("client: missing"))
     wall = _wall(row, found, today, reasons)
     word = found.cell(row, "state")
     state = APPOINTMENT_STATES.get(cells.key(word)) if word else None
     if word and state is None:
-        reasons.append("state: not known; use booked, cancelled, attended or missed")
+        reasons.append(N_("state: not known; use booked, cancelled, attended or missed"))
     if wall is None or reasons:
         return Rejected(outside_id or None, tuple(reasons))
     return Visit(outside_id, client, wall, found.cell(row, "unit") or None, state)
@@ -68,16 +69,16 @@ def _wall(row: Sequence[str], found: Columns, today: date, reasons: list[str]) -
     try:
         day, at = _day(row, found, today)
     except Refused as refused:
-        reasons.append(f"day: {refused}")
+        reasons.append(N_("day: {why}").format(why=refused))
         return None
     try:
         clock = found.cell(row, "time")
         at = cells.read_time(clock) if clock else at
     except Refused as refused:
-        reasons.append(f"time: {refused}")
+        reasons.append(N_("time: {why}").format(why=refused))
         return None
     if at is None:
-        reasons.append("time: missing")
+        reasons.append(N_("time: missing"))
         return None
     return datetime.combine(day, at)
 

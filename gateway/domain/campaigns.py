@@ -10,6 +10,7 @@ from gateway.domain import reminders
 from gateway.domain.errors import Refused
 from gateway.domain.schedules import LASTS, OneOff
 from gateway.domain.templates import About, Policy
+from gateway.domain.told import N_
 
 Kind = Literal["one_off", "reminders"]
 
@@ -76,12 +77,12 @@ def read(data: Mapping[str, Any]) -> Spec:
     faults = _unknown(data, {"name", "kind", "audience", "language", "steps", "values", "prices"}, "")
     kind, steps = data.get("kind"), data.get("steps")
     if not isinstance(data.get("name"), str) or not data["name"].strip():
-        faults.append("name is missing: what staff call the campaign")
+        faults.append(N_("name is missing: what staff call the campaign"))
     if kind not in get_args(Kind):
-        faults.append("kind must be one_off or reminders")
-    faults += [f"{table} must be a table" for table in ("audience", "language", "values", "prices") if not _is_table(data, table)]
+        faults.append(N_("kind must be one_off or reminders"))
+    faults += [N_("{table} must be a table").format(table=table) for table in ("audience", "language", "values", "prices") if not _is_table(data, table)]
     if not isinstance(steps, list) or not steps or not all(isinstance(step, Mapping) for step in steps):
-        faults.append("steps are missing: at least one [[steps]] with a template")
+        faults.append(N_("steps are missing: at least one [[steps]] with a template"))
     if faults:
         raise _refused(faults)
     faults += _step_faults(data["kind"], data["steps"]) + _table_faults(data)
@@ -97,7 +98,7 @@ def read(data: Mapping[str, Any]) -> Spec:
 
 
 def _refused(faults: list[str]) -> Refused:
-    return Refused("the campaign is not complete; nothing was kept:\n  " + "\n  ".join(faults))
+    return Refused("the campaign is not complete; nothing was kept:", *faults)
 
 
 def _is_table(data: Mapping[str, Any], name: str) -> bool:
@@ -105,25 +106,27 @@ def _is_table(data: Mapping[str, Any], name: str) -> bool:
 
 
 def _unknown(data: Mapping[str, Any], known: set[str], where: str) -> list[str]:
-    return [f"{where}{key} is not known; known are {', '.join(sorted(known))}" for key in sorted(set(data) - known)]
+    unknown = N_("{key} is not known; known are {known}")
+    return [unknown.format(key=where + key, known=", ".join(sorted(known))) for key in sorted(set(data) - known)]
 
 
 def _step_faults(kind: Kind, steps: list[Mapping[str, Any]]) -> list[str]:
-    faults = ["a one_off campaign has one step; make another campaign for another text"] if kind == "one_off" and len(steps) > 1 else []
+    single = N_("a one_off campaign has one step; make another campaign for another text")
+    faults = [single] if kind == "one_off" and len(steps) > 1 else []
     known = {"template", "before", "at"} if kind == "reminders" else {"template", "not_before", "at", "lasts"}
     for number, step in enumerate(steps, 1):
-        where = f"step {number}: "
+        where = N_("step {number}: {fault}").format(number=number, fault="")
         faults += _unknown(step, known, where)
         if not isinstance(step.get("template"), str):
-            faults.append(f"{where}template is missing")
+            faults.append(where + N_("template is missing"))
         if kind == "reminders" and "before" not in step:
-            faults.append(f'{where}before is missing, such as before = "1d"')
+            faults.append(where + N_('before is missing, such as before = "1d"'))
             continue
         try:
             timing = _step(step).timing
             reminder_step("", timing) if kind == "reminders" else one_off(timing)
         except Refused as wrong:
-            faults.append(f"{where}{wrong}")
+            faults.append(where + str(wrong))
     return faults
 
 
@@ -132,20 +135,20 @@ def _table_faults(data: Mapping[str, Any]) -> list[str]:
     faults = _unknown(audience, {"units", "groups", "languages", "workers", "clients", "unverified"}, "audience: ")
     for name, value in audience.items():
         if name != "unverified" and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-            faults.append(f'audience: {name} must be a list of codes, such as ["A", "B"]')
+            faults.append(N_('audience: {name} must be a list of codes, such as ["A", "B"]').format(name=name))
     if not isinstance(audience.get("unverified", False), bool):
-        faults.append("audience: unverified must be true or false")
+        faults.append(N_("audience: unverified must be true or false"))
     faults += _unknown(language, {"missing", "default"}, "language: ")
     if language.get("missing", "dont_send") not in get_args(Policy):
-        faults.append(f"language: missing must be one of {', '.join(get_args(Policy))}")
+        faults.append(N_("language: missing must be one of {policies}").format(policies=", ".join(get_args(Policy))))
     if language.get("missing") == "campaign_default" and not isinstance(language.get("default"), str):
-        faults.append("language: campaign_default needs default, the language to send instead")
+        faults.append(N_("language: campaign_default needs default, the language to send instead"))
     for name, value in data.get("values", {}).items():
         if not isinstance(value, str) and not (isinstance(value, Mapping) and all(isinstance(said, str) for said in value.values())):
-            faults.append(f"values: {name} must be a text, or a table of one text for each language")
+            faults.append(N_("values: {name} must be a text, or a table of one text for each language").format(name=name))
     for prefix, price in prices.items():
         if prefix != "currency" and not (_PREFIX.fullmatch(prefix) and isinstance(price, int | float) and price >= 0):
-            faults.append(f'prices: {prefix!r} must be a prefix such as "+84" with the price of one segment')
+            faults.append(N_('prices: {prefix!r} must be a prefix such as "+84" with the price of one segment').format(prefix=prefix))
     return faults
 
 
@@ -184,10 +187,10 @@ def one_off(timing: Mapping[str, str]) -> OneOff:
 def text_faults(kind: Kind, purpose: str, about: About) -> list[str]:
     """Why a template cannot be a step of such a campaign; [] when it can."""
     if about.kind not in KINDS_OF_TEXT or purpose in NEVER or not about.consent:
-        return [f"{purpose} is not a text that a campaign sends"]
+        return [N_("{purpose} is not a text that a campaign sends").format(purpose=purpose)]
     dated = OF_AN_APPOINTMENT & set(about.placeholders)
     if kind == "one_off" and dated:
-        return [f"{purpose} speaks of an appointment; use it in a campaign of kind reminders"]
+        return [N_("{purpose} speaks of an appointment; use it in a campaign of kind reminders").format(purpose=purpose)]
     return []
 
 
@@ -206,13 +209,13 @@ class Candidate:
 def exclusion(person: Candidate, consent_purpose: str, unverified: bool) -> str | None:
     """Why this person gets nothing; None when they do. What a person can change by a word comes last."""
     if not person.covered:
-        return "outside the audience"
+        return N_("outside the audience")
     if person.status != "active":
-        return f"client {person.status}"
+        return N_("client paused") if person.status == "paused" else N_("client closed")
     if not person.has_phone:
-        return "no phone"
+        return N_("no phone")
     if person.stopped:
-        return f"opted out ({person.stopped})"
+        return N_("opted out ({why})").format(why=person.stopped)
     if not person.consented:
-        return f"no consent for {consent_purpose}"
-    return "number to be verified" if person.to_verify and not unverified else None
+        return N_("no consent for {consent}").format(consent=consent_purpose)
+    return N_("number to be verified") if person.to_verify and not unverified else None

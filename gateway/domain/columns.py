@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 from gateway.domain import cells
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_, Word
+
+# What columns hold, as errors name it.
+N_("code"), N_("name"), N_("phone"), N_("language"), N_("zone"), N_("hours"), N_("opens"), N_("closes"), N_("discreet"), N_("tones")
+N_("unit"), N_("unit name"), N_("worker"), N_("groups"), N_("status"), N_("status reason"), N_("opt out"), N_("consent")
+N_("consent basis"), N_("consent on"), N_("consent reminder"), N_("consent check in"), N_("consent service information")
+N_("consent study"), N_("appointment id"), N_("client"), N_("day"), N_("days from today"), N_("time"), N_("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,13 @@ def _check(
         if field not in places:
             listed = ", ".join(words[field][:4])
             raise Refused(
-                f"The first line must name the columns, and none is named as the {field.replace('_', ' ')}. "
-                f"Give its column one of these names: {listed}."
+                "The first line must name the columns, and none is named as the {field}. Give its column one of these "
+                "names: {listed}.",
+                field=Word(field.replace("_", " ")), listed=listed,
             )
     for field, columns in places.items():
         if len(columns) > 1 and field not in several:
-            numbers = " and ".join(str(place + 1) for place in columns)
             raise Refused(
-                f"Columns {numbers} are both named as the {field.replace('_', ' ')}, "
-                "and nothing says which to take. Rename one of them."
+                "Columns {first} and {last} are both named as the {field}, and nothing says which to take. Rename one of them.",
+                first=columns[0] + 1, last=columns[-1] + 1, field=Word(field.replace("_", " ")),
             )

@@ -110,9 +110,13 @@ def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:
     if "crisis" in (meaning.meaning, *meaning.also):
         answer = Reply("crisis_answer", situation.language, urgent=True, client_id=client_id)
         return [RaiseFlag("crisis", client_id), answer]
-    if meaning.doubt == "crisis":
-        return [RaiseFlag("crisis_in_doubt", client_id)]
-    return []
+    if meaning.doubt != "crisis":
+        return []
+    flagged: list[Effect] = [RaiseFlag("crisis_in_doubt", client_id)]
+    if meaning.also_doubt != "stop" or situation.stopped:
+        return flagged
+    # A person asks what was meant; an automatic question might be the wrong word.
+    return [*flagged, StopPhone("in_doubt"), RaiseFlag("stop_in_doubt", client_id)]
 
 
 def _stop(meaning: Meaning, situation: Situation) -> list[Effect]:

@@ -6,9 +6,38 @@ GatewayError
     └── NotAllowed      the actor's role does not permit it
 """
 
+from gateway.domain.told import Gettext, Word
+
 
 class GatewayError(Exception):
-    """Anything the gateway raises on purpose."""
+    """Anything the gateway raises on purpose: an English message with {named} places, their values, and lines below it.
+
+    Details are errors, or texts of ours kept in English. They are told in the reader's language too, and so is a value that
+    is an error, a `told.Word`, or a list of such. Without values nothing is filled in, so a finished text may hold braces.
+    """
+
+    def __init__(self, message: str = "", *details: "str | GatewayError", **values: object) -> None:
+        super().__init__(message)
+        self.message, self.details, self.values = message, details, values
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, _: Gettext) -> str:
+        """All of it in the language of a gettext, or of `told.Retold`, which translates finished texts too."""
+        message = _(self.message) if self.message else ""
+        if self.values:
+            message = message.format(**{name: _said(value, _) for name, value in self.values.items()})
+        lines = (detail.told(_) if isinstance(detail, GatewayError) else _(detail) for detail in self.details)
+        return "\n  ".join([message, *lines])
+
+
+def _said(value: object, _: Gettext) -> object:
+    if isinstance(value, GatewayError):
+        return value.told(_)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_said(each, _)) for each in value)
+    return _(value) if isinstance(value, Word) else value
 
 
 class Refused(GatewayError):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from gateway.domain import windows
+from gateway.domain.told import N_
 from gateway.domain.windows import Window, Zone
 
 Severity = Literal["low", "medium", "high", "urgent"]
@@ -30,52 +31,55 @@ AT_ONCE = timedelta(minutes=5)
 
 RULES: dict[str, Rule] = {
     # Somebody may be in danger, or nobody knows what was written: whoever is on duty is alerted at once.
-    "crisis": Rule("urgent", AT_ONCE, "words that may mean danger to life"),
-    "deciding_failed": Rule("urgent", AT_ONCE, "a text that the program could not handle; nobody has read it yet"),
-    "alert_failed": Rule("urgent", AT_ONCE, "an alert to the person on duty did not get through"),
+    "crisis": Rule("urgent", AT_ONCE, N_("words that may mean danger to life")),
+    "deciding_failed": Rule("urgent", AT_ONCE, N_("a text that the program could not handle; nobody has read it yet")),
+    "alert_failed": Rule("urgent", AT_ONCE, N_("an alert to the person on duty did not get through")),
     # Today: a person waits, or texting is paused until a person decides.
-    "crisis_in_doubt": _rule("high", 2, "words that may, or may not, mean danger to life"),
-    "callback": _rule("high", 4, "asks to be called"),
-    "not_well": _rule("high", 4, "answered that they are not well"),
-    "stop_in_doubt": _rule("high", 4, "may want no more texts; sending is paused"),
-    "wrong_number": _rule("high", 8, "somebody else may have this phone; sending is paused"),
+    "crisis_in_doubt": _rule("high", 2, N_("words that may, or may not, mean danger to life")),
+    "callback": _rule("high", 4, N_("asks to be called")),
+    "low_mood": _rule("high", 4, N_("answered that they feel low or can hardly cope")),
+    "not_well": _rule("high", 4, N_("answered that they are not well")),
+    "stop_in_doubt": _rule("high", 4, N_("may want no more texts; sending is paused")),
+    "wrong_number": _rule("high", 8, N_("somebody else may have this phone; sending is paused")),
     # Within a working day or so.
-    "reschedule": _rule("medium", 8, "asks for another appointment time"),
-    "declined": _rule("medium", 8, "will not come to the appointment"),
-    "meant_the_visit": _rule("medium", 4, "cancelled: the visit, or the texts?"),
-    "which_person": _rule("medium", 4, "several people share the phone; whose answer is it?"),
-    "other_text": _rule("medium", 8, "wrote something that no rule understands"),
-    "info": _rule("medium", 8, "asks for information"),
-    "loop": _rule("medium", 8, "too many texts back and forth; automatic answers are muted"),
-    "cannot_reach": _rule("medium", 8, "texts do not reach this phone"),
-    "not_sent_in_time": _rule("medium", 4, "a text expired before it could be sent"),
+    "reschedule": _rule("medium", 8, N_("asks for another appointment time")),
+    "declined": _rule("medium", 8, N_("will not come to the appointment")),
+    "meant_the_visit": _rule("medium", 4, N_("cancelled: the visit, or the texts?")),
+    "no_reply": _rule("medium", 8, N_("did not answer; call and ask how they are")),
+    "which_person": _rule("medium", 4, N_("several people share the phone; whose answer is it?")),
+    "other_text": _rule("medium", 8, N_("wrote something that no rule understands")),
+    "info": _rule("medium", 8, N_("asks for information")),
+    "loop": _rule("medium", 8, N_("too many texts back and forth; automatic answers are muted")),
+    "cannot_reach": _rule("medium", 8, N_("texts do not reach this phone")),
+    "not_sent_in_time": _rule("medium", 4, N_("a text expired before it could be sent")),
     "delivery_unknown": _rule(
-        "medium", 8, "nobody knows whether a text went out; it is not sent again by itself"
+        "medium", 8, N_("nobody knows whether a text went out; it is not sent again by itself")
     ),
-    "language_missing": _rule("medium", 8, "there is no text in the client's language"),
+    "language_missing": _rule("medium", 8, N_("there is no text in the client's language")),
     "no_open_hours": _rule(
-        "medium", 8, "the hours of unit and client have nothing in common; nothing can be sent"
+        "medium", 8, N_("the hours of unit and client have nothing in common; nothing can be sent")
     ),
     # When there is time.
-    "unknown_sender": _rule("low", 16, "a text from a phone that nobody is registered with"),
+    "day_not_confirmed": _rule("low", 16, N_("did not say whether the daily visit took place")),
+    "unknown_sender": _rule("low", 16, N_("a text from a phone that nobody is registered with")),
     "number_to_verify": _rule(
-        "low", 24, "the number was altered or is old; ask the client whether it is theirs"
+        "low", 24, N_("the number was altered or is old; ask the client whether it is theirs")
     ),
-    "report_not_understood": _rule("low", 24, "the carrier reported something that is not in its documents"),
+    "report_not_understood": _rule("low", 24, N_("the carrier reported something that is not in its documents")),
 }
 
 OUTCOMES: dict[str, str] = {
-    "spoke_to_client": "spoke to the client",
-    "client_safe": "the client is safe",
-    "emergency_called": "emergency help was called",
-    "handed_on": "handed on to another service or colleague",
-    "answered_by_text": "answered by text",
-    "rescheduled": "appointment changed",
-    "texts_stopped": "the client wants no texts",
-    "details_corrected": "number, hours or language corrected",
-    "not_reached": "tried, could not reach the client",
-    "no_action": "nothing to do",
-    "raised_by_mistake": "raised by mistake",
+    "spoke_to_client": N_("spoke to the client"),
+    "client_safe": N_("the client is safe"),
+    "emergency_called": N_("emergency help was called"),
+    "handed_on": N_("handed on to another service or colleague"),
+    "answered_by_text": N_("answered by text"),
+    "rescheduled": N_("appointment changed"),
+    "texts_stopped": N_("the client wants no texts"),
+    "details_corrected": N_("number, hours or language corrected"),
+    "not_reached": N_("tried, could not reach the client"),
+    "no_action": N_("nothing to do"),
+    "raised_by_mistake": N_("raised by mistake"),
 }
 """How a flag may end; closing one takes one of these."""
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.domain import messages, windows
+from gateway.domain.told import N_
 from gateway.domain.windows import Window, Zone
 
 # What a stopped phone may still get: the one confirmation, the one question whether stop was meant, and answers to its own words.
@@ -55,15 +56,15 @@ SEND = Verdict("send")
 def judge(due: Due, now: datetime, sending_on: bool) -> Verdict:
     """Whether the message leaves now. Urgent texts pass everything but expiry, a person's stop and the loop guard."""
     if now >= due.send_before:
-        return Verdict("drop", "its time passed", state="expired")
+        return Verdict("drop", N_("its time passed"), state="expired")
     if due.stopped and due.purpose not in EVEN_WHEN_STOPPED and not due.to_staff:
-        return Verdict("drop", f"opted out ({due.stopped})", state="suppressed")
+        return Verdict("drop", N_("opted out ({why})").format(why=due.stopped), state="suppressed")
     if (looping := _looping(due)) is not None:
         return looping
     if due.lane == messages.URGENT:
         return SEND
     if not sending_on:
-        return _hold_or_expire(due, now + timedelta(seconds=30), "sending is switched off")
+        return _hold_or_expire(due, now + timedelta(seconds=30), N_("sending is switched off"))
     return _about_the_client(due, now) or _about_the_hour(due, now) or SEND
 
 
@@ -72,29 +73,29 @@ def _looping(due: Due) -> Verdict | None:
     if due.lane == messages.URGENT:
         return None
     if due.identical_in_half_an_hour >= IDENTICAL_IN_HALF_AN_HOUR:
-        return Verdict("drop", "loop guard: the same text again and again", state="suppressed")
+        return Verdict("drop", N_("loop guard: the same text again and again"), state="suppressed")
     if due.automatic_in_an_hour >= AUTOMATIC_IN_AN_HOUR:
-        return Verdict("drop", "loop guard: too many texts in an hour", state="suppressed")
+        return Verdict("drop", N_("loop guard: too many texts in an hour"), state="suppressed")
     return None
 
 
 def _about_the_client(due: Due, now: datetime) -> Verdict | None:
     if due.in_flight:
-        return Verdict("hold", "another text to this client is on its way", until=now + timedelta(seconds=2))
+        return Verdict("hold", N_("another text to this client is on its way"), until=now + timedelta(seconds=2))
     if due.campaign_state == "cancelled":
-        return Verdict("drop", "campaign cancelled", state="cancelled")
+        return Verdict("drop", N_("campaign cancelled"), state="cancelled")
     if due.campaign_state == "paused":
-        return _hold_or_expire(due, now + timedelta(seconds=30), "campaign paused")
+        return _hold_or_expire(due, now + timedelta(seconds=30), N_("campaign paused"))
     if due.lane == messages.REPLY:
         return None  # answers to the client's own text need no consent and no active status
     if due.client_status == "closed":
-        return Verdict("drop", "client closed", state="suppressed")
+        return Verdict("drop", N_("client closed"), state="suppressed")
     if due.client_status == "paused":
-        return _hold_or_expire(due, now + timedelta(hours=1), "client paused")
+        return _hold_or_expire(due, now + timedelta(hours=1), N_("client paused"))
     if due.consent_purpose and not due.consented:
-        return Verdict("drop", f"no consent for {due.consent_purpose}", state="suppressed")
+        return Verdict("drop", N_("no consent for {consent}").format(consent=due.consent_purpose), state="suppressed")
     if due.bulk_today >= BULK_A_DAY:
-        return _hold_or_expire(due, now + timedelta(hours=1), "enough texts today")
+        return _hold_or_expire(due, now + timedelta(hours=1), N_("enough texts today"))
     return None
 
 
@@ -103,11 +104,11 @@ def _about_the_hour(due: Due, now: datetime) -> Verdict | None:
         return None
     window = windows.narrower(*due.hours)
     opens_at = windows.next_open(window, due.zone, now)
-    return None if opens_at <= now else _hold_or_expire(due, opens_at, "quiet hours")
+    return None if opens_at <= now else _hold_or_expire(due, opens_at, N_("quiet hours"))
 
 
 def _hold_or_expire(due: Due, until: datetime, reason: str) -> Verdict:
     if until >= due.send_before:
-        return Verdict("drop", f"{reason}; its time passes before then", state="expired")
+        return Verdict("drop", N_("{reason}; its time passes before then").format(reason=reason), state="expired")
     return Verdict("hold", reason, until=until)
 

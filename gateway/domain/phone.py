@@ -14,6 +14,7 @@ from phonenumbers import PhoneNumberType as Type
 from phonenumbers import ValidationResult as Length
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +47,20 @@ OLD_VIETNAM = {
     "199": "59",  # Gmobile
 }  # fmt: skip
 
-LOST_ZERO = "the leading 0 was missing and has been put back"
+LOST_ZERO = N_("the leading 0 was missing and has been put back")
 
 _EMERGENCY = {"101", "111", "112", "113", "114", "115", "911", "999"}
 _LONGEST = 17  # digits: E.164 has 15, and 00 may stand before them
 _TYPES: dict[int, str] = {
-    Type.FIXED_LINE: "a fixed line, which cannot get texts; ask for a mobile number",
-    Type.TOLL_FREE: "a free-phone service; ask for the person's own mobile number",
-    Type.PREMIUM_RATE: "a premium-rate service, which is never texted; ask for a mobile number",
-    Type.SHARED_COST: "a shared-cost service, which is never texted; ask for a mobile number",
-    Type.PERSONAL_NUMBER: "a follow-me number at a higher price; ask for a mobile number",
-    Type.PAGER: "a pager; ask for a mobile number",
-    Type.VOIP: "an internet phone, which cannot be relied on for texts; ask for a mobile number",
-    Type.UAN: "a company's number; ask for the person's own mobile number",
-    Type.VOICEMAIL: "a voicemail box; ask for a mobile number",
+    Type.FIXED_LINE: N_("a fixed line, which cannot get texts; ask for a mobile number"),
+    Type.TOLL_FREE: N_("a free-phone service; ask for the person's own mobile number"),
+    Type.PREMIUM_RATE: N_("a premium-rate service, which is never texted; ask for a mobile number"),
+    Type.SHARED_COST: N_("a shared-cost service, which is never texted; ask for a mobile number"),
+    Type.PERSONAL_NUMBER: N_("a follow-me number at a higher price; ask for a mobile number"),
+    Type.PAGER: N_("a pager; ask for a mobile number"),
+    Type.VOIP: N_("an internet phone, which cannot be relied on for texts; ask for a mobile number"),
+    Type.UAN: N_("a company's number; ask for the person's own mobile number"),
+    Type.VOICEMAIL: N_("a voicemail box; ask for a mobile number"),
 }
 _HIGHER_PRICE = {Type.PREMIUM_RATE, Type.SHARED_COST}
 # Ofcom keeps these for films and examples: nobody can ever have one, so trials may use them.
@@ -143,13 +144,13 @@ def _plain(text: str) -> str:
 
 def _unreadable(text: str) -> str | None:
     if not text.strip():
-        return "There is no number: the text is empty."
+        return N_("There is no number: the text is empty.")
     if not re.search(r"\d", text):
-        return "There is no number: the text has no digits."
+        return N_("There is no number: the text has no digits.")
     if _ROUNDED.fullmatch(text):
-        return "A spreadsheet has rounded the number and its last digits are lost. Format the column as text."
+        return N_("A spreadsheet has rounded the number and its last digits are lost. Format the column as text.")
     if re.search(r"[*#]", text):
-        return "It holds * or #: a code to dial, not a number to text."
+        return N_("It holds * or #: a code to dial, not a number to text.")
     return None
 
 
@@ -219,7 +220,8 @@ def _judge(groups: list[str], region: str) -> Phone | PhoneRefused:
     [(e164, (kind, changed))] = found.items()
     if kind in (Type.MOBILE, Type.FIXED_LINE_OR_MOBILE):
         return Phone(e164, changed)
-    return NotTextable(f"It is {_TYPES.get(kind, 'not a mobile number')}.")
+    said = _TYPES.get(kind) or N_("not a mobile number")
+    return NotTextable("It is {kind}.", kind=Word(said))
 
 
 def _readings(written: str, region: str) -> Iterator[tuple[str, str | None]]:
@@ -249,7 +251,7 @@ def _look_up(international: str) -> tuple[str, int, str | None]:
     if number.country_code == 84 and len(national) == 10 and national[:3] in OLD_VIETNAM:
         old, new = national[:3], OLD_VIETNAM[national[:3]]
         number.national_number = int(new + national[3:])
-        moved = f"the old prefix 0{old} became 0{new} in 2018"
+        moved = N_("the old prefix 0{old} became 0{new} in 2018").format(old=old, new=new)
     kind = phonenumbers.number_type(number)
     if number.country_code == 44 and _BRITISH_EXAMPLES.fullmatch(national):
         kind = Type.MOBILE
@@ -262,12 +264,12 @@ def _why_none(international: str) -> str:
     try:
         number = phonenumbers.parse("+" + international)
     except phonenumbers.NumberParseException:
-        return "No country has this country code, or hardly any digits follow it. Check the number."
+        return N_("No country has this country code, or hardly any digits follow it. Check the number.")
     if str(number.national_number) in _EMERGENCY:
-        return "It is an emergency or help line, which is never texted."
+        return N_("It is an emergency or help line, which is never texted.")
     reason = phonenumbers.is_possible_number_with_reason(number)
     if reason == Length.TOO_SHORT:
-        return "It has too few digits for its country. Check the number."
+        return N_("It has too few digits for its country. Check the number.")
     if reason == Length.TOO_LONG:
-        return "It has too many digits for its country. Check the number."
-    return "No such number exists: its first digits or its length belong to no network. Check the number."
+        return N_("It has too many digits for its country. Check the number.")
+    return N_("No such number exists: its first digits or its length belong to no network. Check the number.")

@@ -28,6 +28,7 @@ from gateway.domain.register_words import (
     STOPPED,
     TONES,
 )
+from gateway.domain.told import N_
 from gateway.domain.windows import Window
 
 LONGEST_CODE = 40
@@ -111,18 +112,18 @@ def read(row: Sequence[str], found: Columns, reading: Reading) -> Row | Rejected
     hours, any_hour = _hours(row, found, notes)
     if len(row) > found.width and not is_blank(row[found.width :]):
         notes.reasons.append(
-            "there are more cells than headings: probably a comma too many, and cells have shifted"
+            N_("there are more cells than headings: probably a comma too many, and cells have shifted")
         )
     client = Row(
         code=code,
         name=_name(found.cell(row, "name"), notes),
         phones=_phones(found.all_cells(row, "phone"), reading.region, notes),
-        language=_listed(found.cell(row, "language"), LANGUAGES, "language", notes),
+        language=_listed(found.cell(row, "language"), LANGUAGES, N_("language"), notes),
         zone=_zone(found.cell(row, "zone"), notes),
         hours=hours,
         any_hour=any_hour,
         discreet=_discreet(found.cell(row, "discreet"), notes),
-        tones=_listed(found.cell(row, "tones"), TONES, "tones", notes),
+        tones=_listed(found.cell(row, "tones"), TONES, N_("tones"), notes),
         unit=found.cell(row, "unit") or found.cell(row, "unit_name") or None,
         worker=found.cell(row, "worker") or None,
         groups=_groups(found.cell(row, "groups")),
@@ -144,17 +145,17 @@ class _Notes:
 
 def _code(code: str, notes: _Notes) -> str:
     if not code:
-        notes.reasons.append("code: missing, and clients are told apart by it")
+        notes.reasons.append(N_("code: missing, and clients are told apart by it"))
     elif len(code) > LONGEST_CODE:
-        notes.reasons.append(f"code: longer than {LONGEST_CODE} characters; the columns may have shifted")
+        notes.reasons.append(N_("code: longer than {most} characters; the columns may have shifted").format(most=LONGEST_CODE))
     return code
 
 
 def _name(name: str, notes: _Notes) -> str:
     if not name:
-        notes.reasons.append("name: missing")
+        notes.reasons.append(N_("name: missing"))
     elif len(name) > LONGEST_NAME:
-        notes.reasons.append(f"name: longer than {LONGEST_NAME} characters; the columns may have shifted")
+        notes.reasons.append(N_("name: longer than {most} characters; the columns may have shifted").format(most=LONGEST_NAME))
     return name
 
 
@@ -168,8 +169,8 @@ def _phones(found: Sequence[str], region: str, notes: _Notes) -> tuple[Phone, ..
             good.setdefault(each.e164, each)
         refusals += refused
     if not found:
-        notes.reasons.append("phone: missing")
-    (notes.warnings if good else notes.reasons).extend(f"phone: {refusal}" for refusal in refusals)
+        notes.reasons.append(N_("phone: missing"))
+    (notes.warnings if good else notes.reasons).extend(N_("phone: {why}").format(why=refusal) for refusal in refusals)
     return tuple(good.values())
 
 
@@ -179,7 +180,7 @@ def _listed(cell: str, listed: Mapping[str, str], what: str, notes: _Notes) -> s
         return None
     value = listed.get(_key(cell))
     if value is None:
-        notes.warnings.append(f"{what}: not known, so the unit's is used")
+        notes.warnings.append(N_("{what}: not known, so the unit's is used").format(what=what))
     return value
 
 
@@ -188,7 +189,7 @@ def _zone(cell: str, notes: _Notes) -> str | None:
         return None
     warning = _bad_zone(cell)
     if warning is not None:
-        notes.warnings.append(f"time zone: {warning}")
+        notes.warnings.append(N_("time zone: {why}").format(why=warning))
         return None
     return cell
 
@@ -202,7 +203,7 @@ def _hours(row: Sequence[str], found: Columns, notes: _Notes) -> tuple[Window | 
         window = _window(cell) if cell else None
         return window, bool(cell) and window is None
     except Refused as refused:
-        notes.reasons.append(f"allowed hours: {refused}")
+        notes.reasons.append(N_("allowed hours: {why}").format(why=refused))
         return None, False
 
 
@@ -211,7 +212,7 @@ def _discreet(cell: str, notes: _Notes) -> int | None:
         return None
     level = DISCREET.get(_key(cell))
     if level is None:
-        notes.warnings.append("discreet level: not known, so the most discreet is used")
+        notes.warnings.append(N_("discreet level: not known, so the most discreet is used"))
     return int(level or MOST_DISCREET)
 
 
@@ -228,7 +229,7 @@ def _status(cell: str, notes: _Notes) -> tuple[str | None, bool]:
         return None, True
     status = STATUSES.get(_key(cell))
     if status is None:
-        notes.reasons.append("status: not known; use active, paused or closed")
+        notes.reasons.append(N_("status: not known; use active, paused or closed"))
     return status, False
 
 
@@ -237,7 +238,7 @@ def _opted_out(cell: str, notes: _Notes) -> bool:
     try:
         return bool(cell) and (_key(cell) in STOPPED or cells.is_yes(cell))
     except Refused:
-        notes.warnings.append("opted out: neither yes nor no, so it counts as opted out")
+        notes.warnings.append(N_("opted out: neither yes nor no, so it counts as opted out"))
         return True
 
 
@@ -256,7 +257,7 @@ def _consents(row: Sequence[str], found: Columns, reading: Reading, notes: _Note
         if on or not granted:
             yield Consent(purpose, granted, on or "register", given_on if granted else None)
     if any(granted and not on for granted, on in said.values()):
-        notes.warnings.append("consent: given without a basis, so it does not count")
+        notes.warnings.append(N_("consent: given without a basis, so it does not count"))
 
 
 def _said(cell: str, reading: Reading, notes: _Notes) -> list[tuple[str, bool]]:
@@ -268,10 +269,10 @@ def _said(cell: str, reading: Reading, notes: _Notes) -> list[tuple[str, bool]]:
     except Refused:
         named, all_known = _purposes(cell)
         if not all_known:
-            notes.warnings.append("consent: a purpose is not known, so it is not recorded")
+            notes.warnings.append(N_("consent: a purpose is not known, so it is not recorded"))
         return [(purpose, True) for purpose in named]
     if granted and not reading.yes_means:
-        notes.warnings.append("consent: it does not say to which purpose, so none is recorded")
+        notes.warnings.append(N_("consent: it does not say to which purpose, so none is recorded"))
     return [(purpose, granted) for purpose in (reading.yes_means if granted else PURPOSES)]
 
 
@@ -282,7 +283,7 @@ def _one_purpose(cell: str, basis: str, notes: _Notes) -> tuple[bool, str] | Non
     try:
         return _key(cell) not in STOPPED and cells.is_yes(cell), basis
     except Refused:
-        notes.warnings.append("consent: neither yes, no nor a known basis, so it is not recorded")
+        notes.warnings.append(N_("consent: neither yes, no nor a known basis, so it is not recorded"))
         return None
 
 
@@ -290,7 +291,7 @@ def _given_on(cell: str, notes: _Notes) -> date | None:
     try:
         return _date(cell) if cell else None
     except Refused as refused:
-        notes.warnings.append(f"consent date: {refused}")
+        notes.warnings.append(N_("consent date: {why}").format(why=refused))
         return None
 
 

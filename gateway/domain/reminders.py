@@ -7,11 +7,12 @@ from datetime import datetime, time, timedelta
 
 from gateway.domain import windows
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.domain.windows import Zone
 
-IN_THE_PAST = "in the past"
-NOT_BEFORE_THE_APPOINTMENT = "not before the appointment"
-SAME_MOMENT = "at the same moment as another step"
+IN_THE_PAST = N_("in the past")
+NOT_BEFORE_THE_APPOINTMENT = N_("not before the appointment")
+SAME_MOMENT = N_("at the same moment as another step")
 
 # A reminder must leave time to act on it: a quarter of its lead is kept free, and never more than an hour.
 MARGIN_SHARE = 4

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_, Word
 
 Kind = Literal["reminder", "prompt", "notice", "answer", "staff"]
 Semantics = Literal["at_most_once", "once_more", "at_least_once"]
@@ -61,37 +62,39 @@ class Template:
 
 
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: value in words, f"one of {', '.join(map(repr, words))}"
+    return lambda value: value in words, N_("one of {words}").format(words=", ".join(map(repr, words)))
 
 
 _WORDS = (
     lambda value: isinstance(value, list | tuple) and all(isinstance(word, str) for word in value),
-    "a list of words",
+    N_("a list of words"),
 )
-_COUNT = (lambda value: type(value) is int and value > 0, "a whole number from 1")
+_COUNT = (lambda value: type(value) is int and value > 0, N_("a whole number from 1"))
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "kind": _one_of(*get_args(Kind)),
     "semantics": _one_of(*get_args(Semantics)),
     "consent": _one_of("reminder", "check_in", "service_information", "study", ""),
-    "expects": (lambda value: isinstance(value, str), "what a reply may be, such as 'yes_no'"),
+    "expects": (lambda value: isinstance(value, str), N_("what a reply may be, such as 'yes_no'")),
     "placeholders": _WORDS,
     "open_placeholders": _WORDS,
     "segments": _COUNT,
     "open_segments": _COUNT,
     "keywords": _WORDS,
-    "advertising": (lambda value: isinstance(value, bool), "true or false"),
+    "advertising": (lambda value: isinstance(value, bool), N_("true or false")),
 }
 
 
 def read_about(purpose: str, data: Mapping[str, Any]) -> About:
     """Check what `about.toml` holds; TemplateError names the key that is wrong."""
     for key in sorted(set(data) - set(_RULES) | {"kind", "semantics", "consent"} - set(data)):
-        wrong = "unknown" if key in data else "missing"
-        raise TemplateError(f"{purpose}/about.toml: {key} is {wrong}; known: {', '.join(_RULES)}.")
+        wrong = N_("unknown") if key in data else N_("missing")
+        raise TemplateError(
+            "{purpose}/about.toml: {key} is {wrong}; known: {known}.", purpose=purpose, key=key, wrong=Word(wrong), known=[*_RULES]
+        )
     for key, value in data.items():
         fits, rule = _RULES[key]
         if not fits(value):
-            raise TemplateError(f"{purpose}/about.toml: {key} must be {rule}.")
+            raise TemplateError("{purpose}/about.toml: {key} must be {rule}.", purpose=purpose, key=key, rule=Word(rule))
     known: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
     }
@@ -126,14 +129,16 @@ def render(template: Template, values: Mapping[str, str], discreet: int = 1) -> 
         name = match[1]
         text = values.get(name)
         if name not in allowed:
-            wrong = f"{{{name}}} is not among its placeholders"
+            wrong = N_("{{{name}}} is not among its placeholders").format(name=name)
         elif not text:
-            wrong = f"no value for {{{name}}}"
+            wrong = N_("no value for {{{name}}}").format(name=name)
         elif _CONTROL.search(text):
-            wrong = f"the value for {{{name}}} holds a line break or control character"
+            wrong = N_("the value for {{{name}}} holds a line break or control character").format(name=name)
         else:
             return text
-        raise TemplateError(f"{template.purpose}, {template.language}: {wrong}.")
+        raise TemplateError(
+            "{purpose}, {language}: {wrong}.", purpose=template.purpose, language=template.language, wrong=Word(wrong)
+        )
 
     return _PLACE.sub(value, body)
 
@@ -146,5 +151,5 @@ def choose_language(
         return wanted, ""
     instead = {"dont_send": None, "campaign_default": campaign_default, "unit_default": unit_default}[policy]
     if instead in available:
-        return instead, f"no text in {wanted}; sent in {instead} ({policy})"
-    return None, f"no text in {wanted}; not sent ({policy})"
+        return instead, N_("no text in {wanted}; sent in {instead} ({policy})").format(wanted=wanted, instead=instead, policy=policy)
+    return None, N_("no text in {wanted}; not sent ({policy})").format(wanted=wanted, policy=policy)

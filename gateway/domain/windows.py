@@ -11,6 +11,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 
 Zone = str | ZoneInfo
 
@@ -190,8 +191,8 @@ def zone_or(zone: str | None, fallback: Zone) -> tuple[ZoneInfo, str | None]:
     """The client's zone, or the site's with a warning: a missing or bad zone never drops a person."""
     name = (zone or "").strip()
     if not name:
-        return zone_of(fallback), "no time zone given; the unit's is used"
+        return zone_of(fallback), N_("no time zone given; the unit's is used")
     try:
         return zone_of(name), None
     except Refused:
-        return zone_of(fallback), "the time zone is not known; the unit's is used"
+        return zone_of(fallback), N_("the time zone is not known; the unit's is used")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from gateway.domain import segments, templates
 from gateway.domain.interpret import Expecting, Meaning
 from gateway.domain.templates import Template
+from gateway.domain.told import N_
 
 Read = Callable[[str, Expecting], Meaning]
 """How an incoming text in the template's language would be understood."""
@@ -34,6 +35,7 @@ CARRIER_WORDS = frozenset(
         "info",
     }
 )
+CARRIERS = "carrier"
 NEVER_AN_ANSWER = frozenset({"stop", "start", "help", "wrong_number", "crisis"})
 
 _CAPITALS = re.compile(r"(?<!\[)\b[A-Z]{2,}(?: [A-Z]{2,})*\b(?!\])")
@@ -88,7 +90,7 @@ def lint_library(
     library: Mapping[tuple[str, str], Template], languages: Mapping[str, Language], reads: Mapping[str, Read]
 ) -> list[Finding]:
     """Every finding over all templates: `lint` of each, and the languages and word lists that are missing."""
-    unread = "is missing: no reply in this language can be understood, and no answer be checked."
+    unread = N_("is missing: no reply in this language can be understood, and no answer be checked.")
     found = [Finding(f"locales/{code}/words.toml", unread) for code in languages if code not in reads]
     for purpose in sorted({purpose for purpose, _ in library}):
         versions = {code: library[purpose, code] for code in languages if (purpose, code) in library}
@@ -98,13 +100,13 @@ def lint_library(
             if template is None:
                 found.append(
                     Finding(
-                        _file(purpose, code), "is missing or empty: write it, nothing else is sent for it."
+                        _file(purpose, code), N_("is missing or empty: write it, nothing else is sent for it.")
                     )
                 )
             elif some_open and not template.open_body:
                 found.append(
                     Finding(
-                        _file(purpose, code, ".open"), "is missing or empty, though other languages have it."
+                        _file(purpose, code, ".open"), N_("is missing or empty, though other languages have it.")
                     )
                 )
     for (_, code), template in sorted(library.items()):
@@ -136,7 +138,7 @@ def _lint(
     fixed = templates.without_places(body)
     yield from _wrong_places(body, fixed, names)
     for word in forbidden_in(fixed, language.forbidden):
-        yield f"says {word!r}, which tells a stranger too much: use a neutral word."
+        yield N_("says {word!r}, which tells a stranger too much: use a neutral word.").format(word=word)
     yield from _accidental(body, language)
     yield from _too_long(body, limit, language)
     if read is not None:
@@ -149,14 +151,14 @@ def _wrong_places(body: str, fixed: str, names: tuple[str, ...]) -> Iterator[str
     used = templates.places(body)
     for name in used:
         if name not in names:
-            yield f"{{{name}}} is not among the placeholders of about.toml: correct or list it."
+            yield N_("{{{name}}} is not among the placeholders of about.toml: correct or list it.").format(name=name)
     for name in names:
         if name not in used:
-            yield f"{{{name}}} of about.toml is missing here."
+            yield N_("{{{name}}} of about.toml is missing here.").format(name=name)
     if "{" in fixed or "}" in fixed:
-        yield "holds a brace that is no placeholder: placeholders are {small_letters}."
+        yield N_("holds a brace that is no placeholder: placeholders are {{small_letters}}.").format()
     if "\n" in body:
-        yield "holds a line break: write it as one line."
+        yield N_("holds a line break: write it as one line.")
 
 
 def _accidental(body: str, language: Language) -> Iterator[str]:
@@ -164,24 +166,27 @@ def _accidental(body: str, language: Language) -> Iterator[str]:
     if not odd and segments.tidy(body) != body:
         odd = sorted(set(body) - set(segments.tidy(body)))
     if odd or segments.tidy(body) != body:
-        named = ", ".join(f"{c} (U+{ord(c):04X})" for c in odd) or "letters with separate marks (NFD)"
-        yield f"holds {named}, which costs segments by accident: write {segments.tidy(body)!r}."
+        named = ", ".join(f"{c} (U+{ord(c):04X})" for c in odd) or N_("letters with separate marks (NFD)")
+        costly = N_("holds {letters}, which costs segments by accident: write {tidy!r}.")
+        yield costly.format(letters=named, tidy=segments.tidy(body))
 
 
 def _too_long(body: str, limit: int, language: Language) -> Iterator[str]:
     unknown = [name for name in templates.places(body) if name not in language.longest]
     if unknown:
-        yield f"no longest value for {', '.join(unknown)} in locales/{language.code}/language.toml: add it."
+        none = N_("no longest value for {names} in locales/{language}/language.toml: add it.")
+        yield none.format(names=", ".join(unknown), language=language.code)
         return
     text = segments.tidy(fill(body, language.longest))
-    for label, counted in (
-        ("", segments.count(text)),
-        ("without tones ", segments.count(segments.fold(text))),
+    for counted, takes in (
+        (segments.count(text), N_("takes {cost}, {allowed} are allowed: shorten it.")),
+        (segments.count(segments.fold(text)), N_("takes without tones {cost}, {allowed} are allowed: shorten it.")),
     ):
         allowed = limit + (language.extra_segments if counted.encoding == "UCS-2" else 0)
         if counted.segments > allowed:
-            cost = f"{label}{counted.segments} {counted.encoding} segments ({counted.units} units)"
-            yield f"takes {cost} at the longest values, {allowed} are allowed: shorten it."
+            cost = N_("{segments} {encoding} segments ({units} units) at the longest values")
+            cost = cost.format(segments=counted.segments, encoding=counted.encoding, units=counted.units)
+            yield takes.format(cost=cost, allowed=allowed)
 
 
 def fill(body: str, values: Mapping[str, str]) -> str:
@@ -195,11 +200,12 @@ def _wrong_keywords(fixed: str, template: Template, read: Read) -> Iterator[str]
     keywords = template.about.keywords
     for word, meaning in taught.items():
         if meaning not in keywords:
-            listed = ", ".join(keywords) or "none"
-            yield f"teaches {word!r}, which is understood as {meaning!r}; keywords of about.toml: {listed}."
+            taught_wrong = N_("teaches {word!r}, which is understood as {meaning!r}; keywords of about.toml: {keywords}.")
+            yield taught_wrong.format(word=word, meaning=meaning, keywords=", ".join(keywords) or "-")
     if template.about.expects == "none":
         for meaning in set(keywords) - set(taught.values()):
-            yield f"teaches no word for {meaning!r}, as about.toml promises: write the word in capitals."
+            untaught = N_("teaches no word for {meaning!r}, as about.toml promises: write the word in capitals.")
+            yield untaught.format(meaning=meaning)
 
 
 def _wrong_answers(fixed: str, template: Template, read: Read) -> Iterator[str]:
@@ -207,11 +213,15 @@ def _wrong_answers(fixed: str, template: Template, read: Read) -> Iterator[str]:
     expecting = Expecting.parse(template.about.expects)
     for figure in _figures(expecting):
         if not re.search(rf"\b{figure}\b", fixed):
-            yield f"does not say what {figure} means, though {template.about.expects!r} is expected."
+            unsaid = N_("does not say what {figure} means, though {expected!r} is expected.")
+            yield unsaid.format(figure=figure, expected=template.about.expects)
     for phrase in _phrases(fixed):
         meaning = _meant(phrase, expecting, read)
         if meaning and meaning not in template.about.keywords:
-            yield f"asks with {phrase!r}; typed back it is taken for {meaning!r}: use another word."
+            taken = N_("asks with {phrase!r}; typed back it is taken for {meaning!r}: use another word.")
+            if meaning == CARRIERS:
+                taken = N_("asks with {phrase!r}; typed back it is taken for a carrier's own keyword: use another word.")
+            yield taken.format(phrase=phrase, meaning=meaning)
 
 
 def _figures(expecting: Expecting) -> range:
@@ -230,7 +240,7 @@ def _phrases(fixed: str) -> list[str]:
 
 def _meant(phrase: str, expecting: Expecting, read: Read) -> str | None:
     if phrase.casefold() in CARRIER_WORDS:
-        return "stop" if phrase.casefold() == "stop" else "a carrier's own keyword"
+        return "stop" if phrase.casefold() == "stop" else CARRIERS
     asked, bare = read(phrase, expecting), read(phrase, Expecting("none"))
     if asked.doubt == "stop":
         return "stop"

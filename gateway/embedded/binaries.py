@@ -10,10 +10,14 @@ from pathlib import Path
 from gateway.domain.errors import Refused
 
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
-_FIX = (
-    "`pip install -r requirements/embedded.txt` failed for this platform or was left out. "
-    "Install one (Debian, Ubuntu: apt-get install {}), or set {}."
-)
+
+
+def _fix(package: str, setting: str) -> Refused:
+    return Refused(
+        "`pip install -r requirements/embedded.txt` failed for this platform or was left out. "
+        "Install one (Debian, Ubuntu: apt-get install {package}), or set {setting}.",
+        package=package, setting=setting,
+    )  # fmt: skip
 
 
 def find_postgres() -> Path:
@@ -24,7 +28,10 @@ def find_postgres() -> Path:
     found = {folder: version(folder / "postgres") for folder in folders if (folder / "initdb").exists()}
     best = max(found, key=lambda folder: found[folder], default=None)
     if best is None or found[best] < OLDEST_POSTGRES:
-        raise Refused(f"No PostgreSQL {OLDEST_POSTGRES} or newer here: {_FIX.format('postgresql', 'DATABASE_URL')}")
+        raise Refused(
+            "No PostgreSQL {oldest} or newer here: {fix}",
+            oldest=OLDEST_POSTGRES, fix=_fix("postgresql", "DATABASE_URL"),
+        )
     return (best / "postgres").resolve().parent
 
 
@@ -36,7 +43,9 @@ def find_valkey() -> Path:
     for name in ("valkey-server", "redis-server"):
         if (found := shutil.which(name)) and version(Path(found)) >= OLDEST_REDIS:
             return Path(found).resolve()
-    raise Refused(f"No Valkey, no Redis {OLDEST_REDIS} or newer here: {_FIX.format('redis-server', 'REDIS_URL')}")
+    raise Refused(
+        "No Valkey, no Redis {oldest} or newer here: {fix}", oldest=OLDEST_REDIS, fix=_fix("redis-server", "REDIS_URL")
+    )
 
 
 def _wheel(package: str) -> Path | None:

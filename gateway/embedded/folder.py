@@ -31,7 +31,7 @@ def make(var: Path) -> None:
         var.chmod(0o711 if os.geteuid() == 0 else 0o700)
     except (PermissionError, FileExistsError):
         raise Refused(
-            f"{var} belongs to another user or is no folder. Run as its owner, or set GATEWAY_VAR to another folder."
+            "{folder} belongs to another user or is no folder. Run as its owner, or set GATEWAY_VAR to another folder.", folder=var
         ) from None
 
 
@@ -58,7 +58,7 @@ def sockets(var: Path, runner: Runner) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid not in (runner.uid, os.geteuid()) or found.st_mode & 0o077:
-        raise Refused(f"{folder} was not made by this program or is open to others: delete it and start again")
+        raise Refused("{folder} was not made by this program or is open to others: delete it and start again", folder=folder)
     runner.own(folder)
     return folder
 
@@ -79,8 +79,9 @@ def _secrets(var: Path, name: str, make_each: Mapping[str, Callable[[], str]]) -
     if not file.exists():
         if holds_database(var):
             raise Refused(
-                f"{file} is gone, and without it the database beside it cannot be read. Bring it back from a copy, or "
-                "empty the folder with `make reset`."
+                "{file} is gone, and without it the database beside it cannot be read. Bring it back from a copy, or "
+                "empty the folder with `make reset`.",
+                file=file,
             )
         write_closed(file, "".join(f"{name}={new()}\n" for name, new in make_each.items()))
     return dict(line.split("=", 1) for line in file.read_text().splitlines())

@@ -78,8 +78,9 @@ def choose(var: Path) -> Runner:
         if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
             return Runner(0, 0, unshare)
     raise Refused(
-        f"PostgreSQL does not run as root, and its stand-in `nobody` may not enter {var}. Set GATEWAY_VAR to a folder "
-        "below one that everybody may enter (such as /var/lib/gateway), or run as an ordinary user."
+        "PostgreSQL does not run as root, and its stand-in `nobody` may not enter {folder}. Set GATEWAY_VAR to a folder "
+        "below one that everybody may enter (such as /var/lib/gateway), or run as an ordinary user.",
+        folder=var,
     )
 
 

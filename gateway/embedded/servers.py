@@ -114,7 +114,7 @@ def _initdb(var: Path, runner: Runner, bin_folder: Path, password: str) -> None:
     with folder.log(var, "postgres") as log:
         done = runner.launch(command, log).wait()
     if done != 0:
-        raise GatewayError(f"PostgreSQL could not make its data folder: {folder.last_line(var, 'postgres')}")
+        raise GatewayError("PostgreSQL could not make its data folder: {line}", line=folder.last_line(var, 'postgres'))
     (made / "data").rename(var / "postgres")
     shutil.rmtree(made)
 
@@ -123,9 +123,10 @@ def _check_major(data: Path, bin_folder: Path) -> None:
     made_by, here = int((data / "PG_VERSION").read_text()), binaries.version(bin_folder / "postgres")
     if made_by != here:
         raise Refused(
-            f"{data} was made by PostgreSQL {made_by}, but here is PostgreSQL {here}, which cannot read it. Install "
-            f"PostgreSQL {made_by}, dump the database with its pg_dump and restore the dump into a new one, or empty "
-            "the folder with `make reset`."
+            "{data} was made by PostgreSQL {made_by}, but here is PostgreSQL {here}, which cannot read it. Install "
+            "PostgreSQL {made_by}, dump the database with its pg_dump and restore the dump into a new one, or empty "
+            "the folder with `make reset`.",
+            data=data, made_by=made_by, here=here,
         )
 
 
@@ -151,7 +152,10 @@ def _start(
     while True:
         if pid() is None and (child is None or child.poll() is not None):
             if launches == 5:
-                raise GatewayError(f"{name} does not start: {folder.last_line(var, name)} (see {var / name}.log)")
+                raise GatewayError(
+                    "{name} does not start: {line} (see {file}.log)",
+                    name=name, line=folder.last_line(var, name), file=var / name,
+                )
             time.sleep(0.5 if launches else 0)
             with folder.log(var, name) as log:
                 child = runner.launch(command, log)
@@ -162,8 +166,9 @@ def _start(
         except (psycopg.OperationalError, redis.RedisError) as error:
             if "password" in str(error) or time.monotonic() > deadline:
                 raise GatewayError(
-                    f"{name} runs but does not let us in ({type(error).__name__}): is {var / 'servers.env'} the one "
-                    f"that was made with it? See {var / name}.log"
+                    "{name} runs but does not let us in ({error}): is {passwords} the one that was made with it? See "
+                    "{file}.log",
+                    name=name, error=type(error).__name__, passwords=var / 'servers.env', file=var / name,
                 ) from None
         time.sleep(0.02)
 

@@ -123,11 +123,12 @@ def answer(work: Work, appointment_id: UUID, answer: str) -> None:
 
 
 _CANCEL_STEPS = text("""
-  UPDATE occurrences SET state = 'cancelled', reason = :reason WHERE appointment_id = :id AND state = 'waiting'""")
+  UPDATE occurrences o SET state = 'cancelled', reason = :reason WHERE appointment_id = :id AND (state = 'waiting' OR EXISTS (
+    SELECT FROM outbound m WHERE m.client_id = o.client_id AND m.occurrence_id = o.id AND m.state = 'cancelled'))""")
 
 
 def cancel_steps(work: Work, appointment_id: UUID, reason: str) -> int:
-    """Cancel the reminders not planned yet; the number cancelled. Take the client's row first (`clients.lock`)."""
+    """Cancel the reminders not planned yet, and those whose text was cancelled; the number. Take the client's row first (`clients.lock`)."""
     return int(work.execute(_CANCEL_STEPS, {"id": appointment_id, "reason": reason}).rowcount)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Row
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from gateway import log
 
@@ -90,9 +91,27 @@ class Work:
             return int(self._ready().execute(sql, dict(rows[0])).rowcount)
         return _insert_many(self._ready(), table, rows, on_conflict)
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A savepoint: what fails in the block is undone, also in the database, and the rest of the transaction holds."""
+        with self._ready().begin_nested():
+            try:
+                yield
+                self._ready()
+            except BaseException:
+                self._put, self._later = {}, []
+                raise
+
     def commit(self) -> None:
-        """Commit, together with what was put off."""
-        self._flush(commit=True)
+        """Commit, together with what was put off. Raises when any statement of the transaction failed, whoever caught it."""
+        driver: Any = self.connection.connection.driver_connection
+        if driver.info.transaction_status == TransactionStatus.INERROR:  # its COMMIT would quietly be a ROLLBACK
+            raise DatabaseError("COMMIT", None, psycopg.errors.InFailedSqlTransaction("an error was caught inside the transaction"))
+        try:
+            self._flush(commit=True)
+        except BaseException:
+            driver.rollback()  # SQLAlchemy believes that it has committed, and would hand on the failed transaction
+            raise
 
     def _ready(self) -> Connection:
         """The connection, after what was put off."""
@@ -128,7 +147,12 @@ def _put_sql(table: str, columns: tuple[str, ...], on_conflict: str) -> TextClau
 
 
 def _as_json(value: Any) -> str:
-    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
+    match value:
+        case bytes():
+            return "\\x" + value.hex()
+        case UUID() | datetime():
+            return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be put: use `insert`")
 
 
 def _insert_many(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]], on_conflict: str) -> int:
@@ -173,17 +197,6 @@ def _in_one_flush(connection: Connection) -> Iterator[Any]:
         raise DBAPIError(None, None, error) from error
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether PostgreSQL could not be reached or is going down: what was asked may be asked again later, of nobody now."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return isinstance(error, OperationalError | InterfaceError) and (state is None or state[:2] in ("08", "57"))
-
-
-def is_deadlock(error: BaseException) -> bool:
-    """Whether PostgreSQL ended the transaction because it and another waited for each other: asked again, it goes through."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("40P01", "40001")
-
-
 _COMPILED: dict[TextClause, str] = {}
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
@@ -220,7 +233,7 @@ _BY_INDEX = ", set_config('plan_cache_mode', 'force_generic_plan', true)" + "".j
     for way in ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_seqscan", "enable_bitmapscan", "jit")
 )
 _BEGIN = {
-    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(){by_index}"
+    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(), set_config('lock_timeout', %(wait)s, true){by_index}"
     for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""))
 }
 # In one order for all, so that no two wait for each other.
@@ -231,12 +244,12 @@ _LOCK = """
 
 @contextmanager
 def unit_of_work(
-    engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None, lock: Sequence[bytes] = ()
+    engine: Engine, actor: Actor = SYSTEM, now: datetime | None = None, lock: Sequence[bytes] = (), wait_s: float = 0
 ) -> Iterator[Work]:
     """One transaction for `actor`; commits at the end of the block, rolls back when it raises.
 
     `lock` (the system's alone) lets one transaction at a time through for each name in it, in every process: what a phone
-    writes is handled one after the other.
+    writes is handled one after the other. A lock that is not free within `wait_s` (0: for ever) fails the transaction.
 
     The time is the database's unless given (simulation, tests). What was registered with `after_commit` runs after
     the commit, and an error in it is logged, never raised: the work is done by then.
@@ -245,7 +258,7 @@ def unit_of_work(
         connection.begin()
         role = "gateway_system" if actor.staff_id is None else "gateway_staff"
         with _in_one_flush(connection) as driver:
-            begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or "")})
+            begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or ""), "wait": f"{wait_s * 1000:.0f}"})
             if lock:
                 driver.execute(_LOCK, {"names": list(lock)})
         work = Work(connection, actor, now or begun.fetchone()[2].astimezone(UTC))

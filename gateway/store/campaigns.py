@@ -86,7 +86,7 @@ def add(work: Work, unit_id: UUID, spec: Spec, audience: Audience, consent_purpo
         "spec": json.dumps({"asked": spec.to_dict(), "audience": ids}), "created_by": work.actor.staff_id, "created_at": work.now,
     }  # fmt: skip
     if not work.insert("campaigns", [row], "ON CONFLICT (name) DO NOTHING"):
-        raise Refused(f"there is a campaign {spec.name!r} already: choose another name")
+        raise Refused("there is a campaign {name!r} already: choose another name", name=spec.name)
     for position, step in enumerate(spec.steps):
         work.insert("campaign_steps", [{
             "id": uuid4(), "campaign_id": campaign_id, "unit_id": unit_id, "position": position, "purpose": step.purpose,
@@ -101,7 +101,7 @@ def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
         work.all(_LOCKED, name=name)
     row = work.one(_BY_NAME, name=name)
     if row is None:
-        raise NotFound(f"no campaign {name!r} in your units: `python -m gateway campaign list` shows them")
+        raise NotFound("no campaign {name!r} in your units: `python -m gateway campaign list` shows them", name=name)
     return _open(row)
 
 

@@ -42,7 +42,7 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel; its settings are encrypted. Raises Refused when the name is taken."""
     if work.value(text("SELECT 1 FROM channels WHERE name = :name"), name=name):
-        raise Refused(f"there is a channel {name!r} already: choose another name, or disable that one first")
+        raise Refused("there is a channel {name!r} already: choose another name, or disable that one first", name=name)
     channel_id, key_id = uuid4(), uuid4()
     key, wrapped = vault.new_key(key_id)
     work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])

@@ -105,7 +105,7 @@ def add(work: Work, vault: Vault, new: New) -> UUID:
     work.insert("keys", [{"id": key_id, "unit_id": new.unit_id, "wrapped": wrapped}])
     added = work.insert("clients", [client_row(new, key_id, key, work.now)], "ON CONFLICT (code) DO NOTHING")
     if not added:
-        raise Refused(f"there is a client {new.code!r} already (perhaps in another unit): nothing was changed")
+        raise Refused("there is a client {code!r} already (perhaps in another unit): nothing was changed", code=new.code)
     _insert_phones(work, vault, new.id, new.unit_id, key, new.phones)
     _insert_words(work, vault, new.id, new.unit_id, new.name, [phone.e164 for phone in new.phones])
     return new.id
@@ -173,7 +173,9 @@ def by_code(work: Work, code: str) -> Found:
     """The client of this code. Raises NotFound, for one of another unit too."""
     row = work.one(_BY_CODE, code=code)
     if row is None:
-        raise NotFound(f"no client {code!r} in your units: `python -m gateway client search` finds them by name or number")
+        raise NotFound(
+            "no client {code!r} in your units: `python -m gateway client search` finds them by name or number", code=code
+        )
     return Found(**row._asdict())
 
 
@@ -305,7 +307,7 @@ def doubt_phone(work: Work, phone_hash: bytes, why: str) -> None:
 
 def lock(work: Work, client_ids: Iterable[UUID]) -> None:
     """Take the clients' rows until the transaction ends, in one order: what is decided next holds against senders and planners."""
-    work.execute(text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": sorted(set(client_ids))})
+    work.execute(text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": sorted(set(client_ids))})
 
 
 _KEY = text("SELECT c.key_id, c.unit_id, k.wrapped FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
@@ -377,8 +379,8 @@ def move(work: Work, client_id: UUID, unit_id: UUID) -> None:
 
 
 _CANCEL_TEXTS = text("""
-  UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE client_id = :id AND state = 'planned'""")
-_CANCEL_STEPS = text("UPDATE occurrences SET state = 'cancelled', reason = :reason WHERE client_id = :id AND state = 'waiting'")
+  UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE client_id = :id AND state || '' = 'planned'""")
+_CANCEL_STEPS = text("UPDATE occurrences SET state = 'cancelled', reason = :reason WHERE client_id = :id AND state || '' = 'waiting'")
 
 
 def cancel_planned(work: Work, client_id: UUID, reason: str) -> None:

@@ -51,7 +51,7 @@ _CHANGE = text("""
     WHERE (consents.granted, consents.basis) IS DISTINCT FROM (excluded.granted, excluded.basis)""")
 _CANCEL = text("""
   UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
-  WHERE client_id = :client AND consent_purpose = :purpose AND state = 'planned'""")
+  WHERE client_id = :client AND consent_purpose = :purpose AND state || '' = 'planned'""")
 
 
 def change(

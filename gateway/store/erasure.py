@@ -40,7 +40,9 @@ def erase(work: Work, vault: Vault, client_id: UUID, by: UUID | None) -> None:
     if work.value(_ON_ITS_WAY, id=client_id):
         raise Refused("a text to this client is on its way just now: erase again in a minute")
     if numbers := [str(row.number) for row in work.all(_OPEN_FLAGS, id=client_id)]:
-        raise Refused(f"flags are open for this client: close {', '.join(numbers)} first, or someone in need may be missed")
+        raise Refused(
+            "flags are open for this client: close {numbers} first, or someone in need may be missed", numbers=numbers
+        )
     alone = [bytes(row.phone_hash) for row in work.all(_ALONE, id=client_id)]
     for phone_hash in alone:
         consents.stop_phone(work, phone_hash, "stop", "staff", by)
@@ -67,7 +69,8 @@ def _empty(work: Work, vault: Vault, client_id: UUID) -> None:
 
 
 _BLANK_OUT = "to_enc = '', to_hash = '', body_enc = '', body_hash = ''"
-_BLANK_IN = "from_enc = '', from_hash = '', body_enc = '', body_hash = '', value = NULL, also = '{}', doubt = NULL, why_enc = NULL"
+# The hash of an erased text is its own id: the carrier's id stays known, and two of one id stay apart.
+_BLANK_IN = "from_enc = '', from_hash = '', body_enc = '', body_hash = uuid_send(id), value = NULL, also = '{}', doubt = NULL, why_enc = NULL"
 _FORGET: Sequence[Any] = [text(sql) for sql in (
     # Whether it was sent can no longer be asked of the carrier.
     "UPDATE outbound SET state = 'failed', reason = 'client erased', state_at = :now WHERE client_id = :id AND state = 'unknown'",

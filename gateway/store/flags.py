@@ -106,7 +106,7 @@ def by_number(work: Work, number: int) -> Flag:
     """The flag that staff call by this number. Raises NotFound."""
     row = work.one(_BY_NUMBER, number=number)
     if row is None:
-        raise NotFound(f"no flag {number} in your units: `python -m gateway flag list` shows the open ones")
+        raise NotFound("no flag {number} in your units: `python -m gateway flag list` shows the open ones", number=number)
     return Flag(**row._asdict())
 
 
@@ -129,6 +129,6 @@ def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
 def close(work: Work, flag_id: UUID, outcome: str) -> None:
     """Close the flag with one of the outcomes of the rules. Raises Refused for another one, or when it is closed already."""
     if outcome not in rules.OUTCOMES:
-        raise Refused(f"{outcome!r} is no outcome; one of: {', '.join(rules.OUTCOMES)}")
+        raise Refused("{outcome!r} is no outcome; one of: {outcomes}", outcome=outcome, outcomes=[*rules.OUTCOMES])
     if work.execute(_CLOSE, {"id": flag_id, "outcome": outcome, "now": work.now}).rowcount == 0:
         raise Refused("this flag is closed already: its outcome stays")

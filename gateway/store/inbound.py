@@ -39,7 +39,8 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
 # A client's newest question is the open one: the reminder a day before replaces the one a week before.
 _AROUND = text("""
-  SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id) AS known,
+  SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id
+      AND (from_hash = t.phone AND body_hash = t.body OR from_hash = '') LIMIT 1) AS known,  -- '': of a client who was erased
     (SELECT reason FROM stops WHERE phone_hash = t.phone) AS stopped,
     (SELECT json_build_array(id, extract(epoch FROM :now - received_at)) FROM inbound
       WHERE from_hash = t.phone AND body_hash = t.body AND received_at > :hour AND id <> t.id

@@ -109,7 +109,7 @@ _FACTS = text("""
       SELECT count(*) FILTER (WHERE p.body_hash = o.body_hash AND p.state_at > :half_an_hour_ago) AS identical,
         count(*) FILTER (WHERE p.purpose <> 'manual' AND p.state_at > :an_hour_ago) AS automatic,
         count(*) FILTER (WHERE p.lane = 2 AND p.state_at > :a_day_ago) AS bulk
-      FROM outbound p WHERE p.to_hash = o.to_hash AND p.state_at > :a_day_ago
+      FROM outbound p WHERE p.to_hash = o.to_hash AND p.created_at > :a_week_ago AND p.state_at > :a_day_ago
         AND p.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')) n ON true
   WHERE o.id = ANY(:ids) ORDER BY o.lane, o.send_after""")
 
@@ -244,18 +244,19 @@ _REPORT = text("""
   kept AS (
     INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
     SELECT channel_id, attempt_id, carrier_id, state, coalesce(code, ''), :now, attempt_id IS NOT NULL FROM said ON CONFLICT DO NOTHING),
-  highest AS (
-    SELECT DISTINCT ON (outbound_id) * FROM said WHERE outbound_id IS NOT NULL AND state = ANY(CAST(:known AS text[]))
-    ORDER BY outbound_id, outbound_rank(state) DESC),
   held AS MATERIALIZED (
-    SELECT h.* FROM highest h JOIN outbound o ON o.id = h.outbound_id ORDER BY o.id FOR NO KEY UPDATE OF o),
+    SELECT s.*, o.attempt_id = s.attempt_id OR s.state IN ('accepted', 'sent', 'delivered') AS is_believed
+    FROM said s JOIN outbound o ON o.id = s.outbound_id
+    WHERE s.state = ANY(CAST(:known AS text[])) ORDER BY o.id FOR NO KEY UPDATE OF o),
+  highest AS (
+    SELECT DISTINCT ON (outbound_id) * FROM held WHERE is_believed ORDER BY outbound_id, outbound_rank(state) DESC),
   attempted AS (
     UPDATE attempts a SET state = 'accepted', carrier_id = coalesce(a.carrier_id, h.carrier_id), settled_at = :now
-    FROM held h WHERE a.id = h.attempt_id AND (a.state <> 'accepted' OR a.carrier_id IS NULL))
+    FROM (SELECT DISTINCT ON (attempt_id) attempt_id, carrier_id FROM held ORDER BY attempt_id) h
+    WHERE a.id = h.attempt_id AND (a.state <> 'accepted' OR a.carrier_id IS NULL))
   UPDATE outbound o SET state = h.state, reason = h.reason, code = h.code, state_at = :now, carrier_id = coalesce(o.carrier_id, h.carrier_id)
-  FROM held h
+  FROM highest h
   WHERE o.id = h.outbound_id AND o.state NOT IN ('cancelled', 'suppressed') AND outbound_rank(h.state) > outbound_rank(o.state)
-    AND (o.attempt_id = h.attempt_id OR h.state IN ('accepted', 'sent', 'delivered'))
   RETURNING o.id, o.unit_id, o.client_id, o.to_hash, o.state, o.reason""")
 
 
@@ -271,14 +272,39 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
     )  # fmt: skip
 
 
+_PHONES_OF = text("""
+  SELECT DISTINCT ON (o.id) o.id, o.to_hash
+  FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
+      CAST(:codes AS text[])) u(channel_id, token, carrier_id, state, code),
+    LATERAL (
+      SELECT outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
+      UNION ALL
+      SELECT outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id) a
+    JOIN outbound o ON o.id = a.outbound_id
+  WHERE NOT EXISTS (SELECT FROM reports r WHERE r.channel_id = u.channel_id AND r.carrier_id = u.carrier_id AND r.state = u.state
+    AND r.code = coalesce(u.code, ''))""")
+
+
+def phones_of(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
+    """The messages that reports speak of which were never kept before, and their phones' hashes."""
+    if not reports:
+        return []
+    return work.all(_PHONES_OF, channels=[r.channel_id for r in reports], tokens=[r.token for r in reports],
+                    carrier_ids=[r.carrier_id for r in reports], states=[r.state for r in reports],
+                    codes=[r.code for r in reports])  # fmt: skip
+
+
 # --- stopping -------------------------------------------------------------------------------------------------------
+
+# The state is hidden from the planner (`state || ''`): an index on all that is planned looks small after a quiet night, and going
+# through it by day would cost each STOP more the more there is to send. The index on phone or client always costs the same.
 
 
 def cancel_for_phone(work: Work, phone_hash: bytes, reason: str, keep: Iterable[str] = ()) -> int:
     """Cancel all that is planned for a phone, except answers of the purposes in `keep`. The number cancelled."""
     return int(work.execute(
         text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
-                WHERE to_hash = :phone AND state = 'planned' AND purpose <> ALL(:keep)"""),
+                WHERE to_hash = :phone AND state || '' = 'planned' AND purpose <> ALL(:keep)"""),
         {"phone": phone_hash, "reason": reason, "now": work.now, "keep": list(keep)}).rowcount)  # fmt: skip
 
 
@@ -286,7 +312,7 @@ def cancel_about(work: Work, client_id: UUID, about_id: UUID, reason: str) -> in
     """Cancel all bulk texts planned for a client about an appointment. The number cancelled."""
     return int(work.execute(
         text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
-                WHERE client_id = :client AND about_id = :about AND state = 'planned' AND lane = 2"""),
+                WHERE client_id = :client AND about_id = :about AND state || '' = 'planned' AND lane = 2"""),
         {"client": client_id, "about": about_id, "reason": reason, "now": work.now}).rowcount)  # fmt: skip
 
 
@@ -294,5 +320,5 @@ def release(work: Work, ping_id: UUID, exempt_until: datetime) -> int:
     """Let the text behind an answered ping go, now and at any hour, as an answer to the client's own text."""
     return int(work.execute(
         text("""UPDATE outbound SET waits_for = NULL, lane = 1, send_after = :now, exempt_until = :until
-                WHERE waits_for = :ping AND state = 'planned'"""),
+                WHERE waits_for = :ping AND state || '' = 'planned'"""),
         {"ping": ping_id, "now": work.now, "until": exempt_until}).rowcount)  # fmt: skip

@@ -110,8 +110,9 @@ class New:
         return self.step_id, self.client_id, self.due_at
 
 
-# What was cancelled, or still waits, becomes what the new plan says; what was planned or skipped stays as it is.
-_ON_CONFLICT = """ON CONFLICT (step_id, client_id, due_at) DO UPDATE SET unit_id = EXCLUDED.unit_id,
+# What was cancelled, or still waits, becomes what the new plan says, under a new id, from which its text gets a new one too;
+# what was planned or skipped stays as it is.
+_ON_CONFLICT = """ON CONFLICT (step_id, client_id, due_at) DO UPDATE SET id = EXCLUDED.id, unit_id = EXCLUDED.unit_id,
   appointment_id = EXCLUDED.appointment_id, send_before = EXCLUDED.send_before, state = EXCLUDED.state, reason = EXCLUDED.reason
   WHERE occurrences.state = 'cancelled' OR (occurrences.state = 'waiting' AND
     (occurrences.appointment_id, occurrences.send_before, occurrences.state)
@@ -146,13 +147,17 @@ def cancel_others(work: Work, appointment_ids: Sequence[UUID], keep: Sequence[Ne
 
 
 _CANCEL_TEXTS = text("""
-  WITH chosen AS (SELECT o.id FROM appointments a JOIN outbound o ON o.client_id = a.client_id AND o.about_id = a.id
-    WHERE a.id = ANY(:ids) AND o.campaign_id IS NOT NULL AND o.state = 'planned' FOR UPDATE OF o SKIP LOCKED)
+  WITH chosen AS (SELECT o.id, o.occurrence_id FROM appointments a JOIN outbound o ON o.client_id = a.client_id AND o.about_id = a.id
+    WHERE a.id = ANY(:ids) AND o.campaign_id IS NOT NULL AND o.state || '' = 'planned' FOR UPDATE OF o SKIP LOCKED),
+  undone AS (UPDATE occurrences u SET state = 'cancelled', reason = :reason FROM chosen WHERE u.id = chosen.occurrence_id)
   UPDATE outbound o SET state = 'cancelled', reason = :reason, state_at = :now FROM chosen WHERE o.id = chosen.id""")
 
 
 def cancel_texts(work: Work, appointment_ids: Sequence[UUID], reason: str) -> int:
-    """Cancel reminders that are written but not sent, about appointments that moved. The number cancelled."""
+    """Cancel reminders that are written but not sent, about appointments that moved. The number cancelled.
+
+    Their occurrences too: should the appointment move back, they are planned anew.
+    """
     return int(work.execute(_CANCEL_TEXTS, {"ids": list(appointment_ids), "reason": reason, "now": work.now}).rowcount)
 
 

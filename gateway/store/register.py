@@ -81,7 +81,7 @@ def stage(work: Work, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
 _TAKE = """
 ANALYZE staged_clients;
 ANALYZE staged_consents;
-SELECT id FROM clients WHERE id IN (SELECT id FROM staged_clients WHERE NOT is_new) ORDER BY id FOR UPDATE;
+SELECT id FROM clients WHERE id IN (SELECT id FROM staged_clients WHERE NOT is_new) ORDER BY id FOR NO KEY UPDATE;
 INSERT INTO keys (id, unit_id, wrapped) SELECT id, unit_id, wrapped FROM staged_keys;
 INSERT INTO clients (id, unit_id, key_id, code, name_enc, fields_enc, language, time_zone, opens, closes, tones, discreet, status,
     status_reason, groups, worker_id, row_hash, created_at, updated_at)
@@ -140,7 +140,7 @@ CREATE TEMP TABLE staged_stopped ON COMMIT DROP AS
   SELECT DISTINCT p.phone_hash FROM staged_stops t JOIN clients c ON c.code = t.code JOIN phones p ON p.client_id = c.id
   WHERE NOT EXISTS (SELECT FROM stops WHERE stops.phone_hash = p.phone_hash AND stops.reason IN ('stop', 'carrier'));
 SELECT id FROM clients WHERE id IN (SELECT p.client_id FROM phones p JOIN staged_stopped t ON t.phone_hash = p.phone_hash)
-  ORDER BY id FOR UPDATE;
+  ORDER BY id FOR NO KEY UPDATE;
 INSERT INTO stops (phone_hash, reason, source, stopped_at) SELECT phone_hash, 'stop', 'import', :now FROM staged_stopped
   ON CONFLICT (phone_hash) DO UPDATE SET reason = 'stop', source = 'import', source_id = NULL, stopped_at = :now;
 INSERT INTO consent_history (client_id, unit_id, purpose, granted, basis, source, changed_at)

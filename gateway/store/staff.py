@@ -58,7 +58,7 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a staff member, who sees their unit and all below. Raises Refused when the code is taken."""
     if work.value(text("SELECT 1 FROM staff WHERE code = :code"), code=code):
-        raise Refused(f"there is a staff member {code!r} already: choose another code")
+        raise Refused("there is a staff member {code!r} already: choose another code", code=code)
     staff_id, key_id = uuid4(), uuid4()
     key, wrapped = vault.new_key(key_id)
     work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])
@@ -80,7 +80,7 @@ def by_code(work: Work, code: str) -> Member:
     """The staff member, without name and phone. Raises NotFound."""
     row = work.one(_BY_CODE, code=code)
     if row is None:
-        raise NotFound(f"no staff member {code!r} in your units: `python -m gateway staff list` shows them")
+        raise NotFound("no staff member {code!r} in your units: `python -m gateway staff list` shows them", code=code)
     return Member(**row._asdict())
 
 
@@ -150,7 +150,9 @@ def with_phone(work: Work, vault: Vault, code: str) -> Alerted:
     """The staff member as an alert would reach them. Raises NotFound when they are inactive or have no phone on file."""
     row = work.one(_ALERT_PHONE, code=code)
     if row is None:
-        raise NotFound(f"no active staff member {code!r} with a phone on file: `python -m gateway staff list` shows them")
+        raise NotFound(
+            "no active staff member {code!r} with a phone on file: `python -m gateway staff list` shows them", code=code
+        )
     return _alerted(row, vault)
 
 

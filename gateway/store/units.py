@@ -70,7 +70,7 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a unit below its parent, visible to all who see the parent. Raises Refused when the code is taken."""
     if find(work, code) is not None:
-        raise Refused(f"there is a unit {code!r} already: choose another code")
+        raise Refused("there is a unit {code!r} already: choose another code", code=code)
     unit_id = uuid4()
     row = {"id": unit_id, "parent_id": parent_id, "kind": kind, "code": code, "name": name, "time_zone": time_zone,
            "language": language, "region": region, "opens": hours.opens if hours else None,
@@ -112,7 +112,7 @@ def by_code(work: Work, code: str) -> Unit:
     """The unit of this code among those the actor sees. Raises NotFound."""
     unit = find(work, code)
     if unit is None or not is_seen(work, unit.id):
-        raise NotFound(f"no unit {code!r} among yours: `python -m gateway unit list` shows them")
+        raise NotFound("no unit {code!r} among yours: `python -m gateway unit list` shows them", code=code)
     return unit
 
 

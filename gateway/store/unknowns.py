@@ -46,7 +46,7 @@ def waiting(work: Work, before: datetime, urgent_before: datetime) -> Sequence[A
     return work.all(_WAITING, before=before, urgent_before=urgent_before)
 
 
-_LOCK = text("SELECT id, attempt_id FROM outbound WHERE id = ANY(:ids) AND state = 'unknown' ORDER BY id FOR NO KEY UPDATE")
+_LOCK = text("SELECT id, attempt_id FROM outbound WHERE id = ANY(:ids) AND state || '' = 'unknown' ORDER BY id FOR NO KEY UPDATE")
 
 
 def lock(work: Work, message_ids: list[UUID]) -> Sequence[Any]:

@@ -101,10 +101,11 @@ def alert_staff(work: Work, vault: Vault, content: Content, unit_id: UUID, flag_
     told = False
     for person in staff.to_alert(work, vault, unit_id):
         try:
-            queued = send_text.queue(
-                work, vault, content, _as_recipient(person), "staff_alert", {"flag": str(number)}, lane=lanes.URGENT,
-                dedupe_key=f"alert:{flag_id}:{person.id}", send_before=work.now + URGENT_LIVES, about_id=flag_id,
-            )  # fmt: skip
+            with work.attempt():
+                queued = send_text.queue(
+                    work, vault, content, _as_recipient(person), "staff_alert", {"flag": str(number)}, lane=lanes.URGENT,
+                    dedupe_key=f"alert:{flag_id}:{person.id}", send_before=work.now + URGENT_LIVES, about_id=flag_id,
+                )  # fmt: skip
             told |= bool(queued)
         except Exception as error:  # one bad number must not keep the others from hearing
             log.error("alert_not_queued", error, flag=flag_id, staff=person.id)

@@ -37,13 +37,15 @@ def backfill(
             continue
         since = (channel.backfilled_to or began_at - FIRST_LOOK_BACK) - OVERLAP
         try:
-            for found in _listed(carrier, channel, wire, since):
-                missing += _keep(engine, vault, content, channel, found, ring, now)
-        except base.BadList as error:
-            log.warning("backfill_later", channel=channel.id, why=type(error).__name__)
+            listed = _listed(carrier, channel, wire, since)
+        except Exception as error:  # one channel must not hold up the others
+            log.error("backfill_later", error, channel=channel.id)
             continue
-        with unit_of_work(engine, SYSTEM, now) as work:
-            channels.mark_backfilled(work, channel.id, began_at)
+        kept = [_keep(engine, vault, content, channel, found, ring, now) for found in listed]
+        missing += sum(filter(None, kept))
+        if None not in kept:
+            with unit_of_work(engine, SYSTEM, now) as work:
+                channels.mark_backfilled(work, channel.id, began_at)
     return missing
 
 
@@ -70,7 +72,12 @@ def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, since:
 def _keep(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, found: base.Found, ring: Callable[[UUID], None],
     now: datetime | None,
-) -> int:  # fmt: skip
+) -> int | None:  # fmt: skip
+    """1 for a text we did not have, 0 for one we had; None for one that could not be kept now, and is looked for again."""
     message = base.Inbound(found.carrier_id, found.sender, found.to, found.body, found.created_at)
-    kept = receive_message.receive(engine, vault, content, channel, message, ring, now, late=True)
+    try:
+        kept = receive_message.receive(engine, vault, content, channel, message, ring, now, late=True)
+    except Exception as error:
+        log.error("backfill_not_kept", error, channel=channel.id)
+        return None
     return 0 if kept is None else 1

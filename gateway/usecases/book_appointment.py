@@ -5,11 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_, Word
 from gateway.store import appointments, audit, clients, messages
 from gateway.store.appointments import Appointment
 from gateway.store.base import Work
 
-MOVED, CANCELLED = "appointment moved", "appointment cancelled"
+MOVED, CANCELLED = N_("appointment moved"), N_("appointment cancelled")
+N_("appointment attended"), N_("appointment missed"), N_("appointment booked")
 
 
 def book(
@@ -21,7 +23,9 @@ def book(
     if starts_at <= work.now:
         raise Refused("this time has passed: give one that lies ahead")
     if outside_id is not None and appointments.by_outside_id(work, client.unit_id, outside_id) is not None:
-        raise Refused(f"the unit has an appointment with the outside id {outside_id!r} already: move that one")
+        raise Refused(
+            "the unit has an appointment with the outside id {outside_id!r} already: move that one", outside_id=outside_id
+        )
     clients.lock(work, [client.id])
     appointment_id = appointments.add(work, client.id, starts_at, worker_id, outside_id)
     _audit(work, "appointment.book", appointment_id, client.unit_id, {"starts_at": starts_at, "outside_id": outside_id})
@@ -61,8 +65,8 @@ def close(work: Work, appointment_id: UUID, status: str) -> None:
 
 def drop_reminders(work: Work, old: Appointment, reason: str) -> None:
     """Cancel what waits and what is planned but not sent, about an appointment. The client's row is held already."""
-    appointments.cancel_steps(work, old.id, reason)
     messages.cancel_about(work, old.client_id, old.id, reason)
+    appointments.cancel_steps(work, old.id, reason)
 
 
 def _locked(work: Work, appointment_id: UUID, allowed: Sequence[str] = ("booked",)) -> Appointment:
@@ -70,7 +74,7 @@ def _locked(work: Work, appointment_id: UUID, allowed: Sequence[str] = ("booked"
     clients.lock(work, [appointments.get(work, appointment_id).client_id])
     now = appointments.get(work, appointment_id)
     if now.status not in allowed:
-        raise Refused(f"this appointment is {now.status} already: nothing was changed")
+        raise Refused("this appointment is {status} already: nothing was changed", status=Word(now.status))
     return now
 
 

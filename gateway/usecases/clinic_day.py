@@ -7,6 +7,7 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import windows
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import appointments, clients
 from gateway.store.appointments import Appointment
 from gateway.store.base import Work
@@ -62,7 +63,7 @@ def _told(
     work: Work, vault: Vault, content: Content, old: Appointment, purpose: str, when: datetime, send_before: datetime
 ) -> Told:
     if send_before <= work.now:
-        return Told(old, "its time has come: a text would be too late")
+        return Told(old, N_("its time has come: a text would be too late"))
     reason = tell_client.tell(
         work, vault, content, old.client_id, purpose, {"when": when}, dedupe_key=f"{purpose}:{old.id}:{old.revision}",
         send_before=send_before, about_id=old.id,

@@ -9,6 +9,7 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import segments, templates, wording
 from gateway.domain.templates import Policy, Template, TemplateError
+from gateway.domain.told import N_
 from gateway.vault import DataKey
 
 Value = str | datetime | Mapping[str, str]
@@ -97,7 +98,7 @@ def _choose(
 ) -> tuple[Template, str]:
     available = [code for code in content.languages if (purpose, code) in library]
     if not available:
-        raise Unsendable(f"there is no template {purpose!r}")
+        raise Unsendable(N_("there is no template {purpose!r}").format(purpose=purpose))
     unit_default = recipient.unit_language
     language, note = templates.choose_language(recipient.language, available, policy, campaign_default or unit_default, unit_default)
     if language is None:
@@ -131,10 +132,15 @@ def _check(content: Content, template: Template, said: Mapping[str, str], counte
     for name in about.placeholders + (about.open_placeholders if is_open else ()):
         value = said.get(name, "")
         if wording.forbidden_in(value, language.forbidden):
-            raise Unsendable(f"{template.purpose}, {template.language}: the value for {{{name}}} holds a forbidden word")
+            raise _unsendable(template, N_("the value for {{{name}}} holds a forbidden word").format(name=name))
         if "{" in value or "}" in value:
-            raise Unsendable(f"{template.purpose}, {template.language}: the value for {{{name}}} holds a brace: nothing in it is filled in")
+            raise _unsendable(template, N_("the value for {{{name}}} holds a brace: nothing in it is filled in").format(name=name))
     allowed = about.open_segments if is_open else about.segments
     allowed += language.extra_segments if counted.encoding == "UCS-2" else 0
     if counted.segments > allowed:
-        raise Unsendable(f"{template.purpose}, {template.language}: takes {counted.segments} segments, {allowed} are allowed")
+        too_long = N_("takes {segments} segments, {allowed} are allowed")
+        raise _unsendable(template, too_long.format(segments=counted.segments, allowed=allowed))
+
+
+def _unsendable(template: Template, why: str) -> Unsendable:
+    return Unsendable(N_("{purpose}, {language}: {why}").format(purpose=template.purpose, language=template.language, why=why))

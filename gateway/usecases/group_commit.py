@@ -5,74 +5,66 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from gateway import log
-from gateway.store import base as store
 
 T = TypeVar("T")
+LEAD, ALONE, WRITTEN = "lead", "alone", "written"
 
 
 class _Turn(Generic[T]):
-    """What one request brought, and the lock it waits at."""
+    """What one request brought, the lock it waits at, and what it is told when it wakes."""
 
-    __slots__ = ("error", "item", "leads", "wakes")
+    __slots__ = ("item", "told", "wakes")
 
     def __init__(self, item: T) -> None:
         self.item = item
-        self.leads = False
-        self.error: BaseException | None = None
+        self.told = ""
         self.wakes = threading.Lock()
         self.wakes.acquire()
 
 
 class GroupCommit(Generic[T]):
-    """Hands `write` what waits, up to `most` at a time, in one of the threads that wait for it.
+    """Hands `together` what waits, up to `most` at a time, in one of the threads that wait for it.
 
-    `write` is all or nothing. When it raises for several, each is written alone, so that one cannot spoil the others; with the
-    database away all of them hear of it at once.
+    When `together` raises, each of them calls `alone` in its own thread: none pays for another's fault, or waits behind it.
+    So `together` should give up soon where it would have to wait, and may have written some of them: `alone` writes nothing twice.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], object], most: int = 100) -> None:
-        self._write, self._most = write, most
+    def __init__(self, together: Callable[[Sequence[T]], object], alone: Callable[[T], object], most: int = 64) -> None:
+        self._together, self._alone, self._most = together, alone, most
         self._lock = threading.Lock()
         self._waiting: list[_Turn[T]] = []
-        self._led = False  # somebody writes, and will hand on what waits by then
+        self._led = False  # somebody writes, and will hand on to the first who waits by then
 
     def add(self, item: T) -> None:
-        """Return when the item is written. Raises what writing it raised."""
+        """Return when the item is written. Raises what writing it alone raised."""
         mine = _Turn(item)
         with self._lock:
             self._waiting.append(mine)
-            mine.leads, self._led = not self._led, True
-        if not mine.leads:
-            mine.wakes.acquire()
-        if mine.leads:
+            if not self._led:
+                self._led, mine.told = True, LEAD
+                mine.wakes.release()
+        mine.wakes.acquire()
+        if mine.told == LEAD:
             self._lead()
-        if mine.error is not None:
-            raise mine.error
+        if mine.told == ALONE:
+            self._alone(item)
 
     def _lead(self) -> None:
-        """Write what waits, one's own among it, and let the next of those that came meanwhile lead."""
+        """Write what waits, one's own first among it; whatever happens, the next leads and all hear what became of theirs."""
         with self._lock:
             batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-        self._settle(batch)
-        with self._lock:
-            self._led = bool(self._waiting)
-            if self._led:
-                self._waiting[0].leads = True
-                self._waiting[0].wakes.release()
-        for turn in batch:
-            if not turn.leads:
-                turn.wakes.release()
-
-    def _settle(self, batch: list[_Turn[T]], again: bool = True) -> None:
+        told = ALONE
         try:
-            self._write([turn.item for turn in batch])
-        except BaseException as error:
-            if again and store.is_deadlock(error):
-                self._settle(batch, again=False)
-            elif len(batch) == 1 or store.is_away(error):
-                for turn in batch:
-                    turn.error = error
-            else:
-                log.warning("written_one_by_one", error=type(error).__name__, waiting=len(batch))
-                for turn in batch:
-                    self._settle([turn])
+            self._together([turn.item for turn in batch])
+            told = WRITTEN
+        except Exception as error:
+            log.warning("written_one_by_one", error=type(error).__name__, waiting=len(batch))
+        finally:
+            with self._lock:
+                self._led = bool(self._waiting)
+                if self._led:
+                    self._waiting[0].told = LEAD
+                    self._waiting[0].wakes.release()
+            for turn in batch:
+                turn.told = told
+                turn.wakes.release()

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from gateway.domain import appointments as visits
 from gateway.domain import cells, windows
 from gateway.domain.columns import Columns
+from gateway.domain.told import N_
 from gateway.store import appointments, audit, clients, units
 from gateway.store.base import Actor, Work, unit_of_work
 from gateway.usecases import book_appointment, sheets
@@ -97,7 +98,7 @@ class _Rows:
             if old is not None:
                 self._update(old, starts_at, row.state)
             elif (client.unit_id, row.outside_id) in taken:
-                self._refuse(line, "appointment id: it is another client's")
+                self._refuse(line, N_("appointment id: it is another client's"))
             else:
                 news.append(appointments.New(client.id, row.outside_id, starts_at, row.state or "booked"))
         self.counts.new += len(news)
@@ -106,11 +107,11 @@ class _Rows:
     def _is_good(self, line: sheets.Line, row: visits.Visit, people: dict[str, clients.Found]) -> bool:
         first = self.seen.setdefault(row.outside_id, line.number)
         if first != line.number:
-            return self._refuse(line, f"appointment id: the same as in line {first}, which was taken")
+            return self._refuse(line, N_("appointment id: the same as in line {line}, which was taken").format(line=first))
         if row.client not in people:
-            return self._refuse(line, "client: no such code in your units")
+            return self._refuse(line, N_("client: no such code in your units"))
         if row.unit and cells.key(row.unit) not in self.zones:
-            return self._refuse(line, "unit: not among yours")
+            return self._refuse(line, N_("unit: not among yours"))
         return True
 
     def _refuse(self, line: sheets.Line, reason: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain import cells, register
 from gateway.domain.columns import Columns
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import audit, clients, consents, erasure, staff, units
 from gateway.store import register as staging
 from gateway.store.base import Actor, Work, unit_of_work
@@ -184,12 +185,12 @@ class _Rows:
             self._refuse(line, "; ".join(row.reasons))
             return None
         if row.code.startswith(erasure.PREFIX):
-            self._refuse(line, f"code: begins with {erasure.PREFIX}, which marks people who were erased")
+            self._refuse(line, N_("code: begins with {prefix}, which marks people who were erased").format(prefix=erasure.PREFIX))
             return None
         unit = self.places.units.get(cells.key(row.unit)) if row.unit else None
         if row.unit and unit is None:
             several = cells.key(row.unit) in self.places.units
-            self._refuse(line, "unit: several have this name; give its code" if several else "unit: not among yours")
+            self._refuse(line, N_("unit: several have this name; give its code") if several else N_("unit: not among yours"))
             return None
         worker_id = self.places.staff.get(row.worker.casefold()) if row.worker else None
         said = repr((row, unit.id if unit else None, worker_id, sorted(self.options.consents.items())))
@@ -197,12 +198,12 @@ class _Rows:
         first, same = self.seen.setdefault(row.code, (line.number, row_hash))
         if first != line.number:
             self.counts.duplicate += 1
-            reason = f"the same as line {first}" if same == row_hash else f"line {first} has the same code and was taken"
-            self.bad(line.number, "duplicate", reason, line.cells)
+            reason = N_("the same as line {line}") if same == row_hash else N_("line {line} has the same code and was taken")
+            self.bad(line.number, N_("duplicate"), reason.format(line=first), line.cells)
             return None
-        warnings = [*row.warnings, *(["worker: no such code among your staff"] if row.worker and worker_id is None else [])]
+        warnings = [*row.warnings, *([N_("worker: no such code among your staff")] if row.worker and worker_id is None else [])]
         if warnings:
-            self.bad(line.number, "taken", "; ".join(warnings), line.cells)
+            self.bad(line.number, N_("taken"), "; ".join(warnings), line.cells)
         phones = {phone.e164: self.vault.hash_phone(phone.e164) for phone in row.phones}
         return _Taken(line.number, row, unit, worker_id, phones, row_hash)
 
@@ -219,7 +220,7 @@ class _Rows:
             before = known.get(each.row.code)
             if each.row.code in gone:
                 self.counts.invalid += 1
-                self.bad(each.line, "refused", "code: this person was erased at their wish and is not brought back", ())
+                self.bad(each.line, "refused", N_("code: this person was erased at their wish and is not brought back"), ())
                 continue
             self.counts.opted_out += each.row.opted_out or any(hashed in stopped for hashed in each.phones.values())
             self.counts.to_verify += any(phone.changed for phone in each.row.phones)
@@ -233,7 +234,7 @@ class _Rows:
             staging.stage(self.work, name, rows)
         staging.stage(self.work, "stops", ({"code": code} for code in sorted(stops)))
         for number in staging.take(self.work) if staged["clients"] else ():
-            self.bad(number, "refused", "code: in use already (perhaps in another unit)", ())
+            self.bad(number, "refused", N_("code: in use already (perhaps in another unit)"), ())
             self.counts.new, self.counts.invalid = self.counts.new - 1, self.counts.invalid + 1
 
     def _erased(self, codes: Sequence[str]) -> set[str]:

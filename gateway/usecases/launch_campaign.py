@@ -10,6 +10,7 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
+from gateway.domain.told import N_, Word
 from gateway.store import audit, campaigns, clients, occurrences, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.campaigns import Audience, Campaign, Counts
@@ -29,7 +30,7 @@ def create(work: Work, content: Content, spec: Spec) -> Campaign:
     if unit_id is None:
         raise Refused("a campaign is made by a staff member")
     if wrong := faults(content, spec):
-        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:\n  " + "\n  ".join(wrong))
+        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
     audience = _audience(work, spec, unit_id)
     consent = next(t.about.consent for (purpose, _), t in content.templates.items() if purpose == spec.steps[0].purpose)
     versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
@@ -52,15 +53,18 @@ def faults(content: Content, spec: Spec) -> list[str]:
     abouts = {purpose: template.about for (purpose, _), template in content.templates.items()}
     purposes = [step.purpose for step in spec.steps]
     if unknown := [purpose for purpose in purposes if purpose not in abouts]:
-        return [f"there is no template {purpose!r}: `python -m gateway template lint` checks those there are" for purpose in unknown]
+        none = N_("there is no template {purpose!r}: `python -m gateway template lint` checks those there are")
+        return [none.format(purpose=purpose) for purpose in unknown]
     found = [fault for purpose in purposes for fault in rules.text_faults(spec.kind, purpose, abouts[purpose])]
     if len({abouts[purpose].consent for purpose in purposes}) > 1:
-        found.append("its texts need different consents; make a campaign for each")
+        found.append(N_("its texts need different consents; make a campaign for each"))
     places = {place for purpose in purposes for place in abouts[purpose].placeholders + abouts[purpose].open_placeholders}
-    found += [f"values: no text of this campaign has a place {{{name}}}" for name in spec.values if name not in places]
+    no_place = N_("values: no text of this campaign has a place {{{name}}}")
+    found += [no_place.format(name=name) for name in spec.values if name not in places]
     known = content.languages
     asked = [spec.default_language, *spec.audience.languages, *_languages_of(spec)]
-    found += [f"there is no language {name!r}; there are {', '.join(known)}" for name in asked if name and name not in known]
+    no_language = N_("there is no language {name!r}; there are {languages}")
+    found += [no_language.format(name=name, languages=", ".join(known)) for name in asked if name and name not in known]
     return found or _value_faults(content, spec)
 
 
@@ -111,16 +115,20 @@ def approve(
 
 def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up_to: int) -> None:
     if seen.faults:
-        raise Refused("not started; these texts are not fit to be sent:\n  " + "\n  ".join(fault_lines(seen)))
+        raise Refused("not started; these texts are not fit to be sent:", *fault_lines(seen))
     if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
         raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
     if campaign.created_by == actor.staff_id and seen.recipients > self_approval_up_to:
-        raise NotAllowed(f"{seen.recipients} people would get it: above {self_approval_up_to} a second person approves, not its maker")
+        raise NotAllowed(
+            "{recipients} people would get it: above {most} a second person approves, not its maker",
+            recipients=seen.recipients, most=self_approval_up_to,
+        )
 
 
 def fault_lines(seen: Preview) -> list[str]:
     """What is wrong with which texts, with some of the clients concerned."""
-    return [f"{fault} ({len(codes)} texts, e.g. client {', '.join(codes[:3])})" for fault, codes in seen.faults.items()]
+    line = N_("{fault} ({count} texts, e.g. client {codes})")
+    return [line.format(fault=fault, count=len(codes), codes=", ".join(codes[:3])) for fault, codes in seen.faults.items()]
 
 
 def _to_do(work: Work, campaign: Campaign) -> Mapping[str, object]:
@@ -169,7 +177,10 @@ def cancel(engine: Engine, actor: Actor, name: str, reason: str, now: datetime |
 
 def _must_be(campaign: Campaign, *states: str) -> None:
     if campaign.state not in states:
-        raise Refused(f"the campaign is {campaign.state}, not {' or '.join(states)}: nothing was changed")
+        raise Refused(
+            "the campaign is {state}, not {states}: nothing was changed",
+            state=Word(campaign.state), states=[Word(state) for state in states],
+        )
 
 
 def _audit(work: Work, action: str, campaign: Campaign, detail: Mapping[str, object] | None = None) -> None:

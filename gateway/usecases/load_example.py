@@ -17,12 +17,13 @@ from gateway.vault import Vault
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-# Who can be named by --as. The alert phones are handsets of the simulator, like all others.
+# Who can be named by --as, and in which language. The alert phones are handsets of the simulator, like all others.
 STAFF = (
-    ("admin", "Trần Ngọc Anh", "SV", "administrator", None),
-    ("supervisor", "Lê Minh Châu", "SV", "supervisor", "+84900009901"),
-    ("worker", "Phạm Thu Hà", "SV-01", "case_worker", "+84900009902"),
-    ("analyst", "Vũ Đức Bảo", "SV", "analyst", None),
+    ("admin", "Trần Ngọc Anh", "SV", "administrator", "en", None),
+    ("supervisor", "Lê Minh Châu", "SV", "supervisor", "en", "+84900009901"),
+    ("worker", "Phạm Thu Hà", "SV-01", "case_worker", "en", "+84900009902"),
+    ("canbo", "Nguyễn Thu Thủy", "SV-01", "case_worker", "vi", None),
+    ("analyst", "Vũ Đức Bảo", "SV", "analyst", "vi", None),
 )
 ON_DUTY = {"supervisor"}
 SENDER = "+84900009900"
@@ -35,8 +36,8 @@ def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> 
             raise Refused("this database is in use: the example register is loaded only into an empty one")
         ids = _load_units(work, folder / "units.csv")
         top = next(iter(ids.values()))
-        for code, name, unit, role, phone in STAFF:
-            staff.add(work, vault, unit_id=ids[unit], code=code, name=name, role=role, language="vi", phone=phone,
+        for code, name, unit, role, language, phone in STAFF:
+            staff.add(work, vault, unit_id=ids[unit], code=code, name=name, role=role, language=language, phone=phone,
                       on_duty=code in ON_DUTY)  # fmt: skip
         channels.add(work, vault, unit_id=top, name="simulator", kind="simulator",
                      settings={"secret": secrets.token_urlsafe(32), "sender": SENDER})  # fmt: skip

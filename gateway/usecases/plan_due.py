@@ -126,9 +126,12 @@ def _plan_appointments(engine: Engine, live: Sequence[Campaign], now: datetime |
             rows = occurrences.changed_appointments(work, limit)
             if not rows:
                 return 0
+            moved = [row for row in rows if row.planned_revision >= 0]
+            if moved:
+                occurrences.cancel_texts(work, [row.id for row in moved], GONE)
             news = _steps(work, live, rows, work.now)
             occurrences.add(work, news)
-            _replace(work, live, [row for row in rows if row.planned_revision >= 0], news)
+            _replace(work, live, moved, news)
             occurrences.mark_planned(work, [row.id for row in rows])
             return len(rows)
     except Exception as error:  # what is due already must still go out
@@ -140,7 +143,6 @@ def _replace(work: Work, live: Sequence[Campaign], moved: Sequence[Any], news: l
     if not moved:
         return
     ids = [row.id for row in moved]
-    occurrences.cancel_texts(work, ids, GONE)
     occurrences.cancel_others(work, ids, news, GONE)
     # Two appointments at the same moment share an occurrence: what one gave up, the other still needs.
     others = occurrences.others_booked(work, [row.client_id for row in moved], ids)

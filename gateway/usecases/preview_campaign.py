@@ -10,6 +10,7 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import reminders
+from gateway.domain.told import N_
 from gateway.store import channels, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
@@ -90,7 +91,7 @@ def _count(
     key, phone = writer.open(row)
     reached_by = next((prefix for prefix, _ in prefixes if phone.startswith(prefix)), None)
     if reached_by is None:
-        return "no channel reaches this phone"
+        return N_("no channel reaches this phone")
     texts = []
     for purpose in purposes + ([PING] if purposes and row.discreet == 2 else []):
         try:

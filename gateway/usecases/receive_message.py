@@ -25,6 +25,8 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # Of a long text `interpret` weighs the beginning and the end. Danger is looked for in all of it: part by part, each with
 # the end of the one before, as far as a text message can reach (255 parts of 153 characters).
 PART, OVERLAP, LONGEST = 1_500, 200, 255 * 153
+# How long a text may keep those beside it waiting for a lock. Then each waits for its own.
+WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ def receive_all(
     engine: Engine, vault: Vault, content: Content, messages: Sequence[tuple[channels.Channel, Inbound]], ring: Callable[[UUID], None],
     now: datetime | None = None,
 ) -> None:  # fmt: skip
-    """Like `receive` for several texts in one transaction, those of one phone in their order. Raises what one of them raised."""
-    if len(messages) == 1:
-        receive(engine, vault, content, *messages[0], ring, now)
-        return
+    """Keep several texts and apply what follows, in one transaction for the first of each phone, the next for the second.
+
+    Raises what one of them raised, or when another transaction is in the way for `WAIT_SECONDS`: then each is to be received
+    alone, which leaves those that were kept as they are.
+    """
     waiting = [_came(engine, vault, channel, message) for channel, message in messages]
     while waiting:
         firsts = {text.phone_hash: text for text in reversed(waiting)}
-        _receive(engine, vault, content, list(firsts.values()), ring, now, late=False)
+        in_order = sorted(firsts.values(), key=lambda text: text.phone_hash)  # one order for all who hold several phones
+        _receive(engine, vault, content, in_order, ring, now, late=False, wait_s=WAIT_SECONDS)
         waiting = [text for text in waiting if firsts[text.phone_hash] is not text]
 
 
@@ -93,10 +97,11 @@ def _came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbo
 
 
 def _receive(
-    engine: Engine, vault: Vault, content: Content, texts: Sequence[_Came], ring: Callable[[UUID], None], now: datetime | None, late: bool
-) -> list[UUID | None]:
+    engine: Engine, vault: Vault, content: Content, texts: Sequence[_Came], ring: Callable[[UUID], None], now: datetime | None, late: bool,
+    wait_s: float = 0,
+) -> list[UUID | None]:  # fmt: skip
     """Keep, decide about and apply texts of different phones, all or none; their ids, None for a repeat."""
-    with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash for text in texts]) as work:
+    with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash for text in texts], wait_s=wait_s) as work:
         told: set[UUID] = set()
         kept = [
             text.id if _turn(work, vault, content, text, seen, told, late) else None

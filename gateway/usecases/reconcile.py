@@ -14,6 +14,7 @@ from gateway import log
 from gateway.channels import base, registry
 from gateway.domain import messages
 from gateway.domain import reconcile as rule
+from gateway.domain.told import N_
 from gateway.store import channels, flags, unknowns
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.messages import Outcome, record
@@ -138,19 +139,19 @@ def _settle(engine: Engine, phone: _Phone, shown: list[base.Found] | None, ring:
 
 def _adopted(row: Any, carrier_id: str, state: str | None) -> Outcome:
     shown = state if state in ("sent", "delivered", "failed", "expired") else "accepted"
-    return Outcome(row.id, row.attempt_id, shown, "accepted", "found at the carrier", carrier_id=carrier_id)
+    return Outcome(row.id, row.attempt_id, shown, "accepted", N_("found at the carrier"), carrier_id=carrier_id)
 
 
 def _not_shown(work: Work, row: Any, asked: bool) -> Outcome | None:
     """One more attempt where the template allows it and there is time; else a person is told, once."""
     again = asked and rule_for(row) == "again"
     if again and work.now < row.send_before:
-        return Outcome(row.id, row.attempt_id, "planned", "carrier_shows_none", "the carrier does not have it", again_at=work.now)
+        return Outcome(row.id, row.attempt_id, "planned", "carrier_shows_none", N_("the carrier does not have it"), again_at=work.now)
     if again:
-        return Outcome(row.id, row.attempt_id, "expired", "carrier_shows_none", "its time passed before it was settled")
+        return Outcome(row.id, row.attempt_id, "expired", "carrier_shows_none", N_("its time passed before it was settled"))
     flags.add(work, unit_id=row.unit_id, reason="delivery_unknown", client_id=row.client_id, inbound_id=None, about_id=row.id,
               dedupe_key=f"delivery_unknown:{row.id}")  # fmt: skip
-    unknowns.leave_to_person(work, row.id, "the carrier does not show it" if asked else "the carrier cannot be asked")
+    unknowns.leave_to_person(work, row.id, N_("the carrier does not show it") if asked else N_("the carrier cannot be asked"))
     return None
 
 

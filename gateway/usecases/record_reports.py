@@ -16,19 +16,24 @@ from gateway.usecases import apply_effects, tell_worker
 _UNREACHABLE = frozenset({"bad_number", "landline", "unreachable", "filtered", "unrecognised"})
 
 
-def record(engine: Engine, reports: Sequence[tuple[UUID, base.Report]], now: datetime | None = None) -> int:
+def record(
+    engine: Engine, reports: Sequence[tuple[UUID, base.Report]], now: datetime | None = None, wait_s: float = 0
+) -> int:
     """Keep and apply reports of any channels in one transaction; how many messages changed.
 
     A status never falls; a delivered after a time-out still raises it; a word nobody knows is kept and changes nothing.
     A report that the person opted out at the carrier stops the phone here too.
     """
-    with unit_of_work(engine, SYSTEM, now) as work:
-        changed = messages.report(work, [_reported(channel_id, report) for channel_id, report in reports])
+    with unit_of_work(engine, SYSTEM, now, wait_s=wait_s) as work:
+        said = [_reported(channel_id, report) for channel_id, report in reports]
+        opted_out = messages.phones_of(work, [report for report in said if report.reason == "opted_out"])
+        changed = messages.report(work, said)
         tell_worker.not_sent(work, [row.id for row in changed if row.state == "expired"])
+        # An opt-out holds whatever the message's state: it may come late, or of an earlier attempt. Told again, it undoes no START.
+        for phone in opted_out:
+            apply_effects.stop_phone(work, phone.to_hash, "carrier", "carrier", phone.id)
         for row in changed:
-            if row.reason == "opted_out":
-                apply_effects.stop_phone(work, row.to_hash, "carrier", "carrier", row.id)
-            elif row.state == "failed" and row.reason in _UNREACHABLE:
+            if row.reason != "opted_out" and row.state == "failed" and row.reason in _UNREACHABLE:
                 flags.add(work, unit_id=row.unit_id, reason="cannot_reach", client_id=row.client_id, inbound_id=None,
                           about_id=row.id, dedupe_key=f"cannot_reach:{row.id}")  # fmt: skip
     for channel_id, report in reports:

@@ -76,6 +76,7 @@ def _since(now: datetime) -> dict[str, datetime]:
         "half_an_hour_ago": now - timedelta(minutes=30),
         "an_hour_ago": now - timedelta(hours=1),
         "a_day_ago": now - timedelta(days=1),
+        "a_week_ago": now - timedelta(days=7),  # nothing is written longer before it leaves
     }
 
 

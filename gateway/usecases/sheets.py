@@ -5,7 +5,7 @@ import csv
 import os
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 
 LONGEST_LINE = 100_000
 MOST_LINES_A_ROW = 20  # of a cell with line breaks; beyond it a quotation mark was forgotten
@@ -115,7 +116,9 @@ def _legacy(file: IO[bytes], legacy: str) -> str:
         bad, good = bad + wrong, good + sum(c > "\x7f" for c in text) - wrong
         first_bad = first_bad or (number if wrong else 0)
     if good >= bad:
-        raise Refused(f"Line {first_bad} holds bytes that are not UTF-8, while most of the file is. Save it as \"CSV UTF-8\".")
+        raise Refused(
+            "Line {number} holds bytes that are not UTF-8, while most of the file is. Save it as \"CSV UTF-8\".", number=first_bad
+        )
     return legacy
 
 
@@ -123,9 +126,14 @@ def _line(file: IO[str], number: int) -> str:
     try:
         line = file.readline(LONGEST_LINE + 1)
     except UnicodeError:
-        raise Refused(f"Line {number} or one after it holds bytes that are no letters. Save the table as \"CSV UTF-8\".") from None
+        raise Refused(
+            "Line {number} or one after it holds bytes that are no letters. Save the table as \"CSV UTF-8\".", number=number
+        ) from None
     if len(line) > LONGEST_LINE:
-        raise Refused(f"Line {number} is longer than {LONGEST_LINE} characters: this is no table. Save it as \"CSV UTF-8\".")
+        raise Refused(
+            "Line {number} is longer than {most} characters: this is no table. Save it as \"CSV UTF-8\".",
+            number=number, most=LONGEST_LINE,
+        )  # fmt: skip
     return line
 
 
@@ -153,7 +161,7 @@ def _rows(file: IO[str], delimiter: str, first: str, last: int) -> Iterator[Line
             yield Line(number, cells)
             continue
         ahead.extendleft(reversed(joined))
-        yield Line(number, [], "the line cannot be taken apart: a quotation mark (\") stands alone")
+        yield Line(number, [], N_("the line cannot be taken apart: a quotation mark (\") stands alone"))
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
@@ -166,11 +174,12 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
 class BadRows:
     """Writes rows with their line and reason to a file only its owner may read; no file when there are none.
 
-    A spreadsheet that opens it runs nothing: cells that look like formulas get a leading '.
+    A spreadsheet that opens it runs nothing: cells that look like formulas get a leading '. `shown` says our own words in
+    the reader's language.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, shown: Callable[[str], str] = str) -> None:
+        self.path, self._shown = path, shown
         self.count = 0
         self._file: IO[str] | None = None
 
@@ -180,8 +189,9 @@ class BadRows:
             self.path.unlink(missing_ok=True)
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
-            csv.writer(self._file).writerow(("line", "what", "reason", "row"))
-        csv.writer(self._file).writerow((line, what, *(_harmless(cell) for cell in (reason, *cells))))
+            csv.writer(self._file).writerow(map(self._shown, (N_("line"), N_("what"), N_("reason"), N_("row"))))
+        said = self._shown(what), *(_harmless(cell) for cell in (self._shown(reason), *cells))
+        csv.writer(self._file).writerow((line, *said))
         self.count += 1
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import clients, consents
 from gateway.store.base import Work
 from gateway.usecases import compose, send_text
@@ -45,13 +46,13 @@ def as_recipient(person: clients.Person) -> compose.Recipient:
 
 def _why_not(work: Work, vault: Vault, content: Content, person: clients.Person | None, purpose: str, lane: int) -> str | None:
     if person is None or person.phone is None:
-        return "no phone on file"
+        return N_("no phone on file")
     if stopped := consents.stopped(work, [vault.hash_phone(person.phone)]):
-        return f"wants no texts ({next(iter(stopped.values()))})"
+        return N_("wants no texts ({why})").format(why=next(iter(stopped.values())))
     if lane == lanes.REPLY:
         return None
     if person.status != "active":
-        return f"client {person.status}"
+        return N_("client paused") if person.status == "paused" else N_("client closed")
     needed = next((t.about.consent for (known, _), t in content.templates.items() if known == purpose), "")
     granted = {consent.purpose for consent in consents.current(work, person.id) if consent.granted}
-    return f"no consent for {needed}" if needed and needed not in granted else None
+    return N_("no consent for {consent}").format(consent=needed) if needed and needed not in granted else None

@@ -8,6 +8,7 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import windows
 from gateway.domain.campaigns import Candidate
+from gateway.domain.told import N_
 from gateway.domain.windows import Window
 from gateway.store.campaigns import Campaign
 from gateway.store.units import Unit
@@ -45,7 +46,7 @@ class Writer:
     def exclusion(self, row: Any) -> str | None:
         """Why this person gets nothing; None when they do."""
         if row.wrapped is None:
-            return "client erased"
+            return N_("client erased")
         person = (row.covered, row.status, row.phone_id is not None, row.to_verify is not None, row.stopped, row.consented)
         if person not in self._exclusions:
             self._exclusions[person] = rules.exclusion(

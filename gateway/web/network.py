@@ -119,7 +119,9 @@ class Network:
         if not text.strip():
             raise Refused("There is no text to send: type one first.")
         if len(text) > LONGEST:
-            raise Refused(f"The text has {len(text)} characters: the network takes {LONGEST} at most.")
+            raise Refused(
+                "The text has {count} characters: the network takes {most} at most.", count=len(text), most=LONGEST
+            )
         if not self._replies.acquire(blocking=False):
             raise Busy
         try:

@@ -64,7 +64,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @routes.errorhandler(Refused)
     def refused(error: Refused) -> tuple[Response, int]:
-        return jsonify(error=str(error)), 404 if isinstance(error, NotFound) else 400
+        return jsonify(error=error.told(_gettext(gateway.content))), 404 if isinstance(error, NotFound) else 400
 
     return routes
 
@@ -155,7 +155,7 @@ def _add_page(routes: Blueprint, gateway: Gateway, network: Network) -> None:
         try:
             return _page(gateway, _pressed(gateway, network, _taken(gateway, hand, form), form))
         except Refused as refused:
-            return _page(gateway, replace(hand, error=str(refused)))
+            return _page(gateway, replace(hand, error=refused.told(_gettext(gateway.content))))
 
     @routes.errorhandler(_NoChannel)
     def no_simulator(_: _NoChannel) -> Response:
@@ -199,7 +199,7 @@ def _sent(gateway: Gateway, network: Network, hand: _Hand) -> _Hand:
     except Busy:
         return replace(hand, error=_busy(gateway.content))
     except Refused as refused:
-        return replace(hand, error=str(refused))
+        return replace(hand, error=refused.told(_gettext(gateway.content)))
     if not got.arrived:
         return replace(hand, error=_lost(gateway.content, got))
     return replace(hand, draft="", draft_id=uuid4())

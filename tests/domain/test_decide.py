@@ -80,6 +80,12 @@ def test_words_that_may_mean_danger_get_a_person_and_no_automatic_answer() -> No
     assert shown(decide(said("other", doubt="crisis"), situation(), NOW)) == ["flag crisis_in_doubt"]
 
 
+def test_words_that_may_mean_both_pause_and_get_a_person_without_an_automatic_question() -> None:
+    both = Meaning("other", doubt="crisis", also_doubt="stop")
+    assert shown(decide(both, situation(), NOW)) == ["flag crisis_in_doubt", "stop in_doubt", "flag stop_in_doubt"]
+    assert shown(decide(both, situation(stopped="stop"), NOW)) == ["flag crisis_in_doubt"]
+
+
 def test_words_that_may_mean_stop_pause_and_ask_once() -> None:
     assert shown(decide(said("other", doubt="stop"), situation(), NOW)) == ["stop in_doubt", "flag stop_in_doubt", "reply stop_doubt"]
     assert decide(said("other", doubt="stop"), situation(stopped="in_doubt"), NOW) == []

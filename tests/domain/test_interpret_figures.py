@@ -6,7 +6,6 @@ The `fresh_*` sets are by writers who never saw the lists: docs/understanding.md
 
 import csv
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from bench import understanding
+from gateway import content
 from gateway.domain import interpret
 from gateway.domain.interpret import Expecting, Meaning
 
 ROOT = Path(__file__).parents[2]
-LEXICONS = {
-    language: interpret.lexicon(
-        language, tomllib.loads((ROOT / "locales" / language / "words.toml").read_text("utf-8"))
-    )
-    for language in ("en", "vi", "fr")
-}
-LEAST_RIGHT = {"replies": 0.99, "heldout": 0.975}
+LEXICONS = content.load().lexicons
+LEAST_RIGHT = {"replies": 0.99, "heldout": 0.93}
+MOST_IN_DOUBT = {"replies": 0.02, "heldout": 0.04}
 LEAST_FOUND = {"replies": {"stop": 1.0, "crisis": 1.0}, "heldout": {"stop": 0.95, "crisis": 0.95}}
 
 
@@ -97,28 +94,36 @@ def test_the_figures_do_not_fall(half: str, language: str, capsys: pytest.Captur
     for meaning, least in LEAST_FOUND[half].items():
         assert found(replies, meaning) >= least
     assert sum(r.got.meaning == "crisis" for r in ordinary) <= 0.005 * len(ordinary)
-    assert sum(r.got.doubt == "crisis" for r in ordinary) <= 0.02 * len(ordinary)
-    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= max(2, 0.01 * len(replies))
+    assert sum(r.got.doubt == "crisis" for r in ordinary) <= MOST_IN_DOUBT[half] * len(ordinary)
+    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= max(
+        2, 0.01 * len(replies)
+    )
 
 
 FRESH = {  # at least: right, stop found, crisis found; at most: ordinary taken for sure crisis, in doubt, acted on wrongly
     ("en", "open"): (0.97, 0.99, 0.99, 0.005, 0.03, 0.02),
-    ("vi", "open"): (0.94, 0.99, 0.99, 0.005, 0.03, 0.02),
-    ("fr", "open"): (0.96, 0.99, 0.99, 0.005, 0.03, 0.025),
-    ("en", "closed"): (0.87, 0.91, 0.93, 0.005, 0.05, 0.055),
-    ("vi", "closed"): (0.86, 0.95, 0.93, 0.025, 0.05, 0.06),
-    ("fr", "closed"): (0.83, 0.92, 0.98, 0.04, 0.03, 0.085),
+    ("vi", "open"): (0.96, 0.99, 0.99, 0.005, 0.03, 0.02),
+    ("fr", "open"): (0.97, 0.99, 0.99, 0.005, 0.03, 0.025),
+    ("en", "closed"): (0.94, 0.96, 0.98, 0.005, 0.05, 0.03),
+    ("vi", "closed"): (0.90, 0.98, 0.94, 0.005, 0.07, 0.025),
+    ("fr", "closed"): (0.88, 0.98, 0.95, 0.005, 0.05, 0.045),
+}
+LEARNT = {  # these the weights were learnt from: they show that nothing broke, not how good it is
+    (language, writer): (0.88, 0.97, 0.97, 0.02, 0.06, 0.04)
+    for language in ("en", "vi", "fr")
+    for writer in ("writer_a", "writer_b", "writer_c")
 }
 
 
 def read_fresh(language: str, half: str) -> list[Reply]:
-    path = ROOT / "tests" / "data" / f"fresh_{language}_{half}.tsv"
+    name = f"{half}_{language}" if half.startswith("writer") else f"fresh_{language}_{half}"
+    path = ROOT / "tests" / "data" / f"{name}.tsv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     replies = []
     for row in rows:
         also = tuple(filter(None, (row["also"] or "").split(",")))
-        wanted = Meaning(row["meaning"], row["value"] or None, also, row["doubt"] or None)
+        wanted = Meaning(row["meaning"], row["value"] or None, also, (row["doubt"] or "").strip() or None)
         expecting = Expecting.parse(row["expecting"])
         replies.append(
             Reply(wanted, interpret.interpret(json.loads(row["text"]), LEXICONS, language, expecting))
@@ -131,7 +136,7 @@ def share(replies: list[Reply], good: Callable[[Reply], bool]) -> float:
 
 
 def says(reply: Reply, meaning: str) -> bool:
-    return meaning in (reply.got.meaning, *reply.got.also, reply.got.doubt)
+    return meaning in (reply.got.meaning, *reply.got.also, reply.got.doubt, reply.got.also_doubt)
 
 
 def is_understood(reply: Reply) -> bool:
@@ -139,8 +144,7 @@ def is_understood(reply: Reply) -> bool:
     return wanted.meaning == got.meaning and wanted.value in (None, str(got.value))
 
 
-@pytest.mark.parametrize("half", ["open", "closed"])
-@pytest.mark.parametrize("language", ["en", "vi", "fr"])
+@pytest.mark.parametrize(("language", "half"), [*FRESH, *LEARNT])
 def test_the_figures_of_strangers_replies_do_not_fall(
     language: str, half: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,8 +162,14 @@ def test_the_figures_of_strangers_replies_do_not_fall(
     names = ("right", "stop found", "crisis found", "ordinary: sure crisis", "in doubt", "acted on wrongly")
     with capsys.disabled():
         shown = ", ".join(f"{name} {figure:.1%}" for name, figure in zip(names, figures, strict=True))
-        print(f"\nfresh {language} {half}, of {len(replies)}: {shown}")
-    limits = FRESH[language, half]
+        print(f"\n{language} {half}, of {len(replies)}: {shown}")
+    limits = (FRESH | LEARNT)[language, half]
     kept = [a >= b for a, b in zip(figures[:3], limits[:3], strict=True)]
     kept += [a <= b for a, b in zip(figures[3:], limits[3:], strict=True)]
     assert all(kept), dict(zip(names, kept, strict=True))
+
+
+@pytest.mark.parametrize("language", ["en", "vi", "fr"])
+def test_the_weights_were_learnt_from_the_replies_as_they_are(language: str) -> None:
+    head = (ROOT / "locales" / language / "weights.tsv").read_text("utf-8").split("\n", 2)
+    assert understanding.checksum(language) in head[1], "run python -m bench.understanding --write"

@@ -21,7 +21,7 @@ from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 STEPS = [{"template": "appointment_reminder_1d", "before": "1d"}, {"template": "appointment_reminder_2h", "before": "2h"}]
 
 
@@ -402,3 +402,18 @@ def test_the_doorbell_rings_only_for_what_may_leave_now(world: World, boss: Acto
     check_in(world, boss)
     plan_due.plan_due(world.engine, world.vault, CONTENT, rung.append, now + hours * HOUR)
     assert rung == [world.channel_id] * rings
+
+
+def test_an_appointment_that_moves_away_and_back_is_planned_anew(world: World, boss: Actor, now: datetime) -> None:
+    launch(world, boss)
+    at = now + 3 * DAY + 11 * HOUR  # in the night: the text of the day before is written and waits for the morning
+    visit = world.appointment(world.client(), at)
+    plan(world)
+    plan(world, at - DAY)
+    assert world.value("SELECT count(*) FROM outbound WHERE state = 'planned' AND campaign_id IS NOT NULL") == 1
+    move(world, visit, at + 5 * DAY, at - DAY + MINUTE)
+    move(world, visit, at, at - DAY + MINUTE)
+    plan(world, at - DAY + 2 * MINUTE)
+    assert world.value("SELECT count(*) FROM outbound WHERE state = 'planned' AND campaign_id IS NOT NULL") == 0
+    step = world.rows("SELECT state, reason FROM occurrences WHERE due_at = :due", due=at - DAY)
+    assert [row.state for row in step] == ["skipped"], "it fell due before the last booking, and the list says so"

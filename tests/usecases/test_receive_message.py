@@ -1,5 +1,6 @@
 """A text comes in: what it means for consent, appointments, answers, flags and alerts, in one transaction."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -8,9 +9,10 @@ from sqlalchemy import Engine
 
 from gateway import queues
 from gateway.channels.base import Inbound
-from gateway.store import channels
+from gateway.store import channels, clients
 from gateway.store.base import unit_of_work
 from gateway.usecases import receive_message
+from gateway.usecases.group_commit import GroupCommit
 from gateway.vault import Vault
 from tests.builders import CONTENT, World, world
 
@@ -248,3 +250,38 @@ def test_a_repeat_within_a_batch_makes_one_row_and_one_answer(here: World) -> No
     say_together(here, ("SM1", phone, "HELP"), ("SM1", phone, "HELP"), ("SM2", here.phone_of(here.client()), "HELP"))
     assert here.value("SELECT count(*) FROM inbound") == 2
     assert replies(here) == ["help", "help"]
+
+
+def test_a_client_who_is_locked_for_long_holds_up_nobody_elses_text(here: World) -> None:
+    """An import, or a text of theirs, holds a client's row: the cry for help beside it does not wait."""
+    held, crying, stopping = here.client(), here.client(), here.client()
+    with unit_of_work(here.engine) as work:
+        channel = channels.get(work, here.vault, here.channel_id)
+
+    def receive(incoming: tuple[channels.Channel, Inbound]) -> None:
+        receive_message.receive(here.engine, here.vault, CONTENT, *incoming, queues.silent)
+
+    group = GroupCommit[tuple[channels.Channel, Inbound]](
+        lambda batch: receive_message.receive_all(here.engine, here.vault, CONTENT, batch, queues.silent), receive
+    )
+    say = [(channel, Inbound(f"SM{n}", here.phone_of(client), "+84900000000", words))
+           for n, (client, words) in enumerate([(held, "STOP"), (crying, "toi muon chet"), (stopping, "STOP")])]  # fmt: skip
+    with ThreadPoolExecutor(3) as pool:
+        with unit_of_work(here.engine) as holding:
+            clients.lock(holding, [held])
+            waiting = [pool.submit(group.add, incoming) for incoming in say]
+            for future in waiting[1:]:
+                future.result(20)
+            assert not waiting[0].done()
+        waiting[0].result(20)
+    assert here.value("SELECT count(*) FROM stops") == 2
+    assert here.value("SELECT count(*) FROM flags WHERE reason = 'crisis'") == 1
+
+
+def test_two_phones_under_one_id_of_the_carrier_are_two_texts(here: World) -> None:
+    say(here, here.phone_of(here.client()), "xin chao", carrier_id="SM1")
+    crying = here.phone_of(here.client())
+    say(here, crying, "toi muon chet", carrier_id="SM1")
+    say(here, crying, "toi muon chet", carrier_id="SM1")
+    assert here.value("SELECT count(*) FROM inbound") == 2
+    assert "crisis" in flags(here)

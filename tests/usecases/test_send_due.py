@@ -335,3 +335,29 @@ def test_a_message_never_goes_back_without_proof(here: World) -> None:
     claim(here)
     with pytest.raises(Exception, match="cannot go from submitting back to planned"):
         here.run("UPDATE outbound SET state = 'planned' WHERE id = :id", id=message)
+
+
+def two_attempts(here: World) -> tuple[UUID, UUID, UUID]:
+    """A message whose first attempt the carrier did not show, so that it left once more; it, and both tokens."""
+    message = here.planned(here.client())
+    (first,) = claim(here)
+    here.run("UPDATE attempts SET state = 'not_sent' WHERE id = :id", id=first.token)
+    here.run("UPDATE outbound SET state = 'planned' WHERE id = :id", id=message)
+    (second,) = claim(here)
+    return message, first.token, second.token
+
+
+def test_a_late_failure_of_an_earlier_attempt_does_not_hide_that_the_later_one_arrived(here: World) -> None:
+    message, first, second = two_attempts(here)
+    failed, sent = Report(str(first), "SM1", "failed", None, "unreachable"), Report(str(second), "SM2", "sent")
+    record_reports.record(here.engine, [(here.channel_id, failed), (here.channel_id, sent)], here.now)
+    assert here.state(message) == "sent"
+    assert here.value("SELECT state FROM attempts WHERE id = :id", id=second) == "accepted"
+
+
+def test_an_opt_out_told_by_a_report_holds_however_late_and_of_whatever_attempt(here: World) -> None:
+    message, first, _ = two_attempts(here)
+    opted_out = Report(str(first), "SM1", "failed", "21610", "opted_out")
+    record_reports.record(here.engine, [(here.channel_id, opted_out)], here.now)
+    assert here.value("SELECT reason FROM stops") == "carrier"
+    assert here.state(message) == "submitting"

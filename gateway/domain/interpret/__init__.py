@@ -5,7 +5,9 @@ lexicons.py   a language's lists, compiled                 tokens.py    text to 
 spelling.py   what a written word may stand for            slips.py     slips of the finger
 telex.py      Vietnamese typed with the input method off   numbers.py   the number of a scale or menu
 evidence.py   what is found; idioms and negations          weigh.py     evidence to meaning
-understand.py the way through all of them              explain.py   the same way, told step by step
+features.py   what the second witness looks at         witness.py   the chances it gives each outcome
+settle.py     rules and witness put together           understand.py the way through all of them
+explain.py    the same way, told step by step
 """
 
 from gateway.domain.interpret.answer import MEANINGS, Expecting, Meaning

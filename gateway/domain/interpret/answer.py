@@ -49,7 +49,8 @@ class Expecting:
 class Meaning:
     """One meaning (of MEANINGS), its value (the number, or the language), and why.
 
-    `also` must be acted on too. `doubt` is "stop" (pause and ask once) or "crisis" (a person looks the same day).
+    `also` must be acted on too. `doubt` is "stop" (pause and ask once) or "crisis" (a person looks the same day);
+    where there are both, it is "crisis", and `also_doubt` is "stop".
     """
 
     meaning: str
@@ -57,3 +58,4 @@ class Meaning:
     also: tuple[str, ...] = ()
     doubt: str | None = None
     why: str = ""
+    also_doubt: str | None = None

@@ -16,12 +16,16 @@ _HEAD, _TAIL = 200, 60
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The tokens, where their core lies (without politeness at both ends), what was found, what of it is denied."""
+    """The tokens, where their core lies (without politeness at both ends), what was found, what of it is denied.
+
+    `danger`: words of sure danger are there, though an idiom or the words around may have cancelled them.
+    """
 
     tokens: Sequence[Token]
     core: tuple[int, int]
     found: Mapping[tuple[str, str], list[Hit]]
     denied: Sequence[Hit]
+    danger: bool
 
     def of(self, meaning: str, *names: str) -> list[Hit]:
         """The hits of some lists of a meaning."""
@@ -53,6 +57,9 @@ class Evidence:
 def gather(text: Text, abroad: bool = False) -> Evidence:
     """All that counts in a text; `abroad`: only what is understood in a language that isn't the client's."""
     hits = sought(text, abroad)
+    danger = any(
+        hit.phrase.meaning == "crisis" and hit.phrase.list_name in ("phrases", "whole") for hit in hits
+    )
     idioms = [hit for hit in hits if hit.phrase.meaning == "idioms"]
     if idioms:
         hits = [hit for hit in hits if not any(_settles(idiom, hit) for idiom in idioms)]
@@ -61,7 +68,7 @@ def gather(text: Text, abroad: bool = False) -> Evidence:
     for hit in hits:
         if hit not in denied or hit.phrase.meaning in _KEPT_WHEN_DENIED:
             found.setdefault((hit.phrase.meaning, hit.phrase.list_name), []).append(hit)
-    return Evidence(text.tokens, _core(text.tokens), found, denied)
+    return Evidence(text.tokens, _core(text.tokens), found, denied, danger)
 
 
 def sought(text: Text, abroad: bool = False) -> list[Hit]:
@@ -77,14 +84,13 @@ def sought(text: Text, abroad: bool = False) -> list[Hit]:
                 continue
             seen.add(around)
         for anchored in _sought(token, place, len(text.tokens), abroad):
-            if ends.get(id(anchored), 0) > place or (
-                anchored.second is not None and anchored.second.keys().isdisjoint(words)
-            ):
-                continue
-            hit = _find(anchored, text, place)
-            if hit:
-                ends[id(anchored)] = hit.end
-                found.append(hit)
+            for needed in anchored.others:
+                if needed.keys().isdisjoint(words):
+                    break
+            else:
+                if ends.get(id(anchored), 0) <= place and (hit := _find(anchored, text, place)):
+                    ends[id(anchored)] = hit.end
+                    found.append(hit)
     return found
 
 

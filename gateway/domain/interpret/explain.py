@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from gateway.domain import folding
-from gateway.domain.interpret import evidence, tokens, understand
+from gateway.domain.interpret import evidence, tokens, understand, weigh, witness
 from gateway.domain.interpret.answer import Expecting
 from gateway.domain.interpret.lexicons import Lexicon
 from gateway.domain.interpret.phrases import Hit, Text
+from gateway.domain.interpret.understand import Reading
 
 
 def explain(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting: Expecting) -> Iterator[str]:
@@ -20,11 +21,23 @@ def explain(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting
     for other in lexicons.values():
         if other is not lexicon:
             yield from _findings(other.language, tokens.read(pieces, other, correct=False), abroad=True)
+    yield from _witnesses(understand.by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
     meaning = understand.interpret(text, lexicons, language, expecting)
     yield f"meaning    {meaning.meaning}" + (f" {meaning.value}" if meaning.value is not None else "")
     yield f"also       {', '.join(meaning.also) or '-'}"
-    yield f"in doubt   {meaning.doubt or '-'}"
+    yield f"in doubt   {', '.join(filter(None, (meaning.doubt, meaning.also_doubt))) or '-'}"
     yield f"because    {meaning.why}"
+
+
+def _witnesses(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Iterator[str]:
+    yield f"by rules   {reading.rules.meaning}"
+    if lexicon.witness is None or weigh.is_plain(reading.own, reading.rules):
+        return
+    chances = witness.chances(
+        lexicon.witness, reading.text, reading.own, reading.rules, expecting, reading.asks
+    )
+    likeliest = sorted(chances.items(), key=lambda each: -each[1])[:3]
+    yield "by witness " + ", ".join(f"{outcome} {chance:.0%}" for outcome, chance in likeliest)
 
 
 def _reading(read: Text) -> Iterator[str]:

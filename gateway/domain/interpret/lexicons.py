@@ -8,7 +8,9 @@ from typing import Any
 from gateway.domain import folding
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import phrases, slips
+from gateway.domain.interpret.features import Classes
 from gateway.domain.interpret.phrases import Anchored, Phrase
+from gateway.domain.interpret.witness import Witness, witness
 
 UNSIGNED = "not signed by a native clinician yet"
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
@@ -59,10 +61,15 @@ class Lexicon:
     long_words: tuple[str, ...]
     kinds: Mapping[str, tuple[tuple[str, str], ...]]
     signatures: Mapping[str, str]
+    classes: Classes
+    witness: Witness | None
 
 
-def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
-    """Compile a parsed words.toml. Raises Refused with the list and phrase that can't be read."""
+def lexicon(language: str, data: Mapping[str, Any], weights: Sequence[str] = ()) -> Lexicon:
+    """Compile a parsed words.toml, and the lines of weights.tsv if there is one.
+
+    Raises Refused with the list and phrase that can't be read.
+    """
     reading, classes = data.get("reading", {}), data.get("words", {})
     accents_count = reading.get("accents") == "count"
     found = list(_phrases(data, classes, accents_count))
@@ -95,6 +102,8 @@ def lexicon(language: str, data: Mapping[str, Any]) -> Lexicon:
         signatures={
             name: table.get("signed", UNSIGNED) for name, table in data.items() if name not in _UNSIGNABLE
         },
+        classes=_classes(classes),
+        witness=witness(_classes(classes), weights) if weights else None,
     )
 
 
@@ -107,9 +116,18 @@ _KINDS = {
     "lets_through": ("negation", "through"),
     "goes_with_number": ("numbers", "company"),
     "unit": ("numbers", "units"),
+    "part": ("numbers", "parts"),
     "of": ("numbers", "of"),
     "latest": ("numbers", "latest"),
 }
+
+
+def _classes(words: Mapping[str, Sequence[str]]) -> Classes:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, many in words.items():
+        for word in dict.fromkeys(folding.fold(word.lstrip("!")) for word in many):
+            found[word] = (*found.get(word, ()), name)
+    return found
 
 
 def _two(typed: str) -> tuple[str, str]:
@@ -168,12 +186,12 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
         required = [at for at, element in enumerate(phrase.elements) if not element.optional]
         required.sort(key=lambda at: sum(uses[word] for word in phrase.elements[at].words))
         anchor = required[0]
-        second = phrase.elements[required[1]].words if len(required) > 1 else None
+        others = tuple(phrase.elements[at].words for at in required[1:])
         before = phrase.elements[:anchor]
         least = sum(not element.optional for element in before)
         most = len(before) + sum(element.gap for element in phrase.elements[: anchor + 1])
         for word in phrase.elements[anchor].words:
             filed.setdefault(word, []).append(
-                Anchored(phrase, phrase.elements[anchor].words, second, least, most)
+                Anchored(phrase, phrase.elements[anchor].words, others, least, most)
             )
     return {word: tuple(many) for word, many in filed.items()}

@@ -12,6 +12,8 @@ Found = tuple[int, int]
 def read(text: Text, low: int, high: int) -> int | None:
     """The number meant, if there is one only, in range, and not a count of something else ("3 kids", "at 4")."""
     tokens = text.tokens
+    if any("part" in token.kinds for token in tokens):  # "3 and a half"
+        return None
     if any(_counts(number, unit) for number, unit in itertools.pairwise(tokens)):
         return None
     figures = _figures(tokens, high)
@@ -24,7 +26,15 @@ def read(text: Text, low: int, high: int) -> int | None:
     rest = [token for place, token in enumerate(tokens) if place not in places and "of" not in token.kinds]
     if all(_keeps_company(token) or token.word == str(high) for token in rest):
         return found[0][1]
-    return found[0][1] if figures and _stands_apart(text, found[0][0]) else None
+    apart = _stands_apart(text, found[0][0]) if figures else _is_first_sentence(text, found[0][0])
+    return found[0][1] if apart else None
+
+
+def only(text: Text, low: int, high: int) -> int | None:
+    """The one number in range that is in the text at all, whatever stands around it."""
+    figures = _figures(text.tokens, high)
+    values = {value for _, value in (_words(text.tokens) if figures == [] else figures or [])}
+    return values.pop() if len(values) == 1 and low <= min(values) <= high else None
 
 
 def _latest(tokens: Sequence[Token], found: Sequence[Found]) -> Found | None:
@@ -65,6 +75,11 @@ def _words(tokens: Sequence[Token]) -> list[Found]:
 
 def _keeps_company(token: Token) -> bool:
     return "goes_with_number" in token.kinds or token.is_polite or not token.word.isalnum()
+
+
+def _is_first_sentence(text: Text, place: int) -> bool:
+    """Whether the number in words is the first sentence: "zero. had none"."""
+    return place == 0 < len(text.tokens) - 1 and text.sentences[0] != text.sentences[1]
 
 
 def _stands_apart(text: Text, place: int) -> bool:

@@ -55,12 +55,12 @@ class Phrase:
 class Anchored:
     """A phrase filed under its rarest place, and how many words come before that one, at least and at most.
 
-    `second` is its next rarest place, if there is one: where none of its words is in a text, the phrase isn't either.
+    `others` are its other places that may not be missing: where none of the words of one is in a text, the phrase isn't.
     """
 
     phrase: Phrase
     anchor: Words
-    second: Words | None
+    others: tuple[Words, ...]
     before: int
     at_most_before: int
 

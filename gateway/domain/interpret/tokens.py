@@ -69,6 +69,28 @@ def read(pieces: Pieces, lexicon: Lexicon, correct: bool = True) -> Text:
     return _with_letters_joined(Text(found, sentences), lexicon)
 
 
+def may_speak(pieces: Pieces, lexicon: Lexicon) -> bool:
+    """Whether a text can hold anything that is understood abroad in this language: all the words of a phrase."""
+    if any(pair in lexicon.pairs for pair in zip(pieces.words, pieces.words[1:], strict=False)):
+        return True
+    heard = [_heard_abroad(lexicon, word) for word in pieces.words]
+    words = {folded for _, folded_words in heard for folded in folded_words}
+    return any(
+        not any(needed.keys().isdisjoint(words) for needed in anchored.others)
+        for anchors, _ in heard
+        for anchored in anchors
+    )
+
+
+@lru_cache(maxsize=16384)
+def _heard_abroad(lexicon: Lexicon, word: str) -> tuple[tuple[Anchored, ...], tuple[str, ...]]:
+    """The phrases a word is the rarest word of, and what it can be read as."""
+    parts = word.split("'") if lexicon.apostrophe else (word.replace("'", ""),)
+    found = [token for part in parts for token in _tokens(lexicon, part, False)]
+    anchors = tuple(anchored for token in found for anchored in token.abroad)
+    return anchors, tuple(folded for token in found for folded, _ in token.readings if folded != "~")
+
+
 def _paired(pieces: Pieces, lexicon: Lexicon) -> Iterable[tuple[str, int]]:
     """The words and their sentences; two that are read as one ("do not") put together."""
     skip = False

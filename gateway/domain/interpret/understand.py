@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.domain import folding
-from gateway.domain.interpret import evidence, tokens, weigh
+from gateway.domain.interpret import evidence, settle, tokens, weigh, witness
 from gateway.domain.interpret.answer import Expecting, Meaning
+from gateway.domain.interpret.evidence import Evidence
 from gateway.domain.interpret.lexicons import Lexicon
+from gateway.domain.interpret.phrases import Text
 
 _HEAD, _TAIL = 3000, 1000
 """How much of a long text is looked at, in characters from its beginning and its end."""
@@ -19,34 +21,76 @@ _SENTENCE = re.compile(r"[.!?;\n]+")
 _MOST_SENTENCES = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as one language reads it, what was found in it, and what the rules make of that.
+
+    `danger`: words of sure danger are in it, whatever became of them.
+    """
+
+    text: Text
+    own: Evidence
+    rules: Meaning
+    asks: bool
+    danger: bool
+
+
 def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting: Expecting) -> Meaning:
     """What a reply means. `text` may hold anything; there is always an answer, and the same for the same input.
 
     `language` is the client's; it decides about yes, no and small words. Danger, stop and other clear requests
     are understood in every language there is a lexicon for. Without one for the client's, English is taken.
+    """
+    lexicon = lexicons.get(language) or lexicons.get("en") or next(iter(lexicons.values()))
+    return decide(by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
+
+
+def decide(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Meaning:
+    """The rules' verdict where it is plain, else what both witnesses say together."""
+    if lexicon.witness is None or weigh.is_plain(reading.own, reading.rules):
+        return reading.rules
+    rules, text = reading.rules, reading.text
+    chances = witness.chances(lexicon.witness, text, reading.own, rules, expecting, reading.asks)
+    meaning = settle.settle(rules, chances, text, expecting, denies_stop(reading.own))
+    if meaning.meaning in ("other", rules.meaning):
+        return meaning
+    return replace(meaning, why=f"{meaning.why}: {witness.reasons(lexicon.witness, text, meaning)}")
+
+
+def denies_stop(own: Evidence) -> bool:
+    """Whether a word of stopping is denied, or part of an idiom: "don't stop", "the bus stop"."""
+    return bool(own.of("idioms", "stop")) or any(hit.phrase.meaning == "stop" for hit in own.denied)
+
+
+def by_rules(text: str, lexicons: Mapping[str, Lexicon], lexicon: Lexicon, expecting: Expecting) -> Reading:
+    """What the rules make of a text.
+
     What is a cry for help as a sentence of its own is at least in doubt, whatever the sentences around it say.
     """
-    whole = _weigh(text, lexicons, language, expecting)
-    if whole.meaning == "crisis" or whole.doubt == "crisis":
+    whole = _weigh(text, lexicons, lexicon, expecting)
+    if whole.rules.meaning == "crisis" or whole.rules.doubt == "crisis" or not whole.danger:
         return whole
     sentences = [part for part in _SENTENCE.split(text[:_HEAD], _MOST_SENTENCES) if part.strip()]
     if len(sentences) > 1:
         for sentence in sentences:
-            alone = _weigh(sentence, lexicons, language, Expecting("none"))
+            alone = _weigh(sentence, lexicons, lexicon, Expecting("none")).rules
             if alone.meaning == "crisis":
-                return replace(whole, doubt="crisis", why=f"{whole.why}; one sentence alone: {alone.why}")
+                why = f"{whole.rules.why}; one sentence alone: {alone.why}"
+                stop = "stop" if whole.rules.doubt == "stop" else None
+                return replace(whole, rules=replace(whole.rules, doubt="crisis", also_doubt=stop, why=why))
     return whole
 
 
-def _weigh(text: str, lexicons: Mapping[str, Lexicon], language: str, expecting: Expecting) -> Meaning:
+def _weigh(text: str, lexicons: Mapping[str, Lexicon], lexicon: Lexicon, expecting: Expecting) -> Reading:
     cleaned = folding.clean(text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} \n {text[-_TAIL:]}")
-    lexicon = lexicons.get(language) or lexicons.get("en") or next(iter(lexicons.values()))
     pieces = tokens.cut(cleaned, MOST_WORDS)
     read = tokens.read(pieces, lexicon)
     few = pieces if len(pieces.words) <= _MOST_WORDS_ABROAD else tokens.cut(cleaned, _MOST_WORDS_ABROAD)
     others = [
         evidence.gather(tokens.read(few, other, correct=False), abroad=True)
         for other in lexicons.values()
-        if other is not lexicon
+        if other is not lexicon and tokens.may_speak(few, other)
     ]
-    return weigh.weigh(evidence.gather(read), others, read, expecting, pieces.asks)
+    own = evidence.gather(read)
+    danger = any(each.danger for each in (own, *others))
+    return Reading(read, own, weigh.weigh(own, others, read, expecting, pieces.asks), pieces.asks, danger)

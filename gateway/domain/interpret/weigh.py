@@ -13,7 +13,8 @@ from gateway.domain.interpret.phrases import Hit, Text
 
 _REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
 _MAY_COME_WITH_ANSWER = {"callback", "info", "wrong_number"}
-_MOST_TOKENS = 80
+_MOST_TOKENS = 60
+_PLAIN = 3
 _MEANT_THE_VISIT = "meant the visit?"
 
 
@@ -32,13 +33,28 @@ def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expe
         also = ("wrong_number",) * ("wrong_number" in requests)
         found: Meaning | None = _with_answer("stop", also, stops[0], own, text, expecting)
     else:
-        answer = None if stop_doubt else _answer(own, text, expecting, asks)
+        bare = stop_doubt is not None and stop_doubt.phrase.list_name == "unless_asked"
+        answer = None if stop_doubt and not bare else _answer(own, text, expecting, asks)
         if answer:
             worries = [hit for hit in worries if not _settles(answer, own, hit)]
         if worries:  # a person will look: no automatic answer about what this service is
             requests.pop("help", None)
         found = _combine(answer, requests)
     return _with_doubt(found, worries[0] if worries else None, stop_doubt)
+
+
+def is_plain(own: Evidence, rules: Meaning) -> bool:
+    """Whether the rules alone decide: a figure; a word or phrase of the lists that is the whole text, such as STOP or INFO 2;
+    what was said in another language than the client's; a text too long for the second witness.
+    """
+    first, last = own.core
+    if last > first and all(own.tokens[at].word.isdecimal() for at in range(first, last)):
+        return True
+    if len(own.tokens) > _MOST_TOKENS or (rules.meaning == "info" and rules.value is not None):
+        return True
+    if rules.meaning in ("crisis", "stop") and not any(meaning == rules.meaning for meaning, _ in own.found):
+        return True
+    return last - first <= _PLAIN and any(own.is_whole(hit) for hits in own.found.values() for hit in hits)
 
 
 def _with_answer(
@@ -61,12 +77,14 @@ def _settles(answer: Meaning, own: Evidence, doubt: Hit) -> bool:
 
 
 def _with_doubt(found: Meaning | None, danger: Hit | None, stop: Hit | None) -> Meaning:
-    meaning = found or Meaning("other", why="nothing here is certain")
-    hit, doubt = (danger, "crisis") if danger else (stop, "stop")
-    if hit is None:
-        return meaning
-    why = _why(f"may mean {doubt}", hit)
-    return replace(meaning, doubt=doubt, why=f"{found.why}; {why}" if found else why)
+    doubts = [(doubt, hit) for doubt, hit in (("crisis", danger), ("stop", stop)) if hit]
+    if not doubts:
+        return found or Meaning("other", why="nothing here is certain")
+    why = "; ".join(
+        ([found.why] if found else []) + [_why(f"may mean {doubt}", hit) for doubt, hit in doubts]
+    )
+    both = "stop" if len(doubts) > 1 else None
+    return replace(found or Meaning("other"), doubt=doubts[0][0], also_doubt=both, why=why)
 
 
 def _why(reason: str, hit: Hit) -> str:
@@ -94,6 +112,7 @@ def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tu
     sure = own.of("stop", "phrases") + whole + (bare if expecting.kind == "none" else [])
     sure += [hit for hit in own.of("stop", "starts") if hit.start in (0, own.core[0])]
     sure += [hit for other in others for hit in other.of("stop", "phrases")]
+    sure += [hit for other in others for hit in other.of("stop", "starts") if hit.start == 0]
     if sure:
         return sure, None
     return [], next(iter(bare + own.of("stop", "doubt") + own.whole("stop", "doubt_whole")), None)
@@ -108,8 +127,8 @@ def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str
             value = hit.phrase.list_name.removesuffix("_anywhere") if meaning == "language" else None
             found[meaning] = Meaning(meaning, value, why=_why(f"asks for {meaning}", hit))
     for hit in own.of("info", "keywords"):
-        last = own.tokens[hit.end].word if hit.end == len(own.tokens) - 1 else ""
-        if hit.start == 0 and last.isdecimal() and len(last) < 4:
+        last = own.tokens[hit.end].readings[0][0] if hit.end == own.core[1] - 1 else ""
+        if hit.start == own.core[0] and last.isdecimal() and len(last) < 4:
             return {"info": Meaning("info", int(last), why=_why("asks for a numbered service", hit))}
     return found
 

@@ -21,7 +21,7 @@ CREATE TABLE inbound (
   answers_id uuid,                               -- the outbound message whose question it answers
   misread_as text, misread_by uuid, misread_at timestamptz,  -- what a person says that it meant
   FOREIGN KEY (client_id, unit_id) REFERENCES clients (id, unit_id) ON UPDATE CASCADE ON DELETE CASCADE,
-  UNIQUE (channel_id, carrier_id)
+  UNIQUE (channel_id, carrier_id, from_hash, body_hash)  -- some gateways give one id to two texts
 );
 CREATE INDEX ON inbound (from_hash, received_at);
 CREATE INDEX ON inbound (client_id, received_at);

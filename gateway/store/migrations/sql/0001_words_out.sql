@@ -112,7 +112,7 @@ CREATE TABLE outbound (
   FOREIGN KEY (client_id, unit_id) REFERENCES clients (id, unit_id) ON UPDATE CASCADE ON DELETE CASCADE
 ) WITH (fillfactor = 80);
 CREATE INDEX outbound_due ON outbound (channel_id, lane, send_after) WHERE state = 'planned' AND waits_for IS NULL;
-CREATE INDEX outbound_waiting ON outbound (waits_for) WHERE waits_for IS NOT NULL AND state = 'planned';
+CREATE INDEX outbound_waiting ON outbound (waits_for) WHERE waits_for IS NOT NULL;
 CREATE INDEX outbound_in_flight ON outbound (client_id) WHERE state = 'submitting';
 CREATE INDEX outbound_again ON outbound (client_id) WHERE state = 'planned' AND attempts > 0;
 CREATE INDEX outbound_unsettled ON outbound (state_at) WHERE state IN ('submitting', 'unknown');

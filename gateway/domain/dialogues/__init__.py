@@ -1,0 +1,45 @@
+"""Dialogues: what is asked step by step, and what follows on each answer and on silence. SMS and USSD are two skins of one.
+
+definition.py  a dialogue and its steps, read from plain data      skins.py   a turn as one SMS, or as screens with "0 back, 98 more"
+answers.py     what was heard -> the value a step takes, or none   checks.py  `lint`: what is wrong with a dialogue
+effects.py     what a step may lead to, beside the common list     drawing.py `draw`: a dialogue as a Mermaid diagram
+walk.py        `begin`, `step`, `back`, `suspend`, `resume`: pure, so that the same inputs always lead to the same states
+"""
+
+from gateway.domain.dialogues.answers import Heard
+from gateway.domain.dialogues.checks import Tongue, lint
+from gateway.domain.dialogues.definition import Dialogue, Silence, Step, parse
+from gateway.domain.dialogues.drawing import draw
+from gateway.domain.dialogues.effects import CloseFlag, Effect, KeepAnswer, RequestReferral, SendInformation
+from gateway.domain.dialogues.skins import SCREEN, Limits, Navigation, pressed, screens, sms
+from gateway.domain.dialogues.walk import State, Turn, back, begin, due_at, resume, step, suspend
+
+__all__ = [
+    "SCREEN",
+    "CloseFlag",
+    "Dialogue",
+    "Effect",
+    "Heard",
+    "KeepAnswer",
+    "Limits",
+    "Navigation",
+    "RequestReferral",
+    "SendInformation",
+    "Silence",
+    "State",
+    "Step",
+    "Tongue",
+    "Turn",
+    "back",
+    "begin",
+    "draw",
+    "due_at",
+    "lint",
+    "parse",
+    "pressed",
+    "resume",
+    "screens",
+    "sms",
+    "step",
+    "suspend",
+]

@@ -1,0 +1,76 @@
+"""What was heard, and the value it has for a step."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from gateway.domain import cells
+from gateway.domain.dialogues.definition import Dialogue, Step
+from gateway.domain.errors import Refused
+from gateway.domain.interpret import Meaning
+
+_DAY_AND_MONTH = re.compile(r"(\d{1,2})\s*[-/. ]\s*(\d{1,2})")
+# Asked for instead of an answer, and answered elsewhere: the question stays open.
+REQUESTS = frozenset({"start", "help", "wrong_number", "callback", "info", "language"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the client sent: its meaning, read with the step's `expecting`, and the text itself."""
+
+    meaning: Meaning
+    text: str
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """All that was meant."""
+        return frozenset({self.meaning.meaning, *self.meaning.also})
+
+
+def read(dialogue: Dialogue, step: Step, heard: Heard, now: datetime) -> str | None:
+    """The answer as it is kept: yes, no, a figure, an option's name, a date as 2026-12-31, or the text."""
+    match step.kind:
+        case "yes_no":
+            return next((said for said in ("yes", "no") if said in heard.wants), None)
+        case "scale" | "number":
+            return str(heard.meaning.value) if _is_number(heard, step.low, step.high) else None
+        case "menu":
+            return _option(dialogue, step, heard)
+        case "date":
+            day = None if heard.wants & REQUESTS else _date(heard.text, now.date())
+            return day.isoformat() if day else None
+        case "text":
+            return None if heard.wants & REQUESTS else heard.text.strip() or None
+    return None
+
+
+def _is_number(heard: Heard, low: int, high: int) -> bool:
+    value = heard.meaning.value
+    return "number" in heard.wants and isinstance(value, int) and low <= value <= high
+
+
+def _option(dialogue: Dialogue, step: Step, heard: Heard) -> str | None:
+    """By its number, or by its words in any language."""
+    if _is_number(heard, 1, len(step.options)) and isinstance(heard.meaning.value, int):
+        return step.options[heard.meaning.value - 1]
+    labels = [pair for language in dialogue.texts for pair in dialogue.labels(language, step).items()]
+    typed = cells.key(heard.text)
+    return next((option for option, label in labels if typed and cells.key(label) == typed), None)
+
+
+def _date(text: str, today: date) -> date | None:
+    """The day that was typed; without a year the next such day."""
+    try:
+        return cells.read_date(text)
+    except Refused:
+        pass
+    parts = _DAY_AND_MONTH.fullmatch(text.strip())
+    days = [_day(year, int(parts[2]), int(parts[1])) for year in range(today.year, today.year + 5)] if parts else []
+    return next((day for day in days if day and day >= today), None)
+
+
+def _day(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
