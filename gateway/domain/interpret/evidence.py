@@ -85,7 +85,7 @@ def sought(text: Text, abroad: bool = False) -> list[Hit]:
             seen.add(around)
         for anchored in _sought(token, place, len(text.tokens), abroad):
             for needed in anchored.others:
-                if needed.keys().isdisjoint(words):
+                if needed.isdisjoint(words):
                     break
             else:
                 if ends.get(id(anchored), 0) <= place and (hit := _find(anchored, text, place)):

@@ -186,7 +186,7 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
         required = [at for at, element in enumerate(phrase.elements) if not element.optional]
         required.sort(key=lambda at: sum(uses[word] for word in phrase.elements[at].words))
         anchor = required[0]
-        others = tuple(phrase.elements[at].words for at in required[1:])
+        others = tuple(frozenset(phrase.elements[at].words) for at in required[1:])
         before = phrase.elements[:anchor]
         least = sum(not element.optional for element in before)
         most = len(before) + sum(element.gap for element in phrase.elements[: anchor + 1])

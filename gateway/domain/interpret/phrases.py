@@ -60,7 +60,7 @@ class Anchored:
 
     phrase: Phrase
     anchor: Words
-    others: tuple[Words, ...]
+    others: tuple[frozenset[str], ...]
     before: int
     at_most_before: int
 

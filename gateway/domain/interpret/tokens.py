@@ -76,7 +76,7 @@ def may_speak(pieces: Pieces, lexicon: Lexicon) -> bool:
     heard = [_heard_abroad(lexicon, word) for word in pieces.words]
     words = {folded for _, folded_words in heard for folded in folded_words}
     return any(
-        not any(needed.keys().isdisjoint(words) for needed in anchored.others)
+        not any(needed.isdisjoint(words) for needed in anchored.others)
         for anchors, _ in heard
         for anchored in anchors
     )
