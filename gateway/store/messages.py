@@ -93,11 +93,13 @@ _FACTS = text("""
   SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.purpose, o.consent_purpose, o.lane, o.send_before, o.exempt_until,
     o.to_enc, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
     coalesce(co.granted, false) AS consented,
-    o.client_id IS NOT NULL AND (EXISTS (
-      SELECT FROM outbound f WHERE f.client_id = o.client_id AND f.state = 'submitting') OR EXISTS (
+    -- LIMIT 1 rather than EXISTS, which PostgreSQL may answer by reading all that is, and lately was, on its way into a hash.
+    o.client_id IS NOT NULL AND coalesce((
+      SELECT true FROM outbound f WHERE f.client_id = o.client_id AND f.state || '' = 'submitting' LIMIT 1), (
       -- What the carrier put off is not overtaken by a later text.
-      SELECT FROM outbound f WHERE f.client_id = o.client_id AND f.state = 'planned' AND f.attempts > 0 AND f.lane = o.lane
-        AND f.reason IN ('rate_limited', 'queue_full', 'not_reached') AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)))) AS in_flight,
+      SELECT true FROM outbound f WHERE f.client_id = o.client_id AND f.state || '' = 'planned' AND f.attempts > 0 AND f.lane = o.lane
+        AND f.reason IN ('rate_limited', 'queue_full', 'not_reached')
+        AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)) LIMIT 1), false) AS in_flight,
     u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
     u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk
   FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
