@@ -13,6 +13,7 @@ from gateway.web import simulator
 def create_app(settings: Settings) -> Flask:
     """The WSGI application of one web process."""
     gateway = parts.build(settings, pool_size=settings.web_threads + 1)  # one each, and one for reports
+    gateway.content.listen()
     app = Flask("gateway", root_path=str(parts.__file__).removesuffix("parts.py") + "web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = webhooks.MAX_BODY
     app.url_map.strict_slashes = False

@@ -88,6 +88,11 @@ class Content:
         day, on = _dated(spoken.locale, spoken.day, spoken.date, local.date())
         return {"day": day, "date": on, "time": _timed(spoken.locale, spoken.time, local.hour, local.minute)}
 
+    def listen(self) -> None:
+        """Read all that replies are understood by now, not while the first client waits."""
+        for lexicon in self.lexicons.values():
+            _ = lexicon.witness and lexicon.witness.learnt
+
     def lint(self) -> list[Finding]:
         """What is wrong with the library; empty when every text is fit to be sent.
 
@@ -139,8 +144,8 @@ def _text(path: Path) -> str:
 
 def _lexicon(words: Path) -> interpret.Lexicon:
     weights = words.with_name("weights.tsv")
-    lines = _text(weights).split("\n") if weights.exists() else []
-    return interpret.lexicon(words.parent.name, _toml(words), lines)
+    read = (lambda: _text(weights).split("\n")) if weights.exists() else None
+    return interpret.lexicon(words.parent.name, _toml(words), read)
 
 
 def _language(folder: Path) -> Language:

@@ -96,6 +96,25 @@ def test_the_number_of_a_service_is_read_in_every_way(text: str) -> None:
     assert (meaning.meaning, meaning.value) == ("info", 3)
 
 
+def test_what_the_clients_own_language_denies_or_explains_another_does_not_assert() -> None:
+    assert understood("dont stop the messages i like them").meaning == "other"
+    assert understood("overdose training was good on tuesday").meaning == "other"
+
+
+def test_a_southern_i_is_not_a_gang() -> None:
+    assert understood("tui sẽ tới", "vi", "appointment").meaning == "yes"
+    assert understood("tụi giang hồ tới đòi chém", "vi").meaning == "crisis"
+
+
+def test_an_idiom_does_not_hide_the_danger_told_between_its_words() -> None:
+    assert understood("no doi giet em", "vi").meaning == "crisis"  # nó đòi giết em, not nợ … em
+
+
+def test_asking_for_texts_again_is_no_stop() -> None:
+    meaning = understood("je veux recevoir les messages a nouveau", "fr")
+    assert (meaning.meaning, meaning.doubt) == ("start", None)
+
+
 def test_an_answer_with_a_request_stays_an_answer() -> None:
     meaning = understood("5 and call me", "en", "scale:0-10")
     assert (meaning.meaning, meaning.value, meaning.also) == ("number", 5, ("callback",))
@@ -165,8 +184,9 @@ def test_a_cry_for_help_is_heard_in_another_language_than_the_clients() -> None:
 
 def test_bare_dung_stops_only_while_nothing_is_asked() -> None:
     assert understood("dung", "vi").meaning == "stop"
-    assert understood("dung", "vi", "yes_no").meaning == "yes"  # đúng
-    assert understood("dung", "vi", "appointment").meaning == "yes"
+    for question in ("yes_no", "appointment", "scale:1-5"):  # đúng or dừng: we ask once
+        asked = understood("dung", "vi", question)
+        assert (asked.meaning, asked.doubt) == ("other", "stop")
     assert understood("dung roi", "vi", "yes_no").meaning == "yes"
     assert understood("dung roi", "vi").meaning == "other"
 

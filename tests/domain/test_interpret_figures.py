@@ -1,7 +1,7 @@
 """How much of the labelled replies is understood, printed for both halves; the figures may not fall.
 
-`heldout_*` and `fresh_*_closed` are put aside: looked at only for their figures. Whoever looks into one replaces it.
-The `fresh_*` sets are by writers who never saw the lists: docs/understanding.md gives the figures and what they mean.
+`blind_*` and `fresh_*_closed` are put aside: looked at only for their figures. Whoever looks into one replaces it, as
+`opened_*` was: that one was put aside once. docs/understanding.md gives the figures and what they mean.
 """
 
 import csv
@@ -20,9 +20,8 @@ from gateway.domain.interpret import Expecting, Meaning
 
 ROOT = Path(__file__).parents[2]
 LEXICONS = content.load().lexicons
-LEAST_RIGHT = {"replies": 0.99, "heldout": 0.93}
-MOST_IN_DOUBT = {"replies": 0.02, "heldout": 0.04}
-LEAST_FOUND = {"replies": {"stop": 1.0, "crisis": 1.0}, "heldout": {"stop": 0.95, "crisis": 0.95}}
+LEAST_RIGHT = {"replies": 0.99, "opened": 0.975}
+LEAST_FOUND = {"replies": {"stop": 1.0, "crisis": 1.0}, "opened": {"stop": 0.95, "crisis": 0.95}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,10 @@ class Reply:
 
     @property
     def is_right(self) -> bool:
-        """The number of an `info`, and an answer given beside a crisis or a stop, are not in the older tables."""
-        beside = self.got.meaning in ("crisis", "stop")
-        same_value = beside or self.got.meaning == "info" or self.wanted.value == str(self.got.value or "")
-        also = tuple(m for m in self.got.also if not (beside and m in ("number", "yes", "no")))
-        wanted_also = tuple(m for m in self.wanted.also if m != "number")
-        same = (self.wanted.meaning, wanted_also, self.wanted.doubt)
-        return same_value and same == (self.got.meaning, also, self.got.doubt)
+        """The number of an `info` is not in the tables."""
+        same_value = self.got.meaning == "info" or self.wanted.value == str(self.got.value or "")
+        same = (self.wanted.meaning, self.wanted.also, self.wanted.doubt)
+        return same_value and same == (self.got.meaning, self.got.also, self.got.doubt)
 
 
 def read(half: str, language: str) -> list[Reply]:
@@ -83,7 +79,7 @@ def table(half: str, language: str, replies: list[Reply]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("half", ["replies", "heldout"])
+@pytest.mark.parametrize("half", ["replies", "opened"])
 @pytest.mark.parametrize("language", ["en", "vi", "fr"])
 def test_the_figures_do_not_fall(half: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     replies = read(half, language)
@@ -94,29 +90,30 @@ def test_the_figures_do_not_fall(half: str, language: str, capsys: pytest.Captur
     for meaning, least in LEAST_FOUND[half].items():
         assert found(replies, meaning) >= least
     assert sum(r.got.meaning == "crisis" for r in ordinary) <= 0.005 * len(ordinary)
-    assert sum(r.got.doubt == "crisis" for r in ordinary) <= MOST_IN_DOUBT[half] * len(ordinary)
-    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= max(
-        2, 0.01 * len(replies)
-    )
+    assert sum(r.got.doubt == "crisis" for r in ordinary) <= 0.02 * len(ordinary)
+    assert sum(r.got.meaning not in ("other", r.wanted.meaning) for r in replies) <= 0.01 * len(replies)
 
 
 FRESH = {  # at least: right, stop found, crisis found; at most: ordinary taken for sure crisis, in doubt, acted on wrongly
     ("en", "open"): (0.97, 0.99, 0.99, 0.005, 0.03, 0.02),
     ("vi", "open"): (0.96, 0.99, 0.99, 0.005, 0.03, 0.02),
     ("fr", "open"): (0.97, 0.99, 0.99, 0.005, 0.03, 0.025),
-    ("en", "closed"): (0.94, 0.96, 0.98, 0.005, 0.05, 0.03),
-    ("vi", "closed"): (0.90, 0.98, 0.94, 0.005, 0.07, 0.025),
-    ("fr", "closed"): (0.88, 0.98, 0.95, 0.005, 0.05, 0.045),
+    ("en", "closed"): (0.945, 0.96, 0.98, 0.005, 0.045, 0.0125),
+    ("vi", "closed"): (0.91, 0.99, 0.98, 0.005, 0.07, 0.015),
+    ("fr", "closed"): (0.90, 0.99, 0.97, 0.005, 0.045, 0.025),
+    ("en", "blind"): (0.955, 0.99, 0.99, 0.007, 0.055, 0.018),
+    ("vi", "blind"): (0.945, 0.99, 0.99, 0.005, 0.065, 0.01),
+    ("fr", "blind"): (0.945, 0.99, 0.99, 0.005, 0.04, 0.01),
 }
 LEARNT = {  # these the weights were learnt from: they show that nothing broke, not how good it is
     (language, writer): (0.88, 0.97, 0.97, 0.02, 0.06, 0.04)
     for language in ("en", "vi", "fr")
     for writer in ("writer_a", "writer_b", "writer_c")
-}
+} | {(language, "contrast"): (0.92, 0.98, 0.99, 0.01, 0.17, 0.03) for language in ("en", "vi", "fr")}
 
 
 def read_fresh(language: str, half: str) -> list[Reply]:
-    name = f"{half}_{language}" if half.startswith("writer") else f"fresh_{language}_{half}"
+    name = f"fresh_{language}_{half}" if half in ("open", "closed") else f"{half}_{language}"
     path = ROOT / "tests" / "data" / f"{name}.tsv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

@@ -19,7 +19,7 @@ from gateway.vault import Vault
 from tests import builders
 from tests.builders import World
 from tests.faults.processes import until
-from tests.faults.stage import FULL, SETTLED_WITHIN_S, Stage
+from tests.faults.stage import FULL, Stage
 
 REMINDER = {"purpose": "appointment_reminder_1d", "consent_purpose": "reminder", "expects": "appointment"}
 OUTAGE = timedelta(hours=6)
@@ -131,6 +131,6 @@ def test_an_unknown_text_whose_time_passes_before_it_is_settled_is_not_sent_agai
     until(lambda: stage.world.value("SELECT send_before < now() FROM outbound WHERE id = :id", id=text), what="the end of its time")
     stage.carrier.script("ok")
     stage.carrier.script("ok", on="list")
-    stage.until_done(SETTLED_WITHIN_S)
+    stage.until_done(90)
     assert stage.states() == {"expired": 1}
     assert (stage.accepted(), told_about(stage.world)) == ([], {text})

@@ -35,6 +35,10 @@ class Evidence:
         """The hits of some lists that are all the text says."""
         return [hit for hit in self.of(meaning, *names) if self.is_whole(hit)]
 
+    def denies(self, meaning: str) -> bool:
+        """Whether words of a meaning are denied, or part of an idiom: "don't stop", "the bus stop"."""
+        return bool(self.of("idioms", meaning)) or any(hit.phrase.meaning == meaning for hit in self.denied)
+
     def is_all(self, hits: Sequence[Hit]) -> bool:
         """Whether the hits together are all that the text says: "ok yeah"."""
         first, last = self.core
@@ -76,7 +80,9 @@ def sought(text: Text, abroad: bool = False) -> list[Hit]:
     found: list[Hit] = []
     ends: dict[int, int] = {}
     seen: set[tuple[Token, ...]] = set()
-    words = {folded for token in text.tokens for folded, _ in token.readings}
+    marks = 0
+    for token in text.tokens:
+        marks |= token.marks
     for place, token in enumerate(text.tokens):
         if place >= _SHORT:
             around = tuple(text.tokens[place - _AROUND : place + _AROUND])
@@ -85,7 +91,7 @@ def sought(text: Text, abroad: bool = False) -> list[Hit]:
             seen.add(around)
         for anchored in _sought(token, place, len(text.tokens), abroad):
             for needed in anchored.others:
-                if needed.isdisjoint(words):
+                if not needed & marks:
                     break
             else:
                 if ends.get(id(anchored), 0) <= place and (hit := _find(anchored, text, place)):
@@ -120,7 +126,13 @@ def _settles(idiom: Hit, hit: Hit) -> bool:
         return any(idiom.start <= at < idiom.end for at in (hit.start, hit.end - 1))
     if meaning == "appointment" or (meaning == "stop" and hit.phrase.list_name in ("doubt", "doubt_whole")):
         return idiom.overlaps(hit)
-    return idiom.covers(hit)
+    return idiom.covers(hit) and (meaning != "crisis" or not _lies_in_gaps(hit, idiom))
+
+
+def _lies_in_gaps(hit: Hit, idiom: Hit) -> bool:
+    """Whether half of the words of danger are none of the idiom's: "nợ em" (owe you) in "nó đòi giết em" (he'll kill me)."""
+    places = hit.places()
+    return 2 * len(places - idiom.places()) >= len(places)
 
 
 def _is_touched(hit: Hit, idioms: Sequence[Hit]) -> bool:

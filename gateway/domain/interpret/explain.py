@@ -33,9 +33,8 @@ def _witnesses(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Iter
     yield f"by rules   {reading.rules.meaning}"
     if lexicon.witness is None or weigh.is_plain(reading.own, reading.rules):
         return
-    chances = witness.chances(
-        lexicon.witness, reading.text, reading.own, reading.rules, expecting, reading.asks
-    )
+    total = witness.add_up(lexicon.witness, reading.text, reading.own, reading.rules, expecting, reading.asks)
+    chances = witness.chances(lexicon.witness, total, expecting)
     likeliest = sorted(chances.items(), key=lambda each: -each[1])[:3]
     yield "by witness " + ", ".join(f"{outcome} {chance:.0%}" for outcome, chance in likeliest)
 

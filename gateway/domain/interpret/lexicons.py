@@ -1,7 +1,9 @@
 """A language's word lists, made ready for looking up. The lists themselves: locales/<language>/words.toml."""
 
+import functools
+import operator
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +11,8 @@ from gateway.domain import folding
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import phrases, slips
 from gateway.domain.interpret.features import Classes
-from gateway.domain.interpret.phrases import Anchored, Phrase
-from gateway.domain.interpret.witness import Witness, witness
+from gateway.domain.interpret.phrases import Anchored, Phrase, Words
+from gateway.domain.interpret.witness import Witness
 
 UNSIGNED = "not signed by a native clinician yet"
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
@@ -56,6 +58,7 @@ class Lexicon:
     answers: Mapping[str, str]
     answer_slips: slips.Index
     by_anchor: Mapping[str, tuple[Anchored, ...]]
+    marks: Mapping[str, int]  # word of a phrase -> its bit
     skeletons: slips.Index
     slips: slips.Index
     long_words: tuple[str, ...]
@@ -65,14 +68,17 @@ class Lexicon:
     witness: Witness | None
 
 
-def lexicon(language: str, data: Mapping[str, Any], weights: Sequence[str] = ()) -> Lexicon:
-    """Compile a parsed words.toml, and the lines of weights.tsv if there is one.
+def lexicon(
+    language: str, data: Mapping[str, Any], weights: Callable[[], Iterable[str]] | None = None
+) -> Lexicon:
+    """Compile a parsed words.toml; `weights` gives the lines of weights.tsv if there is one.
 
     Raises Refused with the list and phrase that can't be read.
     """
     reading, classes = data.get("reading", {}), data.get("words", {})
     accents_count = reading.get("accents") == "count"
     found = list(_phrases(data, classes, accents_count))
+    marks = _marks(found)
     kinds = _kinds(data)
     words = {word for phrase in found for element in phrase.elements for word in element.words} | set(kinds)
     vocabulary = {word for word in words if "*" not in word}
@@ -94,7 +100,8 @@ def lexicon(language: str, data: Mapping[str, Any], weights: Sequence[str] = ())
         stems=tuple(sorted(word[:-1] for word in words if word.endswith("*"))),
         answers=answers,
         answer_slips=slips.index(answers, shortest=3),
-        by_anchor=_by_anchor(found),
+        by_anchor=_by_anchor(found, marks),
+        marks=marks,
         slips=slips.index(correctable),
         skeletons=slips.skeletons(correctable),
         long_words=tuple(sorted(word for word in correctable if len(word) >= slips.LONG and word.isascii())),
@@ -103,7 +110,7 @@ def lexicon(language: str, data: Mapping[str, Any], weights: Sequence[str] = ())
             name: table.get("signed", UNSIGNED) for name, table in data.items() if name not in _UNSIGNABLE
         },
         classes=_classes(classes),
-        witness=witness(_classes(classes), weights) if weights else None,
+        witness=Witness(_classes(classes), weights) if weights else None,
     )
 
 
@@ -158,6 +165,7 @@ def _spellings(table: Mapping[str, str | list[str]]) -> dict[str, tuple[str, ...
 def _phrases(
     data: Mapping[str, Any], classes: Mapping[str, Sequence[str]], accents: bool
 ) -> Iterator[Phrase]:
+    places: dict[str, Words] = {}
     for meaning, table in data.items():
         if meaning in _NOT_PHRASES or meaning == "signed":
             continue
@@ -171,14 +179,19 @@ def _phrases(
                 raise Refused(f"[{meaning}] has no list “{name}”. Known: {', '.join(sorted(known))}.")
             for text in texts:
                 for variant in phrases.variants(text):
-                    yield Phrase(meaning, name, text, phrases.parse(variant, classes, accents))
+                    yield Phrase(meaning, name, text, phrases.parse(variant, classes, accents, places))
 
 
 def _single_word(phrase: Phrase) -> list[str]:
     return [word for word in phrase.elements[0].words if len(word) >= 3] if len(phrase.elements) == 1 else []
 
 
-def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
+def _marks(found: list[Phrase]) -> dict[str, int]:
+    words = dict.fromkeys(word for phrase in found for element in phrase.elements for word in element.words)
+    return {word: 1 << at for at, word in enumerate(words)}
+
+
+def _by_anchor(found: list[Phrase], marks: Mapping[str, int]) -> dict[str, tuple[Anchored, ...]]:
     """File each phrase under the required place whose words the fewest phrases use."""
     uses = Counter(word for phrase in found for element in phrase.elements for word in element.words)
     filed: dict[str, list[Anchored]] = {}
@@ -186,7 +199,7 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
         required = [at for at, element in enumerate(phrase.elements) if not element.optional]
         required.sort(key=lambda at: sum(uses[word] for word in phrase.elements[at].words))
         anchor = required[0]
-        others = tuple(frozenset(phrase.elements[at].words) for at in required[1:])
+        others = tuple(_all(marks, phrase.elements[at].words) for at in required[1:])
         before = phrase.elements[:anchor]
         least = sum(not element.optional for element in before)
         most = len(before) + sum(element.gap for element in phrase.elements[: anchor + 1])
@@ -195,3 +208,7 @@ def _by_anchor(found: list[Phrase]) -> dict[str, tuple[Anchored, ...]]:
                 Anchored(phrase, phrase.elements[anchor].words, others, least, most)
             )
     return {word: tuple(many) for word, many in filed.items()}
+
+
+def _all(marks: Mapping[str, int], words: Iterable[str]) -> int:
+    return functools.reduce(operator.or_, (marks[word] for word in words))

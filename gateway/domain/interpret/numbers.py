@@ -16,8 +16,7 @@ def read(text: Text, low: int, high: int) -> int | None:
         return None
     if any(_counts(number, unit) for number, unit in itertools.pairwise(tokens)):
         return None
-    figures = _figures(tokens, high)
-    found = _words(tokens) if figures == [] else figures
+    found = there(tokens, high)
     if latest := _latest(tokens, found or []):
         return latest[1] if low <= latest[1] <= high else None
     if not found or len({value for _, value in found}) != 1 or not low <= found[0][1] <= high:
@@ -26,15 +25,26 @@ def read(text: Text, low: int, high: int) -> int | None:
     rest = [token for place, token in enumerate(tokens) if place not in places and "of" not in token.kinds]
     if all(_keeps_company(token) or token.word == str(high) for token in rest):
         return found[0][1]
-    apart = _stands_apart(text, found[0][0]) if figures else _is_first_sentence(text, found[0][0])
-    return found[0][1] if apart else None
+    place, value = found[0]
+    apart = _stands_apart(text, place) if is_figure(tokens[place]) else _is_first_sentence(text, place)
+    return value if apart else None
 
 
 def only(text: Text, low: int, high: int) -> int | None:
     """The one number in range that is in the text at all, whatever stands around it."""
-    figures = _figures(text.tokens, high)
-    values = {value for _, value in (_words(text.tokens) if figures == [] else figures or [])}
+    values = {value for _, value in there(text.tokens, high) or []}
     return values.pop() if len(values) == 1 and low <= min(values) <= high else None
+
+
+def there(tokens: Sequence[Token], high: int) -> list[Found] | None:
+    """Every number, in figures or else in words; None when there is a figure that is no plain number, such as 3.5 or 9:30."""
+    figures = _figures(tokens, high)
+    return _words(tokens) if figures == [] else figures
+
+
+def is_figure(token: Token) -> bool:
+    """Whether a number is written in figures."""
+    return token.word[0].isdecimal()
 
 
 def _latest(tokens: Sequence[Token], found: Sequence[Found]) -> Found | None:
@@ -50,14 +60,13 @@ def _counts(number: Token, unit: Token) -> bool:
 
 
 def _figures(tokens: Sequence[Token], high: int) -> list[Found] | None:
-    """Numbers in figures; None when there is a figure that is no plain number, such as 3.5 or 9:30."""
     found: list[Found] = []
     for place, token in enumerate(tokens):
         if token.word.isdecimal():
             between = tokens[found[-1][0] + 1 : place] if found else []
             if not (between and token.word == str(high) and all("of" in each.kinds for each in between)):
                 found.append((place, int(token.word[:9])))
-        elif token.word[0].isdecimal() and not token.word.isalnum():
+        elif is_figure(token) and not token.word.isalnum():
             part, _, whole = token.word.partition("/")
             if not part.isdecimal() or whole != str(high):
                 return None

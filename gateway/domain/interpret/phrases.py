@@ -55,22 +55,27 @@ class Phrase:
 class Anchored:
     """A phrase filed under its rarest place, and how many words come before that one, at least and at most.
 
-    `others` are its other places that may not be missing: where none of the words of one is in a text, the phrase isn't.
+    `others` are its other places that may not be missing, each as the marks of its words (one bit a word): where none of the
+    marks of one is in a text, the phrase isn't.
     """
 
     phrase: Phrase
     anchor: Words
-    others: tuple[frozenset[str], ...]
+    others: tuple[int, ...]
     before: int
     at_most_before: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Token:
-    """A word of a text: how it can be read, what kind of word it is, and the phrases it is the rarest word of."""
+    """A word of a text: how it can be read, what kind of word it is, and the phrases it is the rarest word of.
+
+    `marks`: the bits of the words of phrases that it can be read as.
+    """
 
     word: str
     readings: Readings
+    marks: int
     kinds: frozenset[str]
     negates: bool
     negates_after: bool
@@ -110,6 +115,14 @@ class Hit:
     def _has(self, folded: str) -> bool:
         return any(folded in element.words for element in self.phrase.elements)
 
+    def places(self) -> set[int]:
+        """Where its own words stand, without what lies in its gaps."""
+        return {
+            at
+            for at in range(self.start, self.end)
+            if any(self._has(folded) for folded, _ in self.text.tokens[at].readings)
+        }
+
     def overlaps(self, other: "Hit") -> bool:
         """Whether the two have a word in common."""
         return self.start < other.end and other.start < self.end
@@ -133,8 +146,13 @@ def variants(text: str) -> list[str]:
     return [text]
 
 
-def parse(text: str, classes: Mapping[str, Sequence[str]], accents_count: bool) -> tuple[Element, ...]:
-    """The elements of a phrase. Raises Refused when it names an unknown class or ends in a gap."""
+def parse(
+    text: str, classes: Mapping[str, Sequence[str]], accents_count: bool, known: dict[str, Words]
+) -> tuple[Element, ...]:
+    """The elements of a phrase; `known` keeps the words of each place, which are often the same.
+
+    Raises Refused when it names an unknown class or ends in a gap.
+    """
     elements: list[Element] = []
     gap = 0
     for part in text.split():
@@ -142,7 +160,11 @@ def parse(text: str, classes: Mapping[str, Sequence[str]], accents_count: bool) 
             gap = _GAPS[part]
             continue
         optional = part.endswith("?")
-        elements.append(Element(_words(part.rstrip("?"), classes, accents_count, text), optional, gap))
+        place = part.rstrip("?")
+        words = known.get(place)
+        if words is None:
+            words = known[place] = _words(place, classes, accents_count, text)
+        elements.append(Element(words, optional, gap))
         gap = 0
     if gap or not elements or elements[0].gap or all(element.optional for element in elements):
         raise Refused(f"The phrase “{text}” has no words, or a gap at an end: gaps stand between words.")

@@ -11,10 +11,12 @@ from gateway.domain.interpret import numbers
 from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.phrases import Text
 
-SURE_CRISIS, KEPT_CRISIS, WORRY = 0.9, 0.85, 0.1
-SURE_STOP, KEPT_STOP, MAY_STOP = 0.6, 0.6, 0.15
-SURE, KEPT = 0.7, 0.7
+SURE_CRISIS, KEPT_CRISIS, WORRY = 0.9, 0.8, 0.06
+SURE_STOP, KEPT_STOP, MAY_STOP = 0.9, 0.75, 0.15
+SURE, KEPT = 0.85, 0.8
 """From which chance on: a meaning the rules did not find, one they did find, and one that is left in doubt."""
+MAY_STOP_BESIDE = 0.3
+"""The same for a stop beside a meaning that is sure."""
 MAY_STOP_DENIED = 0.5
 """The same for a stop where the rules read that something else is stopped, or nothing."""
 
@@ -39,7 +41,8 @@ def settle(rules: Meaning, chances: Chances, text: Text, expecting: Expecting, d
     doubts = []
     if "crisis" in said or worry >= WORRY:
         doubts.append(("crisis", worry))
-    if meaning.meaning != "stop" and ("stop" in said or stop >= (MAY_STOP_DENIED if denies_stop else MAY_STOP)):
+    least = MAY_STOP_DENIED if denies_stop else MAY_STOP if meaning.meaning == "other" else MAY_STOP_BESIDE
+    if meaning.meaning != "stop" and ("stop" in said or stop >= least):
         doubts.append(("stop", stop))
     if doubts and meaning.meaning == "help":  # a person will look: no automatic answer
         meaning = Meaning("other", why=meaning.why)
@@ -82,12 +85,13 @@ def _rest(rules: Meaning, chances: Chances, text: Text, expecting: Expecting) ->
     left = {
         each: chance for each, chance in chances.items() if each not in ("crisis", "stop", "?crisis", "?stop")
     }
-    doubtful = chances["?crisis"] + chances["?stop"]  # either may stand beside what the rules read
+    doubtful = chances["?crisis"] + chances["?stop"]  # either may stand beside an answer
     best = max(left, key=lambda outcome: left[outcome])
     said = f"language {rules.value}" if rules.meaning == "language" else rules.meaning
     if rules.meaning in _ANSWERS and best in _REQUESTS and left[best] + left[said] + doubtful >= KEPT:
         return rules if best in rules.also else replace(rules, also=(*rules.also, best))
-    if left.get(said, 0) + doubtful >= KEPT:
+    beside = doubtful if rules.meaning in (*_ANSWERS, "reschedule") else 0.0
+    if left.get(said, 0) + beside >= KEPT:
         return rules
     if best == "other" or left[best] < SURE:
         return Meaning("other", why="nothing here is certain")

@@ -15,7 +15,7 @@ ABROAD = {"stop", "start", "crisis", "callback", "wrong_number", "language", "he
 
 _EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001faff"
 _PIECE = re.compile(
-    r"(?P<figure>\d+(?:[.,:/]\d+)+)"
+    r"(?P<figure>\d+(?:[.,:/]\d+)+|(?<!\S)[-\u2212]\d+)"
     r"|(?P<word>(?:[^\W_]|[@$](?=\w)|(?<=[^\W\d_])[@$*!|](?=[^\W\d_]))+(?:'[^\W_]+)*)"
     rf"|(?P<emoji>[{_EMOJI}])"
     r"|(?P<end>[.,!?;]+(?=\s|$)|\n+)"
@@ -74,21 +74,22 @@ def may_speak(pieces: Pieces, lexicon: Lexicon) -> bool:
     if any(pair in lexicon.pairs for pair in zip(pieces.words, pieces.words[1:], strict=False)):
         return True
     heard = [_heard_abroad(lexicon, word) for word in pieces.words]
-    words = {folded for _, folded_words in heard for folded in folded_words}
-    return any(
-        not any(needed.isdisjoint(words) for needed in anchored.others)
-        for anchors, _ in heard
-        for anchored in anchors
-    )
+    marks = 0
+    for _, each in heard:
+        marks |= each
+    return any(all(needed & marks for needed in anchored.others) for anchors, _ in heard for anchored in anchors)
 
 
 @lru_cache(maxsize=16384)
-def _heard_abroad(lexicon: Lexicon, word: str) -> tuple[tuple[Anchored, ...], tuple[str, ...]]:
-    """The phrases a word is the rarest word of, and what it can be read as."""
+def _heard_abroad(lexicon: Lexicon, word: str) -> tuple[tuple[Anchored, ...], int]:
+    """The phrases a word is the rarest word of, and the marks of what it can be read as."""
     parts = word.split("'") if lexicon.apostrophe else (word.replace("'", ""),)
     found = [token for part in parts for token in _tokens(lexicon, part, False)]
     anchors = tuple(anchored for token in found for anchored in token.abroad)
-    return anchors, tuple(folded for token in found for folded, _ in token.readings if folded != "~")
+    marks = 0
+    for token in found:
+        marks |= token.marks
+    return anchors, marks
 
 
 def _paired(pieces: Pieces, lexicon: Lexicon) -> Iterable[tuple[str, int]]:
@@ -129,9 +130,13 @@ def _stranger(lexicon: Lexicon) -> Token:
 def _token(lexicon: Lexicon, word: str, readings: Readings, slip_of: str | None) -> Token:
     kinds = frozenset(kind for folded, typed in readings for kind in _kinds(lexicon, folded, typed))
     anchored = tuple(dict.fromkeys(_anchored(lexicon, readings)))
+    marks = 0
+    for folded, _ in readings:
+        marks |= lexicon.marks.get(folded, 0)
     return Token(
         word=word,
         readings=readings,
+        marks=marks,
         kinds=kinds,
         negates="negates" in kinds,
         negates_after="negates_after" in kinds,

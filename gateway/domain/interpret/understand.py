@@ -50,16 +50,12 @@ def decide(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Meaning:
     if lexicon.witness is None or weigh.is_plain(reading.own, reading.rules):
         return reading.rules
     rules, text = reading.rules, reading.text
-    chances = witness.chances(lexicon.witness, text, reading.own, rules, expecting, reading.asks)
-    meaning = settle.settle(rules, chances, text, expecting, denies_stop(reading.own))
+    total = witness.add_up(lexicon.witness, text, reading.own, rules, expecting, reading.asks)
+    chances = witness.chances(lexicon.witness, total, expecting)
+    meaning = settle.settle(rules, chances, text, expecting, reading.own.denies("stop"))
     if meaning.meaning in ("other", rules.meaning):
         return meaning
-    return replace(meaning, why=f"{meaning.why}: {witness.reasons(lexicon.witness, text, meaning)}")
-
-
-def denies_stop(own: Evidence) -> bool:
-    """Whether a word of stopping is denied, or part of an idiom: "don't stop", "the bus stop"."""
-    return bool(own.of("idioms", "stop")) or any(hit.phrase.meaning == "stop" for hit in own.denied)
+    return replace(meaning, why=f"{meaning.why}: {witness.reasons(lexicon.witness, total, text, meaning)}")
 
 
 def by_rules(text: str, lexicons: Mapping[str, Lexicon], lexicon: Lexicon, expecting: Expecting) -> Reading:

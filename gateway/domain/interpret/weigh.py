@@ -33,8 +33,7 @@ def weigh(own: Evidence, others: Sequence[Evidence], text: Text, expecting: Expe
         also = ("wrong_number",) * ("wrong_number" in requests)
         found: Meaning | None = _with_answer("stop", also, stops[0], own, text, expecting)
     else:
-        bare = stop_doubt is not None and stop_doubt.phrase.list_name == "unless_asked"
-        answer = None if stop_doubt and not bare else _answer(own, text, expecting, asks)
+        answer = None if stop_doubt else _answer(own, text, expecting, asks)
         if answer:
             worries = [hit for hit in worries if not _settles(answer, own, hit)]
         if worries:  # a person will look: no automatic answer about what this service is
@@ -92,18 +91,25 @@ def _why(reason: str, hit: Hit) -> str:
 
 
 def _danger(own: Evidence, others: Sequence[Evidence]) -> tuple[Hit | None, list[Hit]]:
-    """A sure sign of danger, or else those in doubt: ambiguous words, or sure ones that are denied."""
-    sure = [(e, hit) for e in (own, *others) for hit in e.of("crisis", "phrases")]
-    sure += [(own, hit) for hit in own.whole("crisis", "whole")]
-    for evidence, hit in sure:
-        if hit not in evidence.denied:
+    """A sure sign of danger, or else those in doubt: ambiguous words, or sure ones that are denied.
+
+    Where the client's language has an idiom, another language is not sure: "overdose training".
+    """
+    sure = own.of("crisis", "phrases") + own.whole("crisis", "whole")
+    abroad = [hit for other in others for hit in other.of("crisis", "phrases")]
+    denied = [*own.denied, *(hit for other in others for hit in other.denied)]
+    certain = sure if own.of("idioms", "crisis") else sure + abroad
+    for hit in certain:
+        if hit not in denied:
             return hit, []
-    doubtful = [hit for _, hit in sure] + own.of("crisis", "doubt", "together")
+    doubtful = sure + abroad + own.of("crisis", "doubt", "together")
     doubtful += own.whole("crisis", "doubt_whole")
     return None, doubtful
 
 
 def _stop(own: Evidence, others: Sequence[Evidence], expecting: Expecting) -> tuple[list[Hit], Hit | None]:
+    if own.denies("stop"):
+        others = ()
     whole, bare = own.whole("stop", "whole"), own.whole("stop", "unless_asked")
     if expecting.kind != "none":  # with a word of politeness it answers: "dung a" is đúng ạ
         bare = [hit for hit in bare if hit.end - hit.start == len(own.tokens)]
