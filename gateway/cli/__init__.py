@@ -16,6 +16,7 @@ COMMANDS = {
     "dialogue": "gateway.cli.dialogue:dialogue",
     "doctor": "gateway.cli.doctor:doctor",
     "flag": "gateway.cli.flag:flag",
+    "holiday": "gateway.cli.holiday:holiday",
     "inbox": "gateway.cli.inbox:inbox",
     "interpret": "gateway.cli.interpret:interpret_lines",
     "key": "gateway.cli.key:make_key",

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from gateway.cli import screen, session
+from gateway.cli import programme, rehearse, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import audit, campaigns
+from gateway.store import audit, campaigns, enrolments
 from gateway.store.campaigns import Campaign, Counts
 from gateway.usecases import launch_campaign, preview_campaign
 from gateway.usecases.preview_campaign import Preview
@@ -20,7 +20,11 @@ from gateway.usecases.preview_campaign import Preview
 
 @click.group()
 def campaign() -> None:
-    """Texts to many clients at once, and reminders of appointments. Nothing is sent before `approve`."""
+    """Texts to many clients at once, again and again, and reminders of appointments. Nothing is sent before `approve`."""
+
+
+for command in (rehearse.rehearse, programme.enrol, programme.leave):
+    campaign.add_command(command)
 
 
 @campaign.command()
@@ -210,13 +214,15 @@ def status(name: str, as_code: str) -> None:
         with s.work() as work:
             found = campaigns.by_name(work, name)
         with s.system() as work:  # clients may have moved beyond the member's units since
-            _show_status(found, campaigns.counts(work, found.id))
+            _show_status(found, campaigns.counts(work, found.id), enrolments.count(work, found.id))
 
 
-def _show_status(found: Campaign, counts: Counts) -> None:
+def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int]]) -> None:
     click.echo(_headline(found))
     if "expand_at" in (found.to_do or {}):
         screen.say("recipients are counted when its time comes")
+    for why, count in in_it:
+        click.echo(f"  {count:>7}  {_('in the programme') if why == 'running' else shown(why)}")
     parts = " + ".join(f"{count} {shown(state)}" for state, count in counts.by_state.items())
     screen.say("planned {count} = {parts}", count=counts.planned, parts=parts)
     for (state, reason), count in counts.reasons.items():

@@ -60,28 +60,34 @@ def faults(content: Content, spec: Spec) -> list[str]:
         found.append(N_("its texts need different consents; make a campaign for each"))
     places = {place for purpose in purposes for place in abouts[purpose].placeholders + abouts[purpose].open_placeholders}
     no_place = N_("values: no text of this campaign has a place {{{name}}}")
-    found += [no_place.format(name=name) for name in spec.values if name not in places]
+    found += [no_place.format(name=name) for values in _all_values(spec) for name in values if name not in places]
     known = content.languages
     asked = [spec.default_language, *spec.audience.languages, *_languages_of(spec)]
     no_language = N_("there is no language {name!r}; there are {languages}")
     found += [no_language.format(name=name, languages=", ".join(known)) for name in asked if name and name not in known]
-    return found or _value_faults(content, spec)
+    return list(dict.fromkeys(found)) or _value_faults(content, spec)
 
 
 def _languages_of(spec: Spec) -> list[str]:
-    return sorted({language for value in spec.values.values() if isinstance(value, Mapping) for language in value})
+    every = (value for values in _all_values(spec) for value in values.values())
+    return sorted({language for value in every if isinstance(value, Mapping) for language in value})
+
+
+def _all_values(spec: Spec) -> list[Mapping[str, object]]:
+    return [spec.values, *(step.values for step in spec.steps)]
 
 
 def _value_faults(content: Content, spec: Spec) -> list[str]:
     """Write each text once with the values given (and the longest of all others), in every language they are given in."""
     found = []
     for language, spoken in content.languages.items():
-        if any(isinstance(value, Mapping) and language not in value for value in spec.values.values()):
-            continue  # whoever speaks it is counted by the preview
         nobody = compose.Recipient(_NOBODY, _NOBODY, DataKey(bytes(32)), "", language, "UTC", details=dict(spoken.longest))
         for step in spec.steps:
+            values = {**spec.values, **step.values}
+            if any(isinstance(value, Mapping) and language not in value for value in values.values()):
+                continue  # whoever speaks it is counted by the preview
             try:
-                compose.compose(content, nobody, step.purpose, spec.values)
+                compose.compose(content, nobody, step.purpose, values)
             except compose.NoLanguage:
                 continue
             except compose.Unsendable as fault:
@@ -133,6 +139,8 @@ def fault_lines(seen: Preview) -> list[str]:
 
 def _to_do(work: Work, campaign: Campaign) -> Mapping[str, object]:
     """Where planning begins: at the first moment of a one-off text, or with the appointments booked already."""
+    if campaign.kind in rules.AGAIN:
+        return {"from": work.now.isoformat()}
     if campaign.kind == "reminders":
         return {"after": [work.now.isoformat(), str(_NOBODY)]}
     moments = plan_due.moments_of(campaign, occurrences.zones(work), work.now)

@@ -16,8 +16,8 @@ from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
 
-# No personal rows: the tree, who sees which part of it, and channels, whose secrets have a key of their own.
-EVERYONES = {"unit_tree", "staff_units", "channels"}
+# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
+EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ def _fill(world: World, unit_id: UUID) -> UUID:
            VALUES (:step, :campaign, :unit, 0, 'check_in', '1', '{}')""",
         """INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, appointment_id, due_at, send_before)
            VALUES (:step, :unit, :campaign, :step, :client, :appointment, :now, :now)""",
+        """INSERT INTO client_dates (client_id, unit_id, name, on_date) VALUES (:client, :unit, 'discharge', '2026-01-01')""",
+        """INSERT INTO enrolments (campaign_id, client_id, unit_id, day_zero, enrolled_at, look_at)
+           VALUES (:campaign, :client, :unit, '2026-01-01', :now, :now)""",
         """INSERT INTO inbound (id, unit_id, channel_id, client_id, key_id, carrier_id, from_enc, from_hash, body_enc, body_hash,
              received_at) VALUES (:inbound, :unit, :channel, :client, :key, CAST(:inbound AS text), '', '', '', '', :now)""",
         """INSERT INTO answers (outbound_id, client_id, unit_id, inbound_id, value, answered_at)
