@@ -57,7 +57,7 @@ class Rounds:
         calendars = {NO_CALENDAR, *self.calendars.values()}
         return any(self._of_rule(windows.zone_or(zone, "UTC")[0].key, days) for zone in zones for days in calendars)
 
-    def recurring(self, client: UUID, groups: Collection[str], place: Place, had: Sequence[tuple[UUID, date]]) -> list[Planned]:
+    def recurring(self, client: UUID | str, groups: Collection[str], place: Place, had: Sequence[tuple[UUID, date]]) -> list[Planned]:
         """A person's rounds, each with the next text of the sequence for their topics; `had`: (step, round) so far."""
         places = {step.id: number for number, (step, _) in enumerate(self._steps)}
         done, known = {places[step_id] for step_id, _ in had if step_id in places}, {on for _, on in had}
@@ -70,7 +70,7 @@ class Rounds:
         return planned
 
     def programme(
-        self, client: UUID, groups: Collection[str], place: Place, day_zero: date, enrolled_at: datetime, since: datetime | None
+        self, client: UUID | str, groups: Collection[str], place: Place, day_zero: date, enrolled_at: datetime, since: datetime | None
     ) -> tuple[list[Planned], datetime | None]:  # fmt: skip
         """A person's texts from `since` (None: from the beginning) to the end, and when to look again; None: all is done and over."""
         planned: list[Planned] = []
@@ -95,9 +95,9 @@ class Rounds:
         return today + timedelta(days=1) if any(found.on == today and found.at < now for found in firsts) else today
 
     def _planned(
-        self, step: Step, found: Round, timing: rounds.Timing, client: UUID, place: Place, past: str | None = None
+        self, step: Step, found: Round, timing: rounds.Timing, client: UUID | str, place: Place, past: str | None = None
     ) -> Planned:  # fmt: skip
-        due_at = rounds.due(found, timing.spread, f"{step.id}:{client}:{found.on}", place.hours, place.zone)
+        due_at = rounds.due(found, timing.spread, f"{step.id}:{client}:{found.on}", place.hours, place.zone) if timing.spread else found.at
         return Planned(step, found.on, due_at, found.send_before, found.moved, past or found.skipped)
 
     def _calendar(self, place: Place) -> Calendar:

@@ -48,13 +48,13 @@ class Writer:
         self._prefixes = prefixes
         self._exclusions: dict[tuple[Any, ...], str | None] = {}
         self.place = Places(units).of
-        self._opens: dict[tuple[Place, datetime], datetime] = {}
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
         self._values: dict[str, Mapping[str, Any]] = {"": dict(campaign.spec.values)}
         self._purposes = {}
         for step, spec in zip(campaign.steps, campaign.spec.steps, strict=True):
             self._purposes[str(step.id)] = step.purpose
             self._values[str(step.id)] = {**campaign.spec.values, **spec.values}
+        self._of_unit: dict[tuple[str, str], bool] = {}
         self._places_of = {purpose: set(template.about.placeholders) for (purpose, _), template in pinned.items()}
 
     def exclusion(self, row: Any) -> str | None:
@@ -91,9 +91,7 @@ class Writer:
         """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
         if send_before <= now:
             raise Skipped(LATE)
-        opens_at = self._opens.get((place, now))
-        if opens_at is None:
-            opens_at = self._opens[place, now] = windows.next_open(place.hours, place.zone, now)
+        opens_at = windows.next_open(place.hours, place.zone, now)
         if opens_at >= send_before:
             raise Skipped(f"quiet hours; {LATE} before they end")
         return opens_at
@@ -112,8 +110,12 @@ class Writer:
 
     def _names_unit(self, purpose: str, step_id: str) -> bool:
         """Whether the text says something of the unit, so that it reads differently in another."""
-        said = self._places_of.get(purpose)
-        return said is None or bool(said - rules.OF_AN_APPOINTMENT - self._values[step_id].keys())
+        known = self._of_unit.get((purpose, step_id))
+        if known is None:
+            said = self._places_of.get(purpose)
+            known = said is None or bool(said - rules.OF_AN_APPOINTMENT - self._values[step_id].keys())
+            self._of_unit[purpose, step_id] = known
+        return known
 
     def _make(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, name: str, step_id: str) -> Text | Unsendable:
         spec, unit = self._campaign.spec, place.unit
