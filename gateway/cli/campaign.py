@@ -222,7 +222,7 @@ def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int
     if "expand_at" in (found.to_do or {}):
         screen.say("recipients are counted when its time comes")
     for why, count in in_it:
-        click.echo(f"  {count:>7}  {_('in the programme') if why == 'running' else shown(why)}")
+        click.echo(f"  {count:>7}  {shown(why)}")
     parts = " + ".join(f"{count} {shown(state)}" for state, count in counts.by_state.items())
     screen.say("planned {count} = {parts}", count=counts.planned, parts=parts)
     for (state, reason), count in counts.reasons.items():

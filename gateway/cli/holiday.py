@@ -37,7 +37,7 @@ def list_holidays(year: int | None, unit_code: str | None, as_code: str) -> None
             found = holidays.list_for(work, unit.id, date(first, 1, 1), date(last, 12, 31))
     screen.table(
         (_("day"), _("weekday"), _("name"), _("holiday"), _("from"), _("unit")),
-        [(each.on_date, shown(each.on_date.strftime("%a")), screen.one_line(each.name), _("yes") if each.is_holiday else _("no, a working day"),
+        [(each.on_date, screen.weekday(each.on_date), screen.one_line(each.name), _("yes") if each.is_holiday else _("no, a working day"),
           shown(each.source), each.unit_code) for each in found],
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ def leave(name: str, codes: Sequence[str], as_code: str) -> None:
         enrolments.must_be_programme(campaign)
         ids = [clients.by_code(work, code).id for code in codes]
         clients.lock(work, ids)
-        ended = enrolments.leave(work, campaign.id, ids, "ended by staff")
+        ended = enrolments.leave(work, campaign.id, ids, enrolments.BY_STAFF)
         audit.add(work, "campaign.leave", "campaign", campaign.id, campaign.unit_id, {"clients": [str(each) for each in ids]})
     screen.say("ended for {count} clients", count=ended)
 

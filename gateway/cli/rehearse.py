@@ -56,16 +56,22 @@ def _whys(counts: Counter[str]) -> str:
     return "; ".join(f"{count} {shown(why)}" for why, count in counts.most_common())
 
 
+def _news(counts: Counter[str], before: Counter[str]) -> str:
+    """How many, and for which reasons where those are others than on the line above."""
+    return str(counts.total() or "") if counts == before else _whys(counts)
+
+
 def _span(day: Day) -> str:
     return day.first if day.first == day.last else f"{day.first}-{day.last}"
 
 
 def _show(seen: Rehearsal, currency: str) -> None:
-    screen.table(
-        (_("day"), _("text"), _("sent"), _("at"), _("held or moved"), _("skipped")),
-        [(f"{on} {shown(on.strftime('%a'))}", purpose, day.sent, _span(day), _whys(day.held), _whys(day.skipped))
-         for (on, purpose), day in sorted(seen.days.items())],
-    )  # fmt: skip
+    rows, before = [], Day()
+    for (on, purpose), day in sorted(seen.days.items()):
+        held, skipped = _news(day.held, before.held), _news(day.skipped, before.skipped)
+        rows.append((on, screen.weekday(on), purpose, day.sent, _span(day), held, skipped))
+        before = day
+    screen.table((_("day"), _("weekday"), _("text"), _("sent"), _("at"), _("held or moved"), _("skipped")), rows)
     click.echo()
     weeks = seen.weeks()
     screen.table(

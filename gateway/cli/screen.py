@@ -8,7 +8,7 @@ import click
 from gateway.cli.language import _
 from gateway.domain import cells, phone, windows
 from gateway.domain.errors import Refused
-from gateway.domain.told import Word
+from gateway.domain.told import N_, Word
 from gateway.domain.windows import Window
 
 
@@ -59,6 +59,14 @@ def day(typed: str) -> date:
         return cells.read_date(typed)
     except Refused as refused:
         raise Refused("the day cannot be read: {why}", why=refused) from None
+
+
+_WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
+
+
+def weekday(on: date) -> str:
+    """The day of the week, in short."""
+    return _(_WEEKDAYS[on.weekday()])
 
 
 def hours(typed: str) -> Window | None:

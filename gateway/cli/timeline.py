@@ -1,6 +1,7 @@
 """A rehearsal drawn as SVG: a bar for each day, holidays and clock changes behind them."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import date, timedelta
 from html import escape
 
@@ -34,7 +35,7 @@ def draw(name: str, seen: Rehearsal) -> str:
         parts.append(_tipped(f'<rect x="{x(on):.1f}" y="{TOP}" width="{scale:.2f}" height="{HEIGHT}" fill="{HOLIDAY}"', "rect", f"{on}: {holiday}"))
     parts += _axis(most, first, last, x)
     for on, day in sorted(days.items()):
-        parts += _bar(on, day, x(on), max(scale * 0.8, 1.2), HEIGHT / most)
+        parts += _bar(on, day, x(on), max(scale * 0.9, 2.4), HEIGHT / most)
     for on, zones in sorted(seen.clock_changes.items()):
         mark = f'<line x1="{x(on):.1f}" y1="{TOP - 6}" x2="{x(on):.1f}" y2="{TOP + HEIGHT}" stroke="{CLOCK}" stroke-dasharray="4 3"'
         parts.append(_tipped(mark, "line", _("{day}: clocks change ({zones})").format(day=on, zones=zones)))
@@ -76,7 +77,7 @@ def _legend() -> list[str]:
     return found
 
 
-def _axis(most: int, first: date, last: date, x) -> list[str]:  # type: ignore[no-untyped-def]
+def _axis(most: int, first: date, last: date, x: Callable[[date], float]) -> list[str]:
     """Three heights, the first day of each month, and the Mondays as short marks."""
     bottom = TOP + HEIGHT
     found = [f'<line x1="{LEFT}" y1="{bottom}" x2="{WIDTH - 20}" y2="{bottom}" stroke="#333"/>']
@@ -88,7 +89,7 @@ def _axis(most: int, first: date, last: date, x) -> list[str]:  # type: ignore[n
         on = first + timedelta(days=n)
         if on.weekday() == 0:
             found.append(f'<line x1="{x(on):.1f}" y1="{bottom}" x2="{x(on):.1f}" y2="{bottom + 4}" stroke="#333"/>')
-        if on.day == 1 or n == 0:
+        if on.day == 1 or (n == 0 and on.day < 20):
             found.append(f'<line x1="{x(on):.1f}" y1="{bottom}" x2="{x(on):.1f}" y2="{bottom + 10}" stroke="#333"/>')
             found.append(f'<text transform="translate({x(on) + 4:.1f} {bottom + 22}) rotate(45)" fill="#333">{on}</text>')
     return found

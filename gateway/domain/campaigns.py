@@ -21,7 +21,7 @@ NEVER = frozenset({"manual", "message_waiting"})
 OF_AN_APPOINTMENT = frozenset({"day", "date", "time"})
 
 # What ends a programme for a client who has done it since they were enrolled.
-EVENTS = ("reply", "appointment_booked", "appointment_attended")
+EVENTS = (N_("reply"), N_("appointment_booked"), N_("appointment_attended"))
 ENROLMENT = "enrolment"
 
 _HOURS = re.compile(r"(\d{1,3})h")

@@ -24,7 +24,7 @@ WORDS = (
     N_("stop"), N_("start"), N_("help"), N_("yes"), N_("no"), N_("number"), N_("callback"), N_("info"), N_("crisis"),
     N_("wrong_number"), N_("language"), N_("other"), N_("in_doubt"), N_("carrier"),
     # campaigns, messages and attempts
-    N_("disabled"), N_("one off"), N_("reminders"), N_("draft"), N_("running"), N_("done"), N_("waiting"), N_("pending"),
+    N_("disabled"), N_("one off"), N_("reminders"), N_("recurring"), N_("programme"), N_("staff"), N_("draft"), N_("running"), N_("done"), N_("waiting"), N_("pending"),
     N_("planned"), N_("skipped"), N_("submitting"), N_("unknown"), N_("accepted"), N_("sent"), N_("delivered"), N_("failed"),
     N_("expired"), N_("suppressed"), N_("not_sent"), N_("refused"), N_("carrier_shows_none"), N_("reply"), N_("bulk"),
     # reasons of carriers (channels.base)

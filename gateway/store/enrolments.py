@@ -9,8 +9,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store.base import Work
 from gateway.store.campaigns import COVERED, Campaign
+
+# Why people are, or no longer are, in a programme; events end it under their own names.
+IN_IT, ALL_DONE, BY_STAFF, CLOSED = N_("in the programme"), N_("all steps are done"), N_("ended by staff"), N_("client closed")
 
 _SAY_DATE = text("""
   INSERT INTO client_dates (client_id, unit_id, name, on_date) SELECT id, unit_id, :name, :day FROM clients WHERE id = :client
@@ -103,7 +107,7 @@ _HAPPENED = {
     "appointment_attended": """EXISTS (SELECT FROM appointments a WHERE a.client_id = e.client_id AND a.status = 'attended'
       AND a.updated_at > e.enrolled_at)""",
 }
-_LEAVING = text("SELECT e.client_id, CASE WHEN c.status = 'closed' THEN 'client closed' " + "".join(
+_LEAVING = text("SELECT e.client_id, CASE WHEN c.status = 'closed' THEN '" + CLOSED + "' " + "".join(
     f"WHEN '{event}' = ANY(CAST(:events AS text[])) AND {happened} THEN '{event}' " for event, happened in _HAPPENED.items()) + """END AS why
   FROM enrolments e JOIN clients c ON c.id = e.client_id WHERE e.campaign_id = :campaign AND e.ended_at IS NULL""")  # fmt: skip
 
@@ -139,9 +143,9 @@ _DUE = text(f"""
   SELECT e.day_zero, e.enrolled_at, e.planned_to, {_PERSON}
   FROM enrolments e JOIN clients c ON c.id = e.client_id
   WHERE e.campaign_id = :campaign AND e.ended_at IS NULL AND e.look_at <= :now ORDER BY e.look_at LIMIT :limit FOR UPDATE OF e SKIP LOCKED""")
-_PLANNED = text("""
+_PLANNED = text(f"""
   UPDATE enrolments e SET planned_to = :to, look_at = coalesce(r.look_at, :now),
-    ended_at = CASE WHEN r.look_at IS NULL THEN CAST(:now AS timestamptz) END, end_reason = CASE WHEN r.look_at IS NULL THEN 'all steps are done' END
+    ended_at = CASE WHEN r.look_at IS NULL THEN CAST(:now AS timestamptz) END, end_reason = CASE WHEN r.look_at IS NULL THEN '{ALL_DONE}' END
   FROM unnest(CAST(:clients AS uuid[]), CAST(:looks AS timestamptz[])) r(client_id, look_at)
   WHERE e.campaign_id = :campaign AND e.client_id = r.client_id""")
 
@@ -175,7 +179,7 @@ def all_of(work: Work, campaign_id: UUID) -> dict[UUID, Enrolment]:
             for row in work.all(_IN, campaign=campaign_id)}  # fmt: skip
 
 
-_COUNT = text("""SELECT coalesce(end_reason, 'running') AS why, count(*) AS n FROM enrolments WHERE campaign_id = :campaign
+_COUNT = text(f"""SELECT coalesce(end_reason, '{IN_IT}') AS why, count(*) AS n FROM enrolments WHERE campaign_id = :campaign
   GROUP BY 1 ORDER BY 2 DESC, 1""")
 
 

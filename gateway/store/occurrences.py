@@ -239,7 +239,7 @@ def _array(ids: Iterable[str]) -> str:
 
 
 PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped,
-  CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone, c.groups,
+  CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone,
   c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
   coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
 _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
@@ -253,11 +253,11 @@ _FACTS = text(f"""
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN occurrences o ON o.id = due.id JOIN clients c ON c.id = o.client_id {_ABOUT}
     LEFT JOIN appointments a ON a.id = o.appointment_id""")
 _EVERYONE = text(f"""
-  SELECT c.id, NULL AS starts_at, {PERSON} FROM clients c {_ABOUT}
+  SELECT c.id, NULL AS starts_at, c.groups, {PERSON} FROM clients c {_ABOUT}
   WHERE c.id > :after AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
   ORDER BY c.id LIMIT :limit""")
 _EXPECTED = text(f"""
-  SELECT a.id, a.starts_at, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
+  SELECT a.id, a.starts_at, c.groups, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
   WHERE a.id > :after AND a.status = 'booked' AND a.starts_at > :now
     AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
   ORDER BY a.id LIMIT :limit""")

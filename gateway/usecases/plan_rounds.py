@@ -14,6 +14,7 @@ from gateway.domain import campaigns as rules
 from gateway.domain import reminders, rounds, windows
 from gateway.domain.errors import Refused
 from gateway.domain.rounds import Calendar, Round
+from gateway.domain.told import N_
 from gateway.store import campaigns, clients, enrolments, holidays, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign, Step
@@ -22,7 +23,8 @@ from gateway.usecases.places import Place, Places
 AHEAD, EVERY = timedelta(minutes=10), timedelta(minutes=5)
 AROUND = timedelta(days=60)  # of holidays that are looked at
 LOOK_AGAIN = timedelta(days=1)  # at the latest: holidays and hours may have changed
-DATE_CHANGED = "the date it counts from has changed"
+DATE_CHANGED = N_("the date it counts from has changed")
+QUIET_HOURS = "quiet hours"
 NO_CALENDAR: Calendar = frozenset()
 
 
@@ -98,7 +100,9 @@ class Rounds:
         self, step: Step, found: Round, timing: rounds.Timing, client: UUID | str, place: Place, past: str | None = None
     ) -> Planned:  # fmt: skip
         due_at = rounds.due(found, timing.spread, f"{step.id}:{client}:{found.on}", place.hours, place.zone) if timing.spread else found.at
-        return Planned(step, found.on, due_at, found.send_before, found.moved, past or found.skipped)
+        waits = QUIET_HOURS if due_at > found.at + timing.spread else None
+        moved = "; ".join(filter(None, (found.moved, waits))) or None
+        return Planned(step, found.on, due_at, found.send_before, moved, past or found.skipped)
 
     def _calendar(self, place: Place) -> Calendar:
         return self.calendars.get(str(place.unit.id), NO_CALENDAR)

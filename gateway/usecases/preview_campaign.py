@@ -11,7 +11,7 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import reminders
 from gateway.domain.told import N_
-from gateway.store import channels, occurrences, units
+from gateway.store import channels, enrolments, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
@@ -53,8 +53,11 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
     writer = Writer(content, vault, campaign, content.templates, units.list_seen(work), prefixes)
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
+    dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
     for row in _rows(work, campaign, limit):
         reason = writer.exclusion(row)
+        if reason is None and dated is not None and row.client_id not in dated:
+            reason = N_("no date {name!r}, from which the programme counts").format(name=campaign.spec.since)
         steps = _steps(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
         reason = reason or _count(seen, writer, campaign, row, steps, prefixes)
         if reason is not None:

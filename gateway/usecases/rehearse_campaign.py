@@ -23,7 +23,7 @@ from gateway.store.campaigns import Campaign
 from gateway.usecases import plan_due
 from gateway.usecases.compose import Text, Unsendable
 from gateway.usecases.places import Place
-from gateway.usecases.plan_rounds import Planned, Rounds
+from gateway.usecases.plan_rounds import QUIET_HOURS, Planned, Rounds
 from gateway.usecases.preview_campaign import priced_as
 from gateway.usecases.write_texts import Letter, Skipped, Writer
 from gateway.vault import DataKey, Vault
@@ -103,7 +103,7 @@ class _Stage:
         """Rehearse some people."""
         had = enrolments.had(work, self.campaign.id, [row.client_id for row in rows]) if self.again else {}
         for row in rows:
-            if row.covered:  # read many times: a plain object is several times as fast
+            if row.covered and row.status != "closed":  # read many times: a plain object is several times as fast
                 self._person(SimpleNamespace(**row._mapping), had.get(row.client_id, []))
         self.seen.clients, self.seen.reached = len(self._clients), len(self._reached)
 
@@ -151,7 +151,7 @@ class _Stage:
         """When the sender's judge lets it go, and what held it. Raises Skipped with the reason when it never does."""
         at, reasons = letter.send_after, [planned.moved] if planned.moved else []
         if at > planned.due_at:
-            reasons.append("quiet hours")
+            reasons.append(QUIET_HOURS)
         while True:
             while sent and sent[0] <= at - A_WEEK:
                 sent.popleft()
