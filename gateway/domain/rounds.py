@@ -177,15 +177,18 @@ def _within(found: Iterable[Round], since: datetime, until: datetime) -> list[Ro
 
 
 def _placed(days: Iterable[date], timing: Timing, zone: Zone, calendar: Calendar) -> Iterator[Round]:
-    """Each day with its moment. Of two that come to fall on one day, the one that did not move is sent, else the first."""
+    """Each day with its moment. Of two that come to fall on one day, the one that did not move is sent, else the first.
+
+    What is not sent stays at its own day's moment, so that no two rounds share one.
+    """
     found = [(on, *_moved(on, timing, calendar)) for on in days]
     kept: dict[date, date] = {}
     for on, day, _, skipped in found:
         if not skipped and (day not in kept or on == day):
             kept[day] = on
     for on, day, moved, skipped in found:
-        at = windows.instant(datetime.combine(day, timing.at), zone)
         reason = skipped or (SAME_DAY if kept[day] != on else None)
+        at = windows.instant(datetime.combine(on if reason else day, timing.at), zone)
         yield Round(on, at, at + timing.lasts, None if reason else moved, reason)
 
 

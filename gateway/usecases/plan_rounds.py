@@ -99,10 +99,13 @@ class Rounds:
     def _planned(
         self, step: Step, found: Round, timing: rounds.Timing, client: UUID | str, place: Place, past: str | None = None
     ) -> Planned:  # fmt: skip
-        due_at = rounds.due(found, timing.spread, f"{step.id}:{client}:{found.on}", place.hours, place.zone) if timing.spread else found.at
+        skipped = past or found.skipped
+        if skipped:
+            return Planned(step, found.on, found.at, found.send_before, None, skipped)
+        due_at = rounds.due(found, timing.spread, f"{step.id}:{client}:{found.on}", place.hours, place.zone)
         waits = QUIET_HOURS if due_at > found.at + timing.spread else None
         moved = "; ".join(filter(None, (found.moved, waits))) or None
-        return Planned(step, found.on, due_at, found.send_before, moved, past or found.skipped)
+        return Planned(step, found.on, due_at, found.send_before, moved, None)
 
     def _calendar(self, place: Place) -> Calendar:
         return self.calendars.get(str(place.unit.id), NO_CALENDAR)
