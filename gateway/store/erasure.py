@@ -80,6 +80,8 @@ _FORGET: Sequence[Any] = [text(sql) for sql in (
     f"UPDATE inbound SET {_BLANK_IN} WHERE from_hash = ANY(:alone) AND client_id IS NULL",
     "UPDATE appointments SET outside_id = NULL WHERE client_id = :id",
     "UPDATE appointments SET status = 'cancelled', updated_at = :now WHERE client_id = :id AND status = 'booked'",
+    "DELETE FROM client_dates WHERE client_id = :id",
+    "DELETE FROM enrolments WHERE client_id = :id",
     "DELETE FROM answers WHERE client_id = :id",
     "DELETE FROM consents WHERE client_id = :id",
     "DELETE FROM consent_history WHERE client_id = :id",

@@ -124,10 +124,10 @@ def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up
         raise Refused("not started; these texts are not fit to be sent:", *fault_lines(seen))
     if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
         raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
-    if campaign.created_by == actor.staff_id and seen.recipients > self_approval_up_to:
+    if campaign.created_by == actor.staff_id and seen.recipients + seen.later > self_approval_up_to:
         raise NotAllowed(
             "{recipients} people would get it: above {most} a second person approves, not its maker",
-            recipients=seen.recipients, most=self_approval_up_to,
+            recipients=seen.recipients + seen.later, most=self_approval_up_to,
         )
 
 

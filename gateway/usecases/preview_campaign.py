@@ -36,6 +36,7 @@ class Preview:
     """Who would get what. Recipients and excluded are people; a campaign with `faults` cannot be approved."""
 
     recipients: int = 0
+    later: int = 0  # people who will be reached as soon as they have the date from which a programme counts
     excluded: Counter[str] = field(default_factory=Counter)
     texts: int = 0  # "you have a message" included
     segments: int = 0
@@ -58,6 +59,7 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
         reason = writer.exclusion(row)
         if reason is None and dated is not None and row.client_id not in dated:
             reason = N_("no date {name!r}, from which the programme counts").format(name=campaign.spec.since)
+            seen.later += 1
         steps = _steps(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
         reason = reason or _count(seen, writer, campaign, row, steps, prefixes)
         if reason is not None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain.errors import NotAllowed
 from gateway.domain.windows import Window
 from gateway.queues import silent
 from gateway.store import clients, enrolments, holidays
@@ -234,3 +235,13 @@ def test_a_text_already_written_is_cancelled_when_the_programme_ends(world: Worl
     world.run("UPDATE appointments SET created_at = :at", at=now + 11 * HOUR)
     plan(world, now + 12 * HOUR)
     assert [(row.state, row.reason) for row in world.rows("SELECT state, reason FROM outbound")] == [("cancelled", "appointment_booked")]
+
+
+def test_a_second_person_approves_what_many_will_get_once_they_have_a_date(world: World, boss: Actor) -> None:
+    for _ in range(2):
+        world.client()
+    asked = {"name": "P", "kind": "programme", "schedule": {"since": "discharge"}, "steps": [{"template": "check_in", "day": 1}]}
+    with unit_of_work(world.engine, boss, world.now) as work:
+        launch_campaign.create(work, CONTENT, rules.read(asked))
+    with pytest.raises(NotAllowed, match="2 people would get it"):
+        launch_campaign.approve(world.engine, world.vault, CONTENT, boss, "P", world.now, self_approval_up_to=1)
