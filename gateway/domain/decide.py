@@ -14,6 +14,7 @@ from gateway.domain.effects import (
     SetLanguage,
     StartPhone,
     StopPhone,
+    TellServices,
 )
 from gateway.domain.interpret import Expecting, Meaning
 
@@ -140,7 +141,7 @@ def _beside(meaning: Meaning, situation: Situation, handled: list[Effect]) -> li
             effects += _answers(replace(meaning, meaning=said, also=()), situation)
         elif said in NOTED or (said == "wrong_number" and situation.clients):
             effects.append(RaiseFlag(said, client_id))
-    if any(isinstance(effect, Reply) for effect in handled):
+    if any(isinstance(effect, Reply | TellServices) for effect in handled):
         return _without_replies(effects)
     noted = next((NOTED[said] for said in meaning.also if said in NOTED), None)
     if noted is None or any(isinstance(effect, Reply) for effect in effects):
@@ -154,7 +155,7 @@ def _besides(meaning: Meaning, *acted_on: str) -> Meaning:
 
 
 def _without_replies(effects: list[Effect]) -> list[Effect]:
-    return [effect for effect in effects if not isinstance(effect, Reply)]
+    return [effect for effect in effects if not isinstance(effect, Reply | TellServices)]
 
 
 def _doubtful_stop(situation: Situation) -> list[Effect]:
@@ -176,6 +177,9 @@ def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Eff
             return [*effects, StartPhone(), Reply("started", situation.language)]
         case "help":
             return [*effects, Reply("help", situation.language)]
+        case "info" if meaning.value is not None and not situation.stopped:
+            polite = (Reply("unknown_sender", situation.language),) if _may_be_polite(situation, now) else ()
+            return [*effects, *_services(meaning, situation, polite)]
         case "wrong_number":
             return [*effects, StopPhone("wrong_number"), Reply("wrong_number_noted", situation.language)]
     if situation.stopped or meaning.doubt == "crisis" or not _may_be_polite(situation, now):
@@ -202,13 +206,20 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
         case "callback":
             return [RaiseFlag("callback", client_id), Reply("callback_noted", language, client_id=client_id)]
         case "info":
-            return [RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)]
+            return _services(meaning, situation, (RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)))
         case said if said in ANSWERS and len(situation.questions) == 1:
             return _answers(meaning, situation)
         case _ if meaning.doubt == "crisis":
             return []  # a person reads it today; an automatic answer might be the wrong word
         case _:
             return _unclear(situation, now)
+
+
+def _services(meaning: Meaning, situation: Situation, otherwise: tuple[RaiseFlag | Reply, ...]) -> list[Effect]:
+    """What was asked for by a keyword is answered by itself; a question in other words, or with a word of danger, is a person's."""
+    if meaning.value is None or meaning.doubt == "crisis":
+        return list(otherwise)
+    return [TellServices(meaning.value, situation.language, _only_client(situation), otherwise)]
 
 
 def _after_doubt(meaning: Meaning, situation: Situation) -> list[Effect]:
@@ -269,14 +280,15 @@ def _may_be_polite(situation: Situation, now: datetime) -> bool:
 
 def _muted(effects: list[Effect], situation: Situation) -> list[Effect]:
     """Take the reply away where the other side is probably a machine, or the phone is stopped, and tell a person."""
-    replies = [e for e in effects if isinstance(e, Reply)]
+    replies = [e for e in effects if isinstance(e, Reply | TellServices)]
     if not replies:
         return effects
     sent = situation.replies_last_hour
-    looping = len(sent) >= AUTOMATIC_AN_HOUR or any(sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies)
-    if not looping:
+    again = (sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies if isinstance(r, Reply))
+    if len(sent) < AUTOMATIC_AN_HOUR and not any(again):
         return effects
-    return [*_without_replies(effects), RaiseFlag("loop", _only_client(situation))]
+    asked = [effect for r in replies if isinstance(r, TellServices) for effect in r.otherwise]
+    return [*_without_replies([*effects, *asked]), RaiseFlag("loop", _only_client(situation))]
 
 
 def _only_client(situation: Situation) -> UUID | None:

@@ -46,8 +46,10 @@ _AROUND = text("""
       WHERE from_hash = t.phone AND body_hash = t.body AND received_at > :hour AND id <> t.id
       ORDER BY received_at DESC LIMIT 1) AS same,
     (SELECT true FROM outbound WHERE to_hash = t.phone AND body_hash = t.body AND created_at > :day AND purpose <> 'manual' LIMIT 1) AS echo,
-    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM outbound
-      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
+    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM (
+      SELECT DISTINCT ON (inbound_id, CASE WHEN starts_with(purpose, 'service_') THEN 'service' ELSE purpose END) purpose, created_at
+      FROM outbound  -- the services that answer one text are one answer
+      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') r) AS replies,
     (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
       SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id
       FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id

@@ -42,6 +42,17 @@ def queue(
     return [row.id for row in rows if messages.add(work, vault, [row])]
 
 
+def put(
+    work: Work, vault: Vault, person: compose.Recipient, told: compose.Text, *, lane: int, dedupe_key: str, send_before: datetime,
+    inbound_id: UUID | None = None, channel_id: UUID | None = None, exempt_for: timedelta | None = None,
+) -> None:  # fmt: skip
+    """Plan a text that is composed already; nothing when `dedupe_key` is known. Raises Refused when no channel reaches the phone."""
+    messages.add(work, vault, [_new(
+        work, person, told, channel_id=channel_id or channels.for_phone(work, person.phone), lane=lane, dedupe_key=dedupe_key,
+        send_before=send_before, inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None,
+    )])  # fmt: skip
+
+
 def _new(
     work: Work, person: compose.Recipient, told: compose.Text, *, channel_id: UUID, lane: int, dedupe_key: str, send_before: datetime,
     about_id: UUID | None = None, inbound_id: UUID | None = None, exempt_until: datetime | None = None, waits_for: UUID | None = None,

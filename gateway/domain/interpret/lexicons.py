@@ -161,7 +161,7 @@ def _phrases(
     for meaning, table in data.items():
         if meaning in _NOT_PHRASES or meaning == "signed":
             continue
-        known = _LISTS.get(meaning, set(table) if meaning == "language" else None)
+        known = _LISTS.get(meaning, set(table) if meaning in ("language", "services") else None)
         if known is None:
             raise Refused(f"[{meaning}] is no list this program knows. Known: {', '.join(sorted(_LISTS))}.")
         for name, texts in table.items():
