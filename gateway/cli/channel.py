@@ -51,6 +51,8 @@ def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, ra
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
     screen.say("  texts    {address}", address=f"{address}/inbound")
     screen.say("  reports  {address}", address=f"{address}/report")
+    if carrier.capabilities.calls:
+        screen.say("  calls    {address}", address=f"{address}/call")
     if not carrier.capabilities.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 

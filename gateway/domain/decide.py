@@ -23,6 +23,7 @@ POLITE_EVERY = timedelta(days=1)
 AUTOMATIC_AN_HOUR = 3
 IDENTICAL_AN_HOUR = 2
 REPEAT_WITHIN = timedelta(seconds=10)
+REDIAL_WITHIN = timedelta(minutes=2)
 # What answers a question, and what else may be said beside it for a person to act on, with the reply it has.
 ANSWERS = ("yes", "no", "number", "reschedule")
 NOTED = {"callback": "callback_noted", "info": "info_noted"}
@@ -61,6 +62,7 @@ class Situation:
     seconds_since_same: float | None  # since the same text came from this phone
     carrier_stop: str | None = None  # the carrier acted on a keyword itself: stop | start | help
     echo: bool = False  # word for word a text that we sent to this phone
+    called: bool = False  # a missed call: it says "call me"
 
 
 def expecting(situation: Situation) -> Expecting:
@@ -69,9 +71,9 @@ def expecting(situation: Situation) -> Expecting:
 
 
 def is_repeat(situation: Situation) -> bool:
-    """Whether this is probably a text that arrived before under another carrier id."""
-    since = situation.seconds_since_same
-    return since is not None and since < REPEAT_WITHIN.total_seconds()
+    """Whether this is probably a text that arrived before under another carrier id, or a call that was just tried again."""
+    since, within = situation.seconds_since_same, REDIAL_WITHIN if situation.called else REPEAT_WITHIN
+    return since is not None and since < within.total_seconds()
 
 
 def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
@@ -217,7 +219,7 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
 
 def _services(meaning: Meaning, situation: Situation, otherwise: tuple[RaiseFlag | Reply, ...]) -> list[Effect]:
     """What was asked for by a keyword is answered by itself; a question in other words, or with a word of danger, is a person's."""
-    if meaning.value is None or meaning.doubt == "crisis":
+    if meaning.value is None or meaning.doubt == "crisis" or situation.stopped:
         return list(otherwise)
     return [TellServices(meaning.value, situation.language, _only_client(situation), otherwise)]
 

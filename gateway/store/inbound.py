@@ -87,6 +87,7 @@ class Arrived:
     phone_hash: bytes
     body: str
     body_hash: bytes
+    called: bool = False  # a missed call: no body
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
         "key_id": arrived.key_id, "carrier_id": arrived.carrier_id, "from_hash": arrived.phone_hash, "body_hash": arrived.body_hash,
         "from_enc": arrived.key.encrypt(arrived.phone, "inbound.from", arrived.id),
         "body_enc": arrived.key.encrypt(arrived.body, "inbound.body", arrived.id),
-        "received_at": work.now, "sent_at": sent_at, "late": late, "tries": 0 if understood else 1,
+        "received_at": work.now, "sent_at": sent_at, "late": late, "called": arrived.called, "tries": 0 if understood else 1,
         **(_columns(work, arrived, understood) if understood else {}),
     }  # fmt: skip
     work.put("inbound", row)
@@ -194,7 +195,7 @@ def count_try(work: Work, inbound_id: UUID) -> None:
 Row = Any
 
 _UNHANDLED = text("""
-  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id
+  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called
   FROM inbound i JOIN keys k ON k.id = i.key_id
   WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
 
