@@ -192,6 +192,7 @@ class _Scene:
     def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
         known = units.list_seen(work)
         self.prefixes = channels.prefixes(work)
+        self.costly = channels.costly(work)
         self.writers = {
             campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known)
             for campaign in running.values()
@@ -280,7 +281,8 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
     channel_id = next((channel for prefix, channel in batch.scene.prefixes if phone.startswith(prefix)), None)
     if channel_id is None:
         raise _Skipped("no channel reaches this phone")
-    told = writer.text(row, place, purpose, key, phone)
+    costs = channel_id in batch.scene.costly
+    told = writer.text(row, place, purpose, key, phone, costs)
     new = messages.New(
         unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, body=told.body, encoding=told.encoding,
         segments=told.segments, purpose=purpose, language=told.language, lane=lanes.BULK, semantics=told.semantics,
@@ -289,7 +291,7 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch
         about_id=row.appointment_id, reason=_reason(told, send_after > batch.now),
     )  # fmt: skip
     if row.discreet == 2:
-        new = replace(new, waits_for=_ping(new, writer.text(row, place, PING, key, phone), batch))
+        new = replace(new, waits_for=_ping(new, writer.text(row, place, PING, key, phone, costs), batch))
     batch.news.append(new)
     if send_after <= batch.now:
         batch.channels.add(channel_id)

@@ -50,7 +50,8 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
     """Write every text that the campaign would send to the people it has now, with today's templates."""
     seen = Preview()
     writer = Writer(content, vault, campaign, content.templates, units.list_seen(work))
-    prefixes = channels.prefixes(work)
+    costly = channels.costly(work)
+    prefixes = [(prefix, channel_id in costly) for prefix, channel_id in channels.prefixes(work)]
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     for row in _rows(work, campaign, limit):
@@ -85,17 +86,17 @@ def _purposes(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datet
 
 
 def _count(
-    seen: Preview, writer: Writer, campaign: Campaign, row: Any, purposes: list[str], prefixes: Sequence[tuple[str, UUID]]
+    seen: Preview, writer: Writer, campaign: Campaign, row: Any, purposes: list[str], prefixes: Sequence[tuple[str, bool]]
 ) -> str | None:  # fmt: skip
-    """Write one person's texts and count them; why there are none."""
+    """Write one person's texts and count them; why there are none. `prefixes`: each with whether replies cost."""
     key, phone = writer.open(row)
-    reached_by = next((prefix for prefix, _ in prefixes if phone.startswith(prefix)), None)
+    reached_by, costs = next(((prefix, costs) for prefix, costs in prefixes if phone.startswith(prefix)), (None, False))
     if reached_by is None:
         return N_("no channel reaches this phone")
     texts = []
     for purpose in purposes + ([PING] if purposes and row.discreet == 2 else []):
         try:
-            texts.append(writer.text(row, writer.place(row), purpose, key, phone))
+            texts.append(writer.text(row, writer.place(row), purpose, key, phone, costs))
         except NoLanguage as reason:
             return str(reason)
         except Unsendable as fault:

@@ -1,6 +1,7 @@
 """Queue one text to one person: a message by hand, an answer, an alert. Nothing leaves here; a worker sends it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,6 +28,9 @@ def queue(
     policy: Policy = "dont_send" if lane == lanes.BULK else "unit_default"
     told = compose.compose(content, person, purpose, values, policy=policy)
     channel_id = channel_id or channels.for_phone(work, person.phone)
+    if (told.expects != "none" or person.discreet == 2) and channel_id in channels.costly(work):
+        person = replace(person, replies_cost=True)
+        told = compose.compose(content, person, purpose, values, policy=policy)
     ping = None
     if person.client_id is not None and person.discreet == 2 and lane == lanes.BULK:
         ping = _new(work, person, compose.compose(content, person, "message_waiting", {}), channel_id=channel_id, lane=lane,

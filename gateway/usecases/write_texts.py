@@ -69,24 +69,27 @@ class Writer:
             self._places[key] = Place(unit, unit.time_zone if wrong else zone.key, windows.narrower(unit.hours, own))
         return self._places[key]
 
-    def text(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str) -> Text:
-        """The text for this person. Raises Unsendable."""
+    def text(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, replies_cost: bool) -> Text:
+        """The text for this person; `replies_cost` is the channel's. Raises Unsendable."""
         name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
         needed = row.unit if name or self._names_unit.get(purpose, True) else place.unit.language
-        what = (purpose, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at)
+        what = (purpose, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at,
+                replies_cost)  # fmt: skip
         made = self._made.get(what)
         if made is None:
-            made = self._made[what] = self._make(row, place, purpose, key, phone, name)
+            made = self._made[what] = self._make(row, place, purpose, key, phone, name, replies_cost)
         if isinstance(made, Unsendable):
             raise made
         return made
 
-    def _make(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, name: str) -> Text | Unsendable:
+    def _make(
+        self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, name: str, replies_cost: bool
+    ) -> Text | Unsendable:
         spec, unit = self._campaign.spec, place.unit
         person = Recipient(
             unit_id=unit.id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=place.zone,
             client_id=row.client_id, unit_language=unit.language, tones=row.tones or unit.tones, discreet=row.discreet, name=name,
-            details=unit.known,
+            details=unit.known, replies_cost=replies_cost,
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:
