@@ -88,7 +88,8 @@ def _take(
 ) -> None:
     """Keep one row. Raises Refused with the reasons."""
     if isinstance(row, Rejected):
-        raise Refused("; ".join(row.reasons))
+        reasons = "; ".join(row.reasons)
+        raise Refused(reasons)
     first = seen.setdefault(row.code, line.number)
     if first != line.number:
         raise Refused(N_("code: the same as in line {line}, which was taken").format(line=first))
