@@ -22,10 +22,12 @@ from gateway.domain.interpret import Expecting, Meaning
 POLITE_EVERY = timedelta(days=1)
 AUTOMATIC_AN_HOUR = 3
 IDENTICAL_AN_HOUR = 2
+SERVICES_AN_HOUR = 6  # a machine does not know the words that ask for them
 REPEAT_WITHIN = timedelta(seconds=10)
 REDIAL_WITHIN = timedelta(minutes=2)
 # What answers a question, and what else may be said beside it for a person to act on, with the reply it has.
 ANSWERS = ("yes", "no", "number", "reschedule")
+SERVICE_TEXTS = "service_"
 NOTED = {"callback": "callback_noted", "info": "info_noted"}
 
 
@@ -285,12 +287,17 @@ def _muted(effects: list[Effect], situation: Situation) -> list[Effect]:
     replies = [e for e in effects if isinstance(e, Reply | TellServices)]
     if not replies:
         return effects
-    sent = situation.replies_last_hour
-    again = (sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies if isinstance(r, Reply))
-    if len(sent) < AUTOMATIC_AN_HOUR and not any(again):
+    if not any(_is_too_much(reply, situation.replies_last_hour) for reply in replies):
         return effects
     asked = [effect for r in replies if isinstance(r, TellServices) for effect in r.otherwise]
     return [*_without_replies([*effects, *asked]), RaiseFlag("loop", _only_client(situation))]
+
+
+def _is_too_much(reply: Reply | TellServices, sent: tuple[str, ...]) -> bool:
+    services = sum(purpose.startswith(SERVICE_TEXTS) for purpose in sent)
+    if isinstance(reply, TellServices):
+        return services >= SERVICES_AN_HOUR
+    return len(sent) - services >= AUTOMATIC_AN_HOUR or sent.count(reply.purpose) >= IDENTICAL_AN_HOUR
 
 
 def _only_client(situation: Situation) -> UUID | None:

@@ -154,7 +154,7 @@ def _missing(field: str, value: str) -> str | None:
         "name": N_("name: missing"), "short_name": N_("short name: missing, and texts use it"),
         "units": N_("units: missing, and nobody would be told of it"), "code": N_("code: missing"),
     }  # fmt: skip
-    return None if value else missing[field]
+    return None if (listed(value) if field == "units" else value) else missing[field]
 
 
 def _too_long(typed: dict[str, str]) -> list[str]:

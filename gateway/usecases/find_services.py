@@ -18,6 +18,8 @@ from gateway.vault import Vault
 
 LIVES = timedelta(hours=12)
 EXEMPT = timedelta(minutes=10)
+# Between two texts of one answer: each is out before the next is due, so they arrive in their order.
+APART = timedelta(seconds=3)
 
 
 def find(work: Work, unit: units.Unit, language: str, topic: str | int) -> list[Found]:
@@ -42,7 +44,7 @@ def texts(work: Work, content: Content, person: Recipient, topic: str | int) -> 
     """
     unit = units.get(work, person.unit_id)
     there = replace(person, zone=unit.time_zone)
-    return [_text(content, there, found, work.now) for found in find(work, unit, person.language, topic)]
+    return [word(content, there, found, work.now) for found in find(work, unit, person.language, topic)]
 
 
 def tell(
@@ -54,12 +56,12 @@ def tell(
     for number, text in enumerate(told):
         send_text.put(
             work, vault, person, text, lane=lanes.REPLY, dedupe_key=f"{dedupe_key}:{number}", send_before=work.now + LIVES,
-            inbound_id=inbound_id, channel_id=channel_id, exempt_for=EXEMPT,
+            inbound_id=inbound_id, channel_id=channel_id, exempt_for=EXEMPT, wait=number * APART,
         )  # fmt: skip
     return len(told)
 
 
-def _text(content: Content, there: Recipient, found: Found, now: datetime) -> Text:
+def word(content: Content, there: Recipient, found: Found, now: datetime) -> Text:
     """The most that fits one segment: the short name always, its hours always, then phone and address as there is room."""
     purpose, at = _how(found, there.zone, now)
     for place in _places(found.service):

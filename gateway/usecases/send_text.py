@@ -48,13 +48,17 @@ def queue(
 
 def put(
     work: Work, vault: Vault, person: compose.Recipient, told: compose.Text, *, lane: int, dedupe_key: str, send_before: datetime,
-    inbound_id: UUID | None = None, channel_id: UUID | None = None, exempt_for: timedelta | None = None,
+    inbound_id: UUID | None = None, channel_id: UUID | None = None, exempt_for: timedelta | None = None, wait: timedelta = timedelta(0),
 ) -> None:  # fmt: skip
-    """Plan a text that is composed already; nothing when `dedupe_key` is known. Raises Refused when no channel reaches the phone."""
-    messages.add(work, vault, [_new(
+    """Plan a text that is composed already, to leave after `wait`; nothing when `dedupe_key` is known.
+
+    Raises Refused when no channel reaches the phone.
+    """
+    new = _new(
         work, person, told, channel_id=channel_id or channels.for_phone(work, person.phone), lane=lane, dedupe_key=dedupe_key,
         send_before=send_before, inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None,
-    )])  # fmt: skip
+    )  # fmt: skip
+    messages.add(work, vault, [replace(new, send_after=new.send_after + wait)])
 
 
 def _new(

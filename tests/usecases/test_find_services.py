@@ -73,7 +73,8 @@ def test_three_at_most_the_nearest_unit_first_each_in_one_segment(here: World, n
     service(here, "NEAR", at=below, hours="Mon 08:00-09:00")
     client = here.client(unit_id=below)
     say(here, here.phone_of(client), "TT nha o")
-    texts = here.bodies()
+    ids = [row.id for row in here.rows("SELECT id FROM outbound ORDER BY send_after")]
+    texts = [body for message_id in ids for body in here.bodies("o.id = :id", id=message_id)]
     assert len(texts) == 3 and texts[0].startswith("House NEAR") and texts[1].startswith("House FAR0")
     assert all(segments.count(text).segments == 1 for text in texts)
 
@@ -83,12 +84,28 @@ def test_several_services_are_one_answer_to_the_guard_against_loops(here: World)
         service(here, f"H{number}")
     client = here.client()
     phone = here.phone_of(client)
-    say(here, phone, "TT 4")
-    say(here, phone, "tt nha o", after=timedelta(minutes=2))
-    say(here, phone, "INFO 4", after=timedelta(minutes=4))
-    assert len(here.bodies()) == 9 and flags(here) == []
-    say(here, phone, "TT nha tro", after=timedelta(minutes=6))
-    assert len(here.bodies()) == 9 and sorted(flags(here)) == ["info", "loop"]
+    for minute, words in enumerate(("TT", "TT 4", "tt nha o", "TT nha tro", "INFO nha o", "TT cho o")):
+        say(here, phone, words, after=timedelta(minutes=minute))
+    say(here, phone, "goi lai cho em", after=timedelta(minutes=7))
+    assert len(here.bodies()) == 3 * 6 + 1 and flags(here) == ["callback"]
+    say(here, phone, "TT nha tro", after=timedelta(minutes=8))
+    assert len(here.bodies()) == 3 * 6 + 1 and sorted(flags(here)) == ["callback", "info", "loop"]
+
+
+def test_the_texts_of_one_answer_leave_one_after_the_other(here: World) -> None:
+    for number in range(3):
+        service(here, f"H{number}")
+    say(here, here.phone_of(here.client()), "TT nha o")
+    due = [row.send_after - here.now for row in here.rows("SELECT send_after FROM outbound ORDER BY send_after")]
+    assert due == [timedelta(seconds=seconds) for seconds in (0, 3, 6)]
+
+
+def test_who_wants_no_texts_is_answered_by_a_person(here: World) -> None:
+    service(here, "H1")
+    phone = here.phone_of(here.client())
+    say(here, phone, "STOP")
+    say(here, phone, "TT nha o", after=timedelta(minutes=1))
+    assert flags(here) == ["info"]
 
 
 def test_a_stranger_hears_what_a_client_would(here: World) -> None:
