@@ -170,8 +170,9 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
 
 def _columns(work: Work, arrived: Arrived, understood: Understood) -> dict[str, Any]:
     meaning = understood.meaning
+    value = None if meaning.value is None or meaning.meaning == "info" else str(meaning.value)  # what is needed stays encrypted
     return {
-        "handled_at": work.now, "meaning": meaning.meaning, "value": None if meaning.value is None else str(meaning.value),
+        "handled_at": work.now, "meaning": meaning.meaning, "value": value,
         "also": list(meaning.also), "doubt": meaning.doubt, "why_enc": arrived.key.encrypt(meaning.why, "inbound.why", arrived.id),
         "answers_id": understood.answers_id, "repeat_of": understood.repeat_of,
     }  # fmt: skip

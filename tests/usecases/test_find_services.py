@@ -116,6 +116,17 @@ def test_a_stranger_hears_what_a_client_would(here: World) -> None:
     assert flags(here) == ["unknown_sender", "unknown_sender"]
 
 
+def test_what_somebody_needs_is_kept_in_no_readable_column(here: World) -> None:
+    service(here, "H1", "treatment")
+    client = here.client(language="en")
+    say(here, here.phone_of(client), "INFO methadone")
+    say(here, here.phone_of(client), "INFO 10", after=timedelta(minutes=1))
+    assert len(here.bodies()) == 2
+    for table in ("inbound", "outbound", "flags", "audit"):
+        assert here.value(f"SELECT count(*) FROM {table} t WHERE CAST(t AS text) ~* 'treatment|methadone|(House H1)'") == 0
+    assert here.value("SELECT count(*) FROM inbound WHERE value IS NOT NULL") == 0
+
+
 def test_what_is_gone_is_told_to_nobody(here: World) -> None:
     service(here, "H1")
     here.run("UPDATE services SET gone_on = '2026-01-31'")
