@@ -29,6 +29,7 @@ COMMANDS = {
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",
     "sending": "gateway.cli.channel:sending",
+    "service": "gateway.cli.service:service",
     "staff": "gateway.cli.staff:staff",
     "template": "gateway.cli.template:template",
     "unit": "gateway.cli.unit:unit",

@@ -43,8 +43,7 @@ def show(number: int, as_code: str) -> None:
         screen.say("opened {opened}, due {due}, outcome {outcome}", opened=screen.local(found.opened_at, zone),
                    due=screen.local(found.due_at, zone), outcome=shown(rules.OUTCOMES.get(found.outcome or "")))  # fmt: skip
         if found.inbound_id is not None:
-            text = threads.received(work, s.vault, found.inbound_id)
-            screen.say("text: {text}", text=text if text is not None else _("(cannot be read from here)"))
+            screen.say("text: {text}", text=screen.words(*threads.received(work, s.vault, found.inbound_id)))
 
 
 @flag.command()

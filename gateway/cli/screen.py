@@ -100,6 +100,13 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def words(text: str | None, called: bool = False) -> str:
+    """A client's words on one line, or why there are none."""
+    if called:
+        return _("(a missed call)")
+    return _("(cannot be read from here)") if text is None else one_line(text)
+
+
 def midnight(at: datetime, zone: str) -> datetime:
     """The beginning of the day that a clock in the zone shows."""
     return windows.instant(datetime.combine(at.astimezone(windows.zone_of(zone)).date(), time()), zone)

@@ -14,6 +14,7 @@ from gateway.domain.effects import (
     SetLanguage,
     StartPhone,
     StopPhone,
+    TellServices,
 )
 from gateway.domain.interpret import Expecting, Meaning
 
@@ -21,9 +22,12 @@ from gateway.domain.interpret import Expecting, Meaning
 POLITE_EVERY = timedelta(days=1)
 AUTOMATIC_AN_HOUR = 3
 IDENTICAL_AN_HOUR = 2
+SERVICES_AN_HOUR = 6  # a machine does not know the words that ask for them
 REPEAT_WITHIN = timedelta(seconds=10)
+REDIAL_WITHIN = timedelta(minutes=2)
 # What answers a question, and what else may be said beside it for a person to act on, with the reply it has.
 ANSWERS = ("yes", "no", "number", "reschedule")
+SERVICE_TEXTS = "service_"
 NOTED = {"callback": "callback_noted", "info": "info_noted"}
 
 
@@ -60,6 +64,7 @@ class Situation:
     seconds_since_same: float | None  # since the same text came from this phone
     carrier_stop: str | None = None  # the carrier acted on a keyword itself: stop | start | help
     echo: bool = False  # word for word a text that we sent to this phone
+    called: bool = False  # a missed call: it says "call me"
 
 
 def expecting(situation: Situation) -> Expecting:
@@ -68,9 +73,9 @@ def expecting(situation: Situation) -> Expecting:
 
 
 def is_repeat(situation: Situation) -> bool:
-    """Whether this is probably a text that arrived before under another carrier id."""
-    since = situation.seconds_since_same
-    return since is not None and since < REPEAT_WITHIN.total_seconds()
+    """Whether this is probably a text that arrived before under another carrier id, or a call that was just tried again."""
+    since, within = situation.seconds_since_same, REDIAL_WITHIN if situation.called else REPEAT_WITHIN
+    return since is not None and since < within.total_seconds()
 
 
 def decide(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
@@ -140,7 +145,7 @@ def _beside(meaning: Meaning, situation: Situation, handled: list[Effect]) -> li
             effects += _answers(replace(meaning, meaning=said, also=()), situation)
         elif said in NOTED or (said == "wrong_number" and situation.clients):
             effects.append(RaiseFlag(said, client_id))
-    if any(isinstance(effect, Reply) for effect in handled):
+    if any(isinstance(effect, Reply | TellServices) for effect in handled):
         return _without_replies(effects)
     noted = next((NOTED[said] for said in meaning.also if said in NOTED), None)
     if noted is None or any(isinstance(effect, Reply) for effect in effects):
@@ -154,7 +159,7 @@ def _besides(meaning: Meaning, *acted_on: str) -> Meaning:
 
 
 def _without_replies(effects: list[Effect]) -> list[Effect]:
-    return [effect for effect in effects if not isinstance(effect, Reply)]
+    return [effect for effect in effects if not isinstance(effect, Reply | TellServices)]
 
 
 def _doubtful_stop(situation: Situation) -> list[Effect]:
@@ -176,6 +181,9 @@ def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Eff
             return [*effects, StartPhone(), Reply("started", situation.language)]
         case "help":
             return [*effects, Reply("help", situation.language)]
+        case "info" if meaning.value is not None and not situation.stopped:
+            polite = (Reply("unknown_sender", situation.language),) if _may_be_polite(situation, now) else ()
+            return [*effects, *_services(meaning, situation, polite)]
         case "wrong_number":
             return [*effects, StopPhone("wrong_number"), Reply("wrong_number_noted", situation.language)]
     if situation.stopped or meaning.doubt == "crisis" or not _may_be_polite(situation, now):
@@ -202,13 +210,20 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
         case "callback":
             return [RaiseFlag("callback", client_id), Reply("callback_noted", language, client_id=client_id)]
         case "info":
-            return [RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)]
+            return _services(meaning, situation, (RaiseFlag("info", client_id), Reply("info_noted", language, client_id=client_id)))
         case said if said in ANSWERS and len(situation.questions) == 1:
             return _answers(meaning, situation)
         case _ if meaning.doubt == "crisis":
             return []  # a person reads it today; an automatic answer might be the wrong word
         case _:
             return _unclear(situation, now)
+
+
+def _services(meaning: Meaning, situation: Situation, otherwise: tuple[RaiseFlag | Reply, ...]) -> list[Effect]:
+    """What was asked for by a keyword is answered by itself; a question in other words, or with a word of danger, is a person's."""
+    if meaning.value is None or meaning.doubt == "crisis" or situation.stopped:
+        return list(otherwise)
+    return [TellServices(meaning.value, situation.language, _only_client(situation), otherwise)]
 
 
 def _after_doubt(meaning: Meaning, situation: Situation) -> list[Effect]:
@@ -269,14 +284,20 @@ def _may_be_polite(situation: Situation, now: datetime) -> bool:
 
 def _muted(effects: list[Effect], situation: Situation) -> list[Effect]:
     """Take the reply away where the other side is probably a machine, or the phone is stopped, and tell a person."""
-    replies = [e for e in effects if isinstance(e, Reply)]
+    replies = [e for e in effects if isinstance(e, Reply | TellServices)]
     if not replies:
         return effects
-    sent = situation.replies_last_hour
-    looping = len(sent) >= AUTOMATIC_AN_HOUR or any(sent.count(r.purpose) >= IDENTICAL_AN_HOUR for r in replies)
-    if not looping:
+    if not any(_is_too_much(reply, situation.replies_last_hour) for reply in replies):
         return effects
-    return [*_without_replies(effects), RaiseFlag("loop", _only_client(situation))]
+    asked = [effect for r in replies if isinstance(r, TellServices) for effect in r.otherwise]
+    return [*_without_replies([*effects, *asked]), RaiseFlag("loop", _only_client(situation))]
+
+
+def _is_too_much(reply: Reply | TellServices, sent: tuple[str, ...]) -> bool:
+    services = sum(purpose.startswith(SERVICE_TEXTS) for purpose in sent)
+    if isinstance(reply, TellServices):
+        return services >= SERVICES_AN_HOUR
+    return len(sent) - services >= AUTOMATIC_AN_HOUR or sent.count(reply.purpose) >= IDENTICAL_AN_HOUR
 
 
 def _only_client(situation: Situation) -> UUID | None:

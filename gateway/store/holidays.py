@@ -65,6 +65,11 @@ def list_for(work: Work, unit_id: UUID, first: date, last: date) -> list[Holiday
     return [Holiday(row.on_date, row.name, row.is_holiday, row.source, row.unit_code) for row in rows]
 
 
+def of_unit(work: Work, unit_id: UUID, first: date, last: date) -> Calendar:
+    """The holidays of one unit, those of the units above among them."""
+    return frozenset(each.on_date for each in list_for(work, unit_id, first, last) if each.is_holiday)
+
+
 def calendars(work: Work, first: date, last: date) -> dict[str, Calendar]:
     """The holidays of every unit that has any, by its id as text. Units with the same days share one calendar."""
     same: dict[Calendar, Calendar] = {}

@@ -46,8 +46,10 @@ _AROUND = text("""
       WHERE from_hash = t.phone AND body_hash = t.body AND received_at > :hour AND id <> t.id
       ORDER BY received_at DESC LIMIT 1) AS same,
     (SELECT true FROM outbound WHERE to_hash = t.phone AND body_hash = t.body AND created_at > :day AND purpose <> 'manual' LIMIT 1) AS echo,
-    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM outbound
-      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
+    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM (
+      SELECT DISTINCT ON (inbound_id, CASE WHEN starts_with(purpose, 'service_') THEN 'service' ELSE purpose END) purpose, created_at
+      FROM outbound  -- the services that answer one text are one answer
+      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') r) AS replies,
     (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
       SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id
       FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
@@ -85,6 +87,7 @@ class Arrived:
     phone_hash: bytes
     body: str
     body_hash: bytes
+    called: bool = False  # a missed call: no body
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
         "key_id": arrived.key_id, "carrier_id": arrived.carrier_id, "from_hash": arrived.phone_hash, "body_hash": arrived.body_hash,
         "from_enc": arrived.key.encrypt(arrived.phone, "inbound.from", arrived.id),
         "body_enc": arrived.key.encrypt(arrived.body, "inbound.body", arrived.id),
-        "received_at": work.now, "sent_at": sent_at, "late": late, "tries": 0 if understood else 1,
+        "received_at": work.now, "sent_at": sent_at, "late": late, "called": arrived.called, "tries": 0 if understood else 1,
         **(_columns(work, arrived, understood) if understood else {}),
     }  # fmt: skip
     work.put("inbound", row)
@@ -167,8 +170,9 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
 
 def _columns(work: Work, arrived: Arrived, understood: Understood) -> dict[str, Any]:
     meaning = understood.meaning
+    value = None if meaning.value is None or meaning.meaning == "info" else str(meaning.value)  # what is needed stays encrypted
     return {
-        "handled_at": work.now, "meaning": meaning.meaning, "value": None if meaning.value is None else str(meaning.value),
+        "handled_at": work.now, "meaning": meaning.meaning, "value": value,
         "also": list(meaning.also), "doubt": meaning.doubt, "why_enc": arrived.key.encrypt(meaning.why, "inbound.why", arrived.id),
         "answers_id": understood.answers_id, "repeat_of": understood.repeat_of,
     }  # fmt: skip
@@ -192,7 +196,7 @@ def count_try(work: Work, inbound_id: UUID) -> None:
 Row = Any
 
 _UNHANDLED = text("""
-  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id
+  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called
   FROM inbound i JOIN keys k ON k.id = i.key_id
   WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
 

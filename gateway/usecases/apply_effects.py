@@ -14,7 +14,7 @@ from gateway.domain import judge, phone
 from gateway.domain import messages as lanes
 from gateway.store import answers, appointments, clients, consents, flags, messages, staff, units
 from gateway.store.base import Work
-from gateway.usecases import compose, send_text
+from gateway.usecases import compose, find_services, send_text
 from gateway.vault import DataKey, Vault
 
 REPLY_EXEMPT = timedelta(minutes=10)
@@ -68,7 +68,19 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
                 told |= _raise_flag(work, vault, content, source, effect)
             case fx.Reply():
                 told |= _reply(work, vault, content, source, effect)
+            case fx.TellServices():
+                told |= _tell_services(work, vault, content, source, effect)
     return told
+
+
+def _tell_services(work: Work, vault: Vault, content: Content, source: Source, effect: fx.TellServices) -> bool:
+    if _may_be_answered(source, "service"):
+        person = _recipient(work, source, effect)
+        key = f"services:{source.inbound_id}"
+        if find_services.tell(work, vault, content, person, effect.topic, dedupe_key=key, inbound_id=source.inbound_id,
+                              channel_id=source.channel_id):  # fmt: skip
+            return True
+    return apply(work, vault, content, source, effect.otherwise)
 
 
 def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_id: UUID | None) -> int:
@@ -122,8 +134,7 @@ def _as_recipient(person: Any) -> compose.Recipient:
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
-    if source.unit is not None and not phone.may_be_answered(source.phone, source.unit.region):
-        log.info("sender_not_answered", inbound=source.inbound_id, purpose=effect.purpose)  # staff see the text all the same
+    if not _may_be_answered(source, effect.purpose):
         return False
     person = _recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
@@ -144,7 +155,14 @@ def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: f
     return bool(queued)
 
 
-def _recipient(work: Work, source: Source, effect: fx.Reply) -> compose.Recipient:
+def _may_be_answered(source: Source, purpose: str) -> bool:
+    if source.unit is None or phone.may_be_answered(source.phone, source.unit.region):
+        return True
+    log.info("sender_not_answered", inbound=source.inbound_id, purpose=purpose)  # staff see the text all the same
+    return False
+
+
+def _recipient(work: Work, source: Source, effect: fx.Reply | fx.TellServices) -> compose.Recipient:
     """The phone that wrote; worded for its client when it is one client's, else as discreetly as we can."""
     person = source.people.get(effect.client_id) if effect.client_id is not None else None
     if person is not None:

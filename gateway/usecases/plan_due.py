@@ -193,9 +193,9 @@ class _Scene:
     """What stays the same for all batches of one call: channels, units, and what was written for many."""
 
     def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
-        known, prefixes = units.list_seen(work), channels.prefixes(work)
+        known, prefixes, costly = units.list_seen(work), channels.prefixes(work), channels.costly(work)
         self.writers = {
-            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, prefixes)
+            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, prefixes, costly)
             for campaign in running.values()
         }
 

@@ -1,7 +1,7 @@
 """What a campaign would do if it ran now: every text is written and checked, nothing is kept and nothing is sent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -50,8 +50,7 @@ class Preview:
 def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
     """Write every text that the campaign would send to the people it has now, with today's templates."""
     seen = Preview()
-    prefixes = channels.prefixes(work)
-    writer = Writer(content, vault, campaign, content.templates, units.list_seen(work), prefixes)
+    writer = Writer(content, vault, campaign, content.templates, units.list_seen(work), channels.prefixes(work), channels.costly(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
@@ -61,7 +60,7 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
             reason = N_("no date {name!r}, from which the programme counts").format(name=campaign.spec.since)
             seen.later += 1
         steps = _steps(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
-        reason = reason or _count(seen, writer, campaign, row, steps, prefixes)
+        reason = reason or _count(seen, writer, campaign, row, steps)
         if reason is not None:
             excluded[row.client_id] = reason
         elif steps:
@@ -90,13 +89,11 @@ def _steps(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime
     return [(steps[each.step_id].purpose, each.step_id) for each in planned if not each.skipped]
 
 
-def _count(
-    seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: list[tuple[str, str]], prefixes: Sequence[tuple[str, UUID]]
-) -> str | None:  # fmt: skip
+def _count(seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: list[tuple[str, str]]) -> str | None:
     """Write one person's texts and count them; why there are none."""
     key, phone = writer.open(row)
-    reached_by = next((prefix for prefix, _ in prefixes if phone.startswith(prefix)), None)
-    if reached_by is None:
+    route = writer.route(phone)
+    if route is None:
         return N_("no channel reaches this phone")
     texts = []
     for purpose, step_id in steps + ([(PING, "")] if steps and row.discreet == 2 else []):
@@ -107,7 +104,7 @@ def _count(
         except Unsendable as fault:
             seen.faults[str(fault)].append(row.code)
     prices = campaign.spec.prices
-    prefix = priced_as(prices, phone, reached_by)
+    prefix = priced_as(prices, phone, route[0])
     for told in texts:
         _tally(seen, told, prefix, prices.get(prefix))
     return None

@@ -46,7 +46,7 @@ def receive(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound,
     ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False,
 ) -> UUID | None:  # fmt: skip
-    """Keep an inbound text and apply what follows from it; its id, or None for a repeat of the carrier's.
+    """Keep an inbound text, or a missed call, and apply what follows from it; its id, or None for a repeat of the carrier's.
 
     Durable when it returns. If deciding or applying raises, the text is kept all the same in a transaction of its own,
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
@@ -162,7 +162,7 @@ def _arrive(work: Work, vault: Vault, text: _Came, seen: Seen) -> _Scene:
     arrived = Arrived(
         id=text.id, unit_id=unit_id, channel_id=text.channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
         carrier_id=text.message.carrier_id, phone=text.phone, phone_hash=text.phone_hash, body=text.message.text,
-        body_hash=text.body_hash,
+        body_hash=text.body_hash, called=text.message.call,
     )  # fmt: skip
     return _Scene(arrived, seen, unit)
 
@@ -180,10 +180,12 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
 
 
 def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
-    situation = around.situation
+    situation = replace(around.situation, called=arrived.called)
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
     if situation.echo:
         meaning = interpret.Meaning("other", why="our own words, sent back")
+    elif arrived.called:
+        meaning = interpret.Meaning("callback", why="a missed call")
     else:
         meaning = _meaning(content, arrived.body, situation.language, expecting)
     effects = decide.decide(meaning, situation, now)
@@ -245,6 +247,7 @@ def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
         id=row.id, unit_id=row.unit_id, channel_id=row.channel_id, client_id=row.client_id, key_id=row.key_id, key=key,
         carrier_id=row.carrier_id, phone=key.decrypt(row.from_enc, "inbound.from", row.id), phone_hash=bytes(row.from_hash),
         body=key.decrypt(row.body_enc, "inbound.body", row.id), body_hash=bytes(row.body_hash),
+        called=row.called,
     )  # fmt: skip
     sought = inbound.Sought(row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
     (seen,) = inbound.look(work, vault, [sought])

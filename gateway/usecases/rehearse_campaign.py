@@ -87,8 +87,8 @@ class _Stage:
 
     def __init__(self, work: Work, vault: Vault, content: Content, campaign: Campaign, seen: Rehearsal) -> None:
         known = units.list_seen(work)
-        self.seen, self.campaign, self.prefixes = seen, campaign, channels.prefixes(work)
-        self.writer = Writer(content, vault, campaign, content.templates, known, self.prefixes)
+        self.seen, self.campaign = seen, campaign
+        self.writer = Writer(content, vault, campaign, content.templates, known, channels.prefixes(work), channels.costly(work))
         self.again = Rounds(work, campaign, seen.since, seen.until) if campaign.kind in rules.AGAIN else None
         self.enrolled = enrolments.all_of(work, campaign.id) if campaign.kind == "programme" else {}
         self.dates = enrolments.dates_of(work, campaign.spec.since) if campaign.kind == "programme" else {}
@@ -191,9 +191,8 @@ class _Stage:
 
     def _price(self, day: Day, phone: str, texts: list[Text]) -> None:
         if phone not in self._shares:
-            reached_by = next(prefix for prefix, _ in self.prefixes if phone.startswith(prefix))
-            prices = self.campaign.spec.prices
-            self._shares[phone] = prices.get(priced_as(prices, phone, reached_by))
+            prices, route = self.campaign.spec.prices, self.writer.route(phone)
+            self._shares[phone] = prices.get(priced_as(prices, phone, route[0] if route else ""))
         price, segments = self._shares[phone], sum(told.segments for told in texts)
         day.texts += len(texts)
         day.segments += segments

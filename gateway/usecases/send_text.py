@@ -1,6 +1,7 @@
 """Queue one text to one person: a message by hand, an answer, an alert. Nothing leaves here; a worker sends it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,6 +28,9 @@ def queue(
     policy: Policy = "dont_send" if lane == lanes.BULK else "unit_default"
     told = compose.compose(content, person, purpose, values, policy=policy)
     channel_id = channel_id or channels.for_phone(work, person.phone)
+    if (told.expects != "none" or person.discreet == 2) and channel_id in channels.costly(work):
+        person = replace(person, replies_cost=True)
+        told = compose.compose(content, person, purpose, values, policy=policy)
     ping = None
     if person.client_id is not None and person.discreet == 2 and lane == lanes.BULK:
         ping = _new(work, person, compose.compose(content, person, "message_waiting", {}), channel_id=channel_id, lane=lane,
@@ -40,6 +44,21 @@ def queue(
         return [real.id]
     rows = [real] if ping is None else [ping, real]
     return [row.id for row in rows if messages.add(work, vault, [row])]
+
+
+def put(
+    work: Work, vault: Vault, person: compose.Recipient, told: compose.Text, *, lane: int, dedupe_key: str, send_before: datetime,
+    inbound_id: UUID | None = None, channel_id: UUID | None = None, exempt_for: timedelta | None = None, wait: timedelta = timedelta(0),
+) -> None:  # fmt: skip
+    """Plan a text that is composed already, to leave after `wait`; nothing when `dedupe_key` is known.
+
+    Raises Refused when no channel reaches the phone.
+    """
+    new = _new(
+        work, person, told, channel_id=channel_id or channels.for_phone(work, person.phone), lane=lane, dedupe_key=dedupe_key,
+        send_before=send_before, inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None,
+    )  # fmt: skip
+    messages.add(work, vault, [replace(new, send_after=new.send_after + wait)])
 
 
 def _new(

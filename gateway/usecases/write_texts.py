@@ -1,6 +1,6 @@
 """Write a campaign's texts: who gets one, when, and in which words. Previews, rehearsals and planning ask the same questions here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,10 +42,11 @@ class Writer:
 
     def __init__(
         self, content: Content, vault: Vault, campaign: Campaign, pinned: compose.Pinned, units: Iterable[Unit],
-        prefixes: Sequence[tuple[str, UUID]],
+        prefixes: Sequence[tuple[str, UUID]], costly: Collection[UUID],
     ) -> None:  # fmt: skip
+        """`prefixes` and `costly`: see `store.channels`."""
         self._content, self._vault, self._campaign, self._pinned = content, vault, campaign, pinned
-        self._prefixes = prefixes
+        self._prefixes, self._costly = prefixes, costly
         self._exclusions: dict[tuple[Any, ...], str | None] = {}
         self.place = Places(units).of
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
@@ -82,10 +83,14 @@ class Writer:
         place = self.place(row)
         send_after = self._send_after(place, send_before, now)
         key, phone = opened or self.open(row)
-        channel_id = next((channel for prefix, channel in self._prefixes if phone.startswith(prefix)), None)
-        if channel_id is None:
+        route = self.route(phone)
+        if route is None:
             raise Skipped("no channel reaches this phone")
-        return Letter(place, send_after, key, phone, channel_id, self.text(row, place, self._purposes[step_id], key, phone, step_id))
+        return Letter(place, send_after, key, phone, route[1], self.text(row, place, self._purposes[step_id], key, phone, step_id))
+
+    def route(self, phone: str) -> tuple[str, UUID] | None:
+        """The prefix and the channel by which a phone is reached."""
+        return next((route for route in self._prefixes if phone.startswith(route[0])), None)
 
     def _send_after(self, place: Place, send_before: datetime, now: datetime) -> datetime:
         """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
@@ -100,13 +105,18 @@ class Writer:
         """The text for this person, with the values of a step. Raises Unsendable."""
         name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
         needed = row.unit if name or self._names_unit(purpose, step_id) else place.unit.language
-        what = (purpose, step_id, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at)
+        what = (purpose, step_id, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at,
+                self._replies_cost(phone))  # fmt: skip
         made = self._made.get(what)
         if made is None:
             made = self._made[what] = self._make(row, place, purpose, key, phone, name, step_id)
         if isinstance(made, Unsendable):
             raise made
         return made
+
+    def _replies_cost(self, phone: str) -> bool:
+        route = self.route(phone) if self._costly else None
+        return route is not None and route[1] in self._costly
 
     def _names_unit(self, purpose: str, step_id: str) -> bool:
         """Whether the text says something of the unit, so that it reads differently in another."""
@@ -122,7 +132,7 @@ class Writer:
         person = Recipient(
             unit_id=unit.id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=place.zone,
             client_id=row.client_id, unit_language=unit.language, tones=row.tones or unit.tones, discreet=row.discreet, name=name,
-            details=unit.known,
+            details=unit.known, replies_cost=self._replies_cost(phone),
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import NotFound
-from gateway.store import audit, clients, flags
+from gateway.store import audit, clients, flags, services
 from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
@@ -72,6 +72,9 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO answers (outbound_id, client_id, unit_id, inbound_id, value, answered_at)
            VALUES (:message, :client, :unit, :inbound, '1', :now)""",
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
+        """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
+           VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
+        "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
     with unit_of_work(world.engine, now=world.now) as work:
@@ -121,6 +124,18 @@ def test_staff_write_nothing_into_another_unit(two: Two) -> None:
     with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
         clients.move(work, two.own_client, two.other_unit)
     assert two.world.value("SELECT unit_id FROM clients WHERE id = :id", id=two.own_client) == two.world.unit_id
+
+
+def test_staff_see_what_serves_the_unit_above_theirs_and_change_nothing_of_it(two: Two) -> None:
+    below = builders.unit(two.world.engine, two.world.now, code="P01-1", parent_id=two.other_unit)
+    with unit_of_work(two.world.engine) as work:
+        work.execute(text("UPDATE staff SET unit_id = :unit WHERE id = :id"), {"unit": below, "id": two.staff_id})
+        work.execute(text("DELETE FROM staff_units WHERE staff_id = :id"), {"id": two.staff_id})
+        work.execute(text("INSERT INTO staff_units VALUES (:id, :unit)"), {"unit": below, "id": two.staff_id})
+    with two.as_staff() as work:
+        (seen,) = services.list_seen(work)
+        assert seen.unit_id == two.other_unit
+        assert not services.check(work, seen.service.id, two.world.now.date(), two.staff_id, gone=True)
 
 
 def test_a_client_of_another_unit_is_not_found(two: Two) -> None:

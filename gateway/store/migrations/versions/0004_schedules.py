@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0002"
 
 SQL = Path(__file__).parents[1] / "sql"
 
@@ -31,10 +31,10 @@ def rights() -> str:
 
 def upgrade() -> None:
     """Make the tables, and say who may do what."""
-    op.execute((SQL / "0012_schedules.sql").read_text())
+    op.execute((SQL / "0004_schedules.sql").read_text())
     op.execute(rights())
 
 
 def downgrade() -> None:
     """Refused: going back would forget who is in a programme."""
-    raise NotImplementedError("0012 has no way back; restore a backup instead")
+    raise NotImplementedError("0004 has no way back; restore a backup instead")
