@@ -1,7 +1,5 @@
 """`dialogue`: check what we ask, draw it, and walk it without a phone or a database."""
 
-import hashlib
-import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,7 +31,9 @@ def dialogue() -> None:
 @click.option("--ucs2", default=dialogues.SCREEN.ucs2, show_default=True, help="Characters of a screen with letters beyond GSM-7.")
 def lint(folder: Path, gsm7: int, ucs2: int) -> None:
     """Check every dialogue in every language; exit 1 when one is not fit to be used."""
-    known, tongues, limits = read_all(folder), _tongues(content.load()), Limits(gsm7, ucs2)
+    known, tongues, limits = content.read_dialogues(folder), _tongues(content.load()), Limits(gsm7, ucs2)
+    if not known:
+        raise NotFound("There is no dialogue in {folder}: each is a folder there with a dialogue.toml.", folder=folder)
     findings = [finding for each in known.values() for finding in dialogues.lint(each, tongues, limits)]
     for finding in findings:
         click.echo(f"{finding.where}: {shown(finding.what)}")
@@ -128,32 +128,8 @@ def _said(effect: dialogues.Effect) -> str:
     return " ".join([type(effect).__name__, *filter(None, values)])
 
 
-def read_all(folder: Path) -> dict[str, Dialogue]:
-    """Every dialogue below a folder, by name. Refused names the file that is broken."""
-    files = sorted(folder.glob("*/dialogue.toml"))
-    if not files:
-        raise NotFound("There is no dialogue in {folder}: each is a folder there with a dialogue.toml.", folder=folder)
-    return {file.parent.name: _read(file.parent) for file in files}
-
-
-def _read(folder: Path) -> Dialogue:
-    digest, files = hashlib.sha256(), dict[str, str]()
-    for path in sorted((folder / "dialogue.toml", *folder.glob("*.txt"))):
-        try:
-            files[path.name] = path.read_text("utf-8")
-        except (OSError, ValueError) as broken:
-            raise Refused("{file} cannot be read: {why}.", file=f"dialogues/{folder.name}/{path.name}", why=broken) from broken
-        digest.update(f"{path.name} {len(files[path.name])}\n{files[path.name]}".encode())
-    try:
-        data = tomllib.loads(files.pop("dialogue.toml"))
-    except ValueError as broken:
-        raise Refused("{file} cannot be read: {why}.", file=f"dialogues/{folder.name}/dialogue.toml", why=broken) from broken
-    texts = {name.removesuffix(".txt"): text for name, text in files.items()}
-    return dialogues.parse(folder.name, data, texts, digest.hexdigest()[:12])
-
-
 def _named(name: str) -> Dialogue:
-    known = read_all(FOLDER)
+    known = content.load().dialogues
     if name not in known:
         raise NotFound("There is no dialogue {name!r}. There are: {names}.", name=name, names=sorted(known))
     return known[name]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, Literal, Self, get_args
 
-from gateway.domain import reminders
+from gateway.domain import dialogues, reminders
 from gateway.domain.errors import Refused
 from gateway.domain.schedules import LASTS, OneOff
 from gateway.domain.templates import About, Policy
@@ -41,7 +41,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One text of a campaign; `timing` as campaign files write it."""
+    """One text of a campaign, or the dialogue that begins with it (see `dialogues.purpose`); `timing` as campaign files write it."""
 
     purpose: str
     timing: Mapping[str, str]
@@ -113,12 +113,14 @@ def _unknown(data: Mapping[str, Any], known: set[str], where: str) -> list[str]:
 def _step_faults(kind: Kind, steps: list[Mapping[str, Any]]) -> list[str]:
     single = N_("a one_off campaign has one step; make another campaign for another text")
     faults = [single] if kind == "one_off" and len(steps) > 1 else []
-    known = {"template", "before", "at"} if kind == "reminders" else {"template", "not_before", "at", "lasts"}
+    known = {"template", "before", "at"} if kind == "reminders" else {"template", "dialogue", "not_before", "at", "lasts"}
     for number, step in enumerate(steps, 1):
         where = N_("step {number}: {fault}").format(number=number, fault="")
         faults += _unknown(step, known, where)
-        if not isinstance(step.get("template"), str):
+        if not isinstance(step.get("template", step.get("dialogue")), str):
             faults.append(where + N_("template is missing"))
+        if "template" in step and "dialogue" in step:
+            faults.append(where + N_("give a template or a dialogue, not both"))
         if kind == "reminders" and "before" not in step:
             faults.append(where + N_('before is missing, such as before = "1d"'))
             continue
@@ -159,8 +161,8 @@ def _audience(data: Mapping[str, Any]) -> Audience:
 
 def _step(data: Mapping[str, Any]) -> StepSpec:
     """Times as text, however the file wrote them: TOML has times and dates of its own."""
-    timing = {k: v.isoformat() if isinstance(v, datetime | time) else str(v) for k, v in data.items() if k != "template"}
-    return StepSpec(str(data.get("template")), timing)
+    timing = {k: v.isoformat() if isinstance(v, datetime | time) else str(v) for k, v in data.items() if k not in ("template", "dialogue")}
+    return StepSpec(dialogues.purpose(str(data["dialogue"])) if "dialogue" in data else str(data.get("template")), timing)
 
 
 def reminder_step(step_id: str, timing: Mapping[str, str]) -> reminders.Step:
