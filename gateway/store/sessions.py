@@ -90,17 +90,22 @@ ON_PHONES = text("""
 
 _MOVE = text("""
   UPDATE sessions SET status = :status, step = :step, state_enc = :state, asked_at = :asked_at, due_at = :due_at, changed_at = :now,
-    asked_id = coalesce(:asked_id, asked_id), prompt_id = coalesce(:prompt_id, prompt_id) WHERE id = :id""")
-_ANSWERED = text("UPDATE sessions SET answered_at = :now WHERE id = :id")
+    heard_at = coalesce(:heard_at, heard_at), asked_id = coalesce(:asked_id, asked_id), prompt_id = coalesce(:prompt_id, prompt_id)
+  WHERE id = :id""")
 
 
 def move(
-    work: Work, dialogue: Dialogue, state: State, key: DataKey, asked_id: UUID | None = None, prompt_id: UUID | None = None
+    work: Work, dialogue: Dialogue, state: State, key: DataKey, *, heard: bool = False, asked_id: UUID | None = None,
+    prompt_id: UUID | None = None,
 ) -> None:  # fmt: skip
-    """Write where a held session is now, with the other writes of the transaction. `asked_id`: the text that puts its question."""
+    """Write where a held session is now, with the other writes of the transaction.
+
+    `heard`: because of what the client wrote. `asked_id`: the text that puts its question; `prompt_id`: the first one anew.
+    """
     work.later(
         _MOVE, id=state.session_id, status=state.status, step=state.step, state=seal(state, key), asked_at=state.asked_at,
         due_at=dialogues.due_at(dialogue, state), now=work.now, asked_id=asked_id, prompt_id=prompt_id,
+        heard_at=work.now if heard else None,
     )  # fmt: skip
 
 
@@ -112,7 +117,6 @@ def keep_answer(work: Work, session_id: UUID, step: str, value: str, client_id: 
     }  # fmt: skip
     work.put("session_answers", row, """ON CONFLICT (session_id, step) DO UPDATE SET inbound_id = EXCLUDED.inbound_id,
       value_enc = EXCLUDED.value_enc, answered_at = EXCLUDED.answered_at""")  # fmt: skip
-    work.later(_ANSWERED, id=session_id, now=work.now)
 
 
 # --- beginning ------------------------------------------------------------------------------------------------------
@@ -135,7 +139,8 @@ _GIVE_WAY = text("""
   FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[])) r(id, status) WHERE s.id = r.id""")
 _CANCEL = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'another question takes its place', state_at = :now
-  FROM sessions s WHERE s.id = ANY(CAST(:ids AS uuid[])) AND o.client_id = s.client_id AND o.about_id = s.id AND o.state || '' = 'planned'""")
+  FROM sessions s WHERE s.id = ANY(CAST(:ids AS uuid[])) AND o.client_id = s.client_id AND o.about_id = s.id AND o.state || '' = 'planned'
+    AND o.created_at < :now  -- not what this transaction says""")
 
 
 def give_way(work: Work, becoming: Mapping[UUID, str]) -> None:
@@ -162,20 +167,21 @@ def stop_phone(work: Work, phone_hash: bytes, status: str) -> None:
 
 # --- silence --------------------------------------------------------------------------------------------------------
 
+_LOCK_DUE = text("SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")
+# A statement of its own, after the locks are held: it sees what the last holder committed.
 _DUE = text("""
-  WITH due AS MATERIALIZED (
-    SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
-  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.prompt_id, s.asked_id, s.consent_purpose,
+  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose,
     p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
     coalesce(co.granted, false) AS consented
-  FROM due JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id
+  FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id
     LEFT JOIN outbound p ON p.id = s.prompt_id LEFT JOIN outbound a ON a.id = s.asked_id LEFT JOIN attempts t ON t.id = a.attempt_id
     LEFT JOIN consents co ON co.client_id = s.client_id AND co.purpose = s.consent_purpose""")
 
 
 def due(work: Work, most: int) -> Sequence[Any]:
     """Sessions whose silence is to be looked at now, held, with what became of their questions. Those held elsewhere are left."""
-    return work.all(_DUE, now=work.now, most=most)
+    ids = list(work.execute(_LOCK_DUE, {"now": work.now, "most": most}).scalars())
+    return work.all(_DUE, ids=ids) if ids else []
 
 
 _CLOSE = text("UPDATE sessions SET status = :status, due_at = NULL, changed_at = :now WHERE id = :id")
@@ -195,7 +201,7 @@ def look_again(work: Work, session_id: UUID, at: datetime) -> None:
 # A check-in counts once it was asked and either answered or left to a person; the newest first.
 _CHECK_INS = text("""
   SELECT c.id, (SELECT array_agg(q.answered ORDER BY q.started_at DESC) FROM (
-      SELECT s.answered_at IS NOT NULL AS answered, s.started_at FROM sessions s
+      SELECT s.heard_at IS NOT NULL AS answered, s.started_at FROM sessions s
       WHERE s.client_id = c.id AND s.consent_purpose = 'check_in' AND s.status IN ('with_person', 'ended')
       ORDER BY s.started_at DESC LIMIT :most) q) AS answered
   FROM unnest(CAST(:clients AS uuid[])) c(id)

@@ -8,10 +8,9 @@ from uuid import UUID
 
 from gateway import log
 from gateway.content import Content
-from gateway.domain import dialogues
+from gateway.domain import dialogues, judge, phone
 from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
-from gateway.domain import judge, phone
 from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
 from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, staff, units
@@ -101,8 +100,8 @@ def _move(work: Work, vault: Vault, content: Content, source: Source, effect: di
     if effect.was.reminded:
         sessions.cancel_texts(work, [state.session_id])
     said = _say(work, vault, content, source, effect) if effect.says else None
-    resumed = said if effect.was.status == "suspended" else None
-    sessions.move(work, dialogue, state, key, asked_id=said, prompt_id=resumed)
+    goes_on = effect.was.status == "suspended"
+    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=said, prompt_id=said if goes_on else None)
     return said is not None
 
 

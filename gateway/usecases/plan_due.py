@@ -18,9 +18,8 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import dialogues
+from gateway.domain import dialogues, reminders, schedules, windows
 from gateway.domain import messages as lanes
-from gateway.domain import reminders, schedules, windows
 from gateway.domain.dialogues import Dialogue
 from gateway.domain.errors import Refused
 from gateway.store import campaigns, channels, messages, occurrences, sessions, templates, units

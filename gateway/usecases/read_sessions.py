@@ -8,7 +8,6 @@ from gateway import log
 from gateway.content import Content
 from gateway.domain.decide import Session
 from gateway.domain.dialogues import Dialogue
-from gateway.domain.errors import GatewayError
 from gateway.store import sessions
 from gateway.store.base import Work
 from gateway.store.clients import Person
@@ -40,6 +39,6 @@ def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: It
         try:
             dialogue = dialogue_at(work, content, row.dialogue, row.version)
             found.append(Session(dialogue, sessions.open_state(row, person.key, person.language)))
-        except (GatewayError, LookupError) as error:
+        except Exception as error:
             log.error("session_not_read", error, session=row.id)
     return found

@@ -24,24 +24,36 @@ def queue(
     A client of discreet level 2 gets "you have a message" first; the text itself waits behind their answer, unless it
     answers their own words. Raises compose.Unsendable with the reason, and Refused when no channel reaches the phone.
     """
+    rows = write(
+        work, content, person, purpose, values, lane=lane, dedupe_key=dedupe_key, send_before=send_before, about_id=about_id,
+        inbound_id=inbound_id, channel_id=channel_id or channels.for_phone(work, person.phone), exempt_for=exempt_for, pinned=pinned,
+        send_after=send_after,
+    )  # fmt: skip
+    if inbound_id is not None:  # the first and only answer of its kind to a text that was just kept
+        messages.put(work, vault, rows[-1])
+        return [rows[-1].id]
+    return [row.id for row in rows if messages.add(work, vault, [row])]
+
+
+def write(
+    work: Work, content: Content, person: compose.Recipient, purpose: str, values: Mapping[str, compose.Value], *, lane: int, dedupe_key: str,
+    send_before: datetime, channel_id: UUID, about_id: UUID | None = None, inbound_id: UUID | None = None,
+    exempt_for: timedelta | None = None, pinned: compose.Pinned | None = None, send_after: datetime | None = None,
+) -> list[messages.New]:  # fmt: skip
+    """The rows of one text, itself the last, not kept yet; before it the "you have a message" of a client of discreet level 2."""
     # An answer is better in the unit's language than not at all; a text of ours is not.
     policy: Policy = "dont_send" if lane == lanes.BULK else "unit_default"
     told = compose.compose(content, person, purpose, values, policy=policy, pinned=pinned)
-    channel_id = channel_id or channels.for_phone(work, person.phone)
     ping = None
     if person.client_id is not None and person.discreet == 2 and lane == lanes.BULK:
         ping = _new(work, person, compose.compose(content, person, "message_waiting", {}), channel_id=channel_id, lane=lane,
-                    dedupe_key=f"{dedupe_key}:ping", send_before=send_before)  # fmt: skip
+                    dedupe_key=f"{dedupe_key}:ping", send_before=send_before, about_id=about_id if pinned else None)  # fmt: skip
     real = _new(
         work, person, told, channel_id=channel_id, lane=lane, dedupe_key=dedupe_key, send_before=send_before, about_id=about_id,
         inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None, waits_for=ping.id if ping else None,
         send_after=send_after,
     )  # fmt: skip
-    if inbound_id is not None:  # the first and only answer of its kind to a text that was just kept
-        messages.put(work, vault, real)
-        return [real.id]
-    rows = [real] if ping is None else [ping, real]
-    return [row.id for row in rows if messages.add(work, vault, [row])]
+    return [real] if ping is None else [ping, real]
 
 
 def _new(

@@ -23,7 +23,7 @@ CREATE TABLE sessions (
   asked_id uuid NOT NULL,                        -- the latest question
   asked_at timestamptz NOT NULL,
   due_at timestamptz,                            -- when silence is looked at next
-  answered_at timestamptz,                       -- the latest answer; null: silent so far
+  heard_at timestamptz,                          -- when the client last wrote in it; null: silent so far
   started_by uuid,                               -- null: a campaign
   started_at timestamptz NOT NULL,
   changed_at timestamptz NOT NULL,
