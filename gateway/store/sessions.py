@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from gateway.domain import dialogues
+from gateway.domain import messages as lanes
 from gateway.domain.dialogues import Dialogue, State
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
@@ -140,19 +141,19 @@ _GIVE_WAY = text("""
 _CANCEL = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'another question takes its place', state_at = :now
   FROM sessions s WHERE s.id = ANY(CAST(:ids AS uuid[])) AND o.client_id = s.client_id AND o.about_id = s.id AND o.state || '' = 'planned'
-    AND o.created_at < :now  -- not what this transaction says""")
+    AND o.lane >= :lane""")
 
 
 def give_way(work: Work, becoming: Mapping[UUID, str]) -> None:
     """Held sessions make room for another: suspended or ended. What is still to be sent of them is cancelled."""
     if becoming:
         work.execute(_GIVE_WAY, {"ids": list(becoming), "statuses": list(becoming.values()), "now": work.now})
-        cancel_texts(work, list(becoming))
+        work.execute(_CANCEL, {"ids": list(becoming), "now": work.now, "lane": lanes.REPLY})
 
 
-def cancel_texts(work: Work, session_ids: Sequence[UUID]) -> None:
-    """Cancel what is planned of sessions, such as a reminder that is no longer needed."""
-    work.later(_CANCEL, ids=list(session_ids), now=work.now)
+def cancel_reminder(work: Work, session_id: UUID) -> None:
+    """Cancel a reminder that has not left: the client answered."""
+    work.later(_CANCEL, ids=[session_id], now=work.now, lane=lanes.BULK)
 
 
 _STOP = text("""

@@ -98,7 +98,7 @@ def _move(work: Work, vault: Vault, content: Content, source: Source, effect: di
     """Write where the session is now, and say what comes next, as an answer to the text."""
     dialogue, state, key = effect.dialogue, effect.state, source.people[effect.state.client_id].key
     if effect.was.reminded:
-        sessions.cancel_texts(work, [state.session_id])
+        sessions.cancel_reminder(work, state.session_id)
     said = _say(work, vault, content, source, effect) if effect.says else None
     goes_on = effect.was.status == "suspended"
     sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=said, prompt_id=said if goes_on else None)

@@ -104,8 +104,8 @@ def approve(
     versions |= {plan_due.PING: content.version(plan_due.PING)}
     with unit_of_work(engine, SYSTEM, now) as work:
         templates.pin(work, [one for (purpose, _), one in content.sendable.items() if purpose in versions])
-        for name in filter(None, map(dialogues.name_of, versions)):
-            sessions.pin(work, content.dialogues[name])
+        for dialogue in filter(None, map(dialogues.name_of, versions)):
+            sessions.pin(work, content.dialogues[dialogue])
     with unit_of_work(engine, actor, now) as work:
         campaign = campaigns.by_name(work, name, lock=True)
         _must_be(campaign, "draft")
