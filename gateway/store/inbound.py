@@ -164,6 +164,8 @@ def _is_counted(purpose: str) -> bool:
 
 def _newest(questions: Sequence[Any], running: Sequence[Session], now: datetime) -> tuple[list[Any], list[Session]]:
     """Of a client who was asked by a text and in a dialogue, what was asked last is open."""
+    if not running:
+        return list(questions), []
     sessions = {each.state.client_id: each for each in running if each.state.status != "suspended"}
     open_questions = []
     for question in questions:
