@@ -108,7 +108,7 @@ def print_run(work: Work, library: Content, run: sessions.Run, zone: str) -> Non
     except (Refused, LookupError):
         screen.say("  {step}: {text}", step=run.step, text=_("(cannot be read from here)"))
     for step, value in run.answers or ():
-        screen.say("  {step} answered: {value}", step=step, value=screen.one_line(value))
+        screen.say("  {step} answered: {value}", step=step, value=shown(value) if value in ("yes", "no") else screen.one_line(value))
     if run.due_at is not None:
         screen.say("  silence is looked at {at}", at=screen.local(run.due_at, zone))
 

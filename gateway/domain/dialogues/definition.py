@@ -1,6 +1,6 @@
 """A dialogue and its steps, read from plain data. What is broken is refused with file, step and reason.
 
-templates_sms/dialogues/README.md tells how they are written.
+docs/writing-dialogues.md tells how they are written.
 """
 
 import hashlib
