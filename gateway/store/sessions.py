@@ -71,13 +71,10 @@ def seal(state: State, key: DataKey) -> bytes:
     return key.encrypt(json.dumps(state.to_dict()), "sessions.state", state.session_id)
 
 
-def open_state(row: Any, key: DataKey, language: str | None = None) -> State:
-    """The state of a row of id, state_enc, status and asked_at; what its columns say was written later.
-
-    `language` is the client's now, where they may have chosen another since.
-    """
+def open_state(row: Any, key: DataKey) -> State:
+    """The state of a row of id, state_enc, status and asked_at; what its columns say was written later."""
     kept = State.from_dict(json.loads(key.decrypt(row.state_enc, "sessions.state", row.id)))
-    return replace(kept, status=row.status, asked_at=row.asked_at, language=language or kept.language)
+    return replace(kept, status=row.status, asked_at=row.asked_at)
 
 
 # Beside the other look-ups for a text in, in the same round trip. Held, so that neither silence nor another dialogue steps it meanwhile.
@@ -186,12 +183,17 @@ def due(work: Work, most: int) -> Sequence[Any]:
 
 
 _CLOSE = text("UPDATE sessions SET status = :status, due_at = NULL, changed_at = :now WHERE id = :id")
+# Its question is not put again: whether it was answered in time is looked at next.
+_WAKE = text("""
+  UPDATE sessions SET status = 'waiting', due_at = :now, changed_at = :now
+  WHERE id = (SELECT id FROM sessions WHERE client_id = :client AND status = 'suspended' ORDER BY urgency, started_at LIMIT 1)""")
 _LOOK_AGAIN = text("UPDATE sessions SET due_at = :at WHERE id = :id")
 
 
-def close(work: Work, session_id: UUID, status: str) -> None:
-    """End a held session without a further word: stopped, or not_asked."""
+def close(work: Work, session_id: UUID, client_id: UUID, status: str) -> None:
+    """End a held session without a further word, stopped or not_asked; the one that it had suspended waits again."""
     work.later(_CLOSE, id=session_id, status=status, now=work.now)
+    work.later(_WAKE, client=client_id, now=work.now)
 
 
 def look_again(work: Work, session_id: UUID, at: datetime) -> None:

@@ -65,9 +65,9 @@ def _look(batch: _Batch, row: Any) -> None:
     """Judge one silence: is it one at all? Then remind, or call a person."""
     work = batch.work
     if row.client_status == "closed" or not row.consented:
-        sessions.close(work, row.id, "stopped")
+        sessions.close(work, row.id, row.client_id, "stopped")
     elif row.prompt_state is None or row.prompt_state in NEVER_LEFT:
-        sessions.close(work, row.id, "not_asked")  # whoever counts on the text was told when it expired
+        sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
     elif row.asked_state == "planned":
         sessions.look_again(work, row.id, work.now + STILL_TO_LEAVE)
     elif row.client_status == "paused":
@@ -75,7 +75,7 @@ def _look(batch: _Batch, row: Any) -> None:
     else:
         person = batch.people[row.client_id]
         dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
-        state = sessions.open_state(row, person.key, person.language)
+        state = read_sessions.state_of(row, dialogue, person)
         # Silence counts from the moment the question left, not from when it was planned.
         asked_at = max(state.asked_at, row.left_at) if row.left_at else state.asked_at
         _step(batch, person, dialogue, replace(state, asked_at=asked_at), row)
@@ -106,7 +106,7 @@ def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues
     if channel_id is None:
         return []
     return send_text.write(
-        batch.work, batch.content, tell_client.as_recipient(person), dialogues.purpose(dialogue.name), {}, lane=lanes.BULK,
+        batch.work, batch.content, replace(tell_client.as_recipient(person), language=turn.state.language), dialogues.purpose(dialogue.name), {}, lane=lanes.BULK,
         dedupe_key=f"session:{turn.state.session_id}:{turn.state.asked_at.isoformat()}:{turn.state.reminded}", channel_id=channel_id,
         send_before=min(due_at or now + REMINDER_LIVES, now + REMINDER_LIVES), about_id=turn.state.session_id,
         pinned=dialogues.say(dialogue, turn.says),

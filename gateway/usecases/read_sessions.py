@@ -1,13 +1,14 @@
 """Sessions as deciding needs them: each with its dialogue in the version it began with."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from gateway import log
 from gateway.content import Content
 from gateway.domain.decide import Session
-from gateway.domain.dialogues import Dialogue
+from gateway.domain.dialogues import Dialogue, State
 from gateway.store import sessions
 from gateway.store.base import Work
 from gateway.store.clients import Person
@@ -38,7 +39,13 @@ def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: It
             continue
         try:
             dialogue = dialogue_at(work, content, row.dialogue, row.version)
-            found.append(Session(dialogue, sessions.open_state(row, person.key, person.language)))
+            found.append(Session(dialogue, state_of(row, dialogue, person)))
         except Exception as error:
             log.error("session_not_read", error, session=row.id)
     return found
+
+
+def state_of(row: Any, dialogue: Dialogue, person: Person) -> State:
+    """The state of a session, in the language that its client has now as far as the dialogue is written in it."""
+    state = sessions.open_state(row, person.key)
+    return replace(state, language=person.language) if person.language in dialogue.texts else state

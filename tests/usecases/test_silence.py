@@ -100,6 +100,18 @@ def test_where_nothing_was_asked_nobody_is_called(talk: Talk, state: str) -> Non
     assert (talk.flags(), talk.session()["status"]) == ([], "not_asked")
 
 
+def test_where_the_urgent_question_never_left_the_silence_to_the_other_is_still_noticed(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 24)
+    talk.start("after_discharge_welcome")
+    talk.world.run("UPDATE outbound SET state = 'expired' WHERE state = 'planned'")
+    wait(talk, 48)
+    assert {row.dialogue: row.status for row in talk.world.rows("SELECT dialogue, status FROM sessions")} == {
+        "weekly_check_in": "with_person", "after_discharge_welcome": "not_asked",
+    }  # fmt: skip
+    assert talk.flags() == ["no_reply"]
+
+
 def test_a_client_who_left_or_took_the_consent_back_is_not_called_for_silence(talk: Talk) -> None:
     other = talk.world.client(language="en")
     for each in (talk.client, other):
