@@ -137,7 +137,7 @@ def test_each_campaign_names_texts_units_and_values_that_exist(path: Path) -> No
     library = content.load()
     for step in spec.steps:
         for language in library.languages:
-            template = library.templates[step.purpose, language]
+            template = library.sendable[step.purpose, language]
             assert campaigns.text_faults(spec.kind, step.purpose, template.about) == []
             said = {name: words[language] for name, words in spec.values.items()}
             if spec.kind == "one_off":

@@ -32,6 +32,7 @@ for command in (rehearse.rehearse, programme.enrol, programme.leave):
 @click.option("--name", help="What staff call it.")
 @click.option("--reminder", "reminders", multiple=True, metavar="TEMPLATE=1d@17:00", help="A step before appointments; several may be given.")
 @click.option("--text", "purpose", metavar="TEMPLATE", help="One text, once, instead of reminders.")
+@click.option("--dialogue", metavar="NAME", help="A dialogue that begins once, instead of a text.")
 @click.option("--not-before", help="Earliest moment of the one text: 2030-01-31T09:00 on each client's clock.")
 @click.option("--at", help="Time of day of the one text on each client's clock: 10:00.")
 @click.option("--lasts", help="How long the one text is worth sending: 48h.")
@@ -73,18 +74,19 @@ def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["currency"]:
         prices["currency"] = options["currency"]
     return {
-        "name": options["name"], "kind": "one_off" if options["purpose"] else "reminders", "steps": _steps(options),
+        "name": options["name"], "kind": "one_off" if options["purpose"] or options["dialogue"] else "reminders", "steps": _steps(options),
         "audience": lists | ({"unverified": True} if options["unverified"] else {}),
         "language": {name: value for name, value in language.items() if value}, "values": _values(options["values"]), "prices": prices,
     }  # fmt: skip
 
 
 def _steps(options: Mapping[str, Any]) -> list[dict[str, str]]:
-    if options["purpose"] and options["reminders"]:
-        raise Refused("give --text for one text, or --reminder for steps before appointments, not both")
-    if options["purpose"]:
+    if sum(bool(options[name]) for name in ("purpose", "dialogue", "reminders")) > 1:
+        raise Refused("give one of --text, --dialogue, and --reminder for steps before appointments")
+    if options["purpose"] or options["dialogue"]:
         timing = {name: options[name] for name in ("not_before", "at", "lasts") if options[name]}
-        return [{"template": options["purpose"], **timing}]
+        content = {"template": options["purpose"]} if options["purpose"] else {"dialogue": options["dialogue"]}
+        return [{**content, **timing}]
     steps = []
     for template, typed in screen.pairs(options["reminders"], N_("a reminder")).items():
         before, _at, at = typed.partition("@")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, Self, get_args
 
-from gateway.domain import reminders, rounds
+from gateway.domain import dialogues, reminders, rounds
 from gateway.domain.errors import Refused
 from gateway.domain.schedules import LASTS, OneOff
 from gateway.domain.templates import About, Policy
@@ -46,7 +46,10 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """One text of a campaign; `timing` as campaign files write it. `topic`: only for clients in the group of this name."""
+    """One text of a campaign, or the dialogue that begins with it (see `dialogues.purpose`); `timing` as campaign files write it.
+
+    `topic`: only for clients in the group of this name.
+    """
 
     purpose: str
     timing: Mapping[str, Any]
@@ -124,10 +127,10 @@ def _unknown(data: Mapping[str, Any], known: Set[str], where: str) -> list[str]:
 
 
 _OF_A_STEP: Mapping[Kind, frozenset[str]] = {
-    "one_off": frozenset({"template", "not_before", "at", "lasts"}),
+    "one_off": frozenset({"template", "dialogue", "not_before", "at", "lasts"}),
     "reminders": frozenset({"template", "before", "at"}),
-    "recurring": frozenset({"template", "topic", "values"}),
-    "programme": frozenset({"template", "topic", "values", "day", "every", "times"}) | rounds.TIMING,
+    "recurring": frozenset({"template", "dialogue", "topic", "values"}),
+    "programme": frozenset({"template", "dialogue", "topic", "values", "day", "every", "times"}) | rounds.TIMING,
 }
 _OF_A_SCHEDULE: Mapping[Kind, frozenset[str]] = {
     "recurring": frozenset({"every", "start"}) | rounds.TIMING,
@@ -141,8 +144,10 @@ def _step_faults(kind: Kind, steps: list[Mapping[str, Any]], schedule: Mapping[s
     for number, step in enumerate(steps, 1):
         where = N_("step {number}: {fault}").format(number=number, fault="")
         faults += _unknown(step, _OF_A_STEP[kind], where)
-        if not isinstance(step.get("template"), str):
+        if not isinstance(step.get("template", step.get("dialogue")), str):
             faults.append(where + N_("template is missing"))
+        if "template" in step and "dialogue" in step:
+            faults.append(where + N_("give a template or a dialogue, not both"))
         if kind == "reminders" and "before" not in step:
             faults.append(where + N_('before is missing, such as before = "1d"'))
             continue
@@ -253,8 +258,9 @@ def _audience(data: Mapping[str, Any]) -> Audience:
 def _step(data: Mapping[str, Any]) -> StepSpec:
     """Times as text, however the file wrote them: TOML has times and dates of its own."""
     timing = {k: v.isoformat() if isinstance(v, datetime | time) else v if isinstance(v, list) else str(v)
-              for k, v in data.items() if k not in ("template", "topic", "values")}  # fmt: skip
-    return StepSpec(str(data.get("template")), timing, data.get("topic"), data.get("values", {}))
+              for k, v in data.items() if k not in ("template", "dialogue", "topic", "values")}  # fmt: skip
+    purpose = dialogues.purpose(str(data["dialogue"])) if "dialogue" in data else str(data.get("template"))
+    return StepSpec(purpose, timing, data.get("topic"), data.get("values", {}))
 
 
 def reminder_step(step_id: str, timing: Mapping[str, Any]) -> reminders.Step:

@@ -57,6 +57,7 @@ class Text:
     semantics: str
     consent_purpose: str | None
     note: str | None = None
+    asks: bool = False  # for a reply
 
 
 class Unsendable(Exception):
@@ -84,7 +85,7 @@ def compose(
     except TemplateError as error:
         raise Unsendable(str(error)) from None
     about = template.about
-    if recipient.replies_cost and about.expects != "none":
+    if recipient.replies_cost and about.wants_reply:
         body = with_cost(content, template.language, rendered, recipient.tones, about.segments)
     else:
         body = segments.cheapest(rendered, recipient.tones)  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ def compose(
         _check(content, template, said, counted, recipient.discreet)
     return Text(
         purpose, template.language, body, counted.encoding, counted.segments, about.expects, about.semantics, about.consent or None,
-        note or None,
+        note or None, about.wants_reply,
     )  # fmt: skip
 
 

@@ -59,14 +59,14 @@ def texts(work: Work, content: Content, person: Recipient, topic: str | int) -> 
 
 def tell(
     work: Work, vault: Vault, content: Content, person: Recipient, topic: str | int, *, dedupe_key: str,
-    inbound_id: UUID | None = None, channel_id: UUID | None = None,
+    inbound_id: UUID | None = None, channel_id: UUID | None = None, wait: timedelta = timedelta(0),
 ) -> int:  # fmt: skip
     """Queue the texts as answers to what the person just asked for; how many. 0: nothing is known, a person is to be asked."""
     told = texts(work, content, person, topic)
     for number, text in enumerate(told):
         send_text.put(
             work, vault, person, text, lane=lanes.REPLY, dedupe_key=f"{dedupe_key}:{number}", send_before=work.now + LIVES,
-            inbound_id=inbound_id, channel_id=channel_id, exempt_for=EXEMPT, wait=number * APART,
+            inbound_id=inbound_id, channel_id=channel_id, exempt_for=EXEMPT, wait=wait + number * APART,
         )  # fmt: skip
     return len(told)
 

@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain import dialogues
 from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.told import N_, Word
-from gateway.store import audit, campaigns, clients, occurrences, staff, templates, units
+from gateway.store import audit, campaigns, clients, occurrences, sessions, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.campaigns import Audience, Campaign, Counts
 from gateway.usecases import compose, plan_due, preview_campaign
@@ -32,7 +33,7 @@ def create(work: Work, content: Content, spec: Spec) -> Campaign:
     if wrong := faults(content, spec):
         raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
     audience = _audience(work, spec, unit_id)
-    consent = next(t.about.consent for (purpose, _), t in content.templates.items() if purpose == spec.steps[0].purpose)
+    consent = next(t.about.consent for (purpose, _), t in content.sendable.items() if purpose == spec.steps[0].purpose)
     versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
     campaign_id = campaigns.add(work, unit_id, spec, audience, consent, versions)
     audit.add(work, "campaign.create", "campaign", campaign_id, unit_id)
@@ -50,7 +51,7 @@ def _audience(work: Work, spec: Spec, own_unit_id: UUID) -> Audience:
 
 def faults(content: Content, spec: Spec) -> list[str]:
     """What is wrong with the templates asked for, and with the values given for them; [] when they may be sent."""
-    abouts = {purpose: template.about for (purpose, _), template in content.templates.items()}
+    abouts = {purpose: template.about for (purpose, _), template in content.sendable.items()}
     purposes = [step.purpose for step in spec.steps]
     if unknown := [purpose for purpose in purposes if purpose not in abouts]:
         none = N_("there is no template {purpose!r}: `python -m gateway template lint` checks those there are")
@@ -79,7 +80,7 @@ def _all_values(spec: Spec) -> list[Mapping[str, object]]:
 
 def _value_faults(content: Content, spec: Spec) -> list[str]:
     """Write each text once with the values given (and the longest of all others), in every language they are given in."""
-    found = []
+    found, library = [], content.sendable
     for language, spoken in content.languages.items():
         nobody = compose.Recipient(_NOBODY, _NOBODY, DataKey(bytes(32)), "", language, "UTC", details=dict(spoken.longest))
         for step in spec.steps:
@@ -87,7 +88,7 @@ def _value_faults(content: Content, spec: Spec) -> list[str]:
             if any(isinstance(value, Mapping) and language not in value for value in values.values()):
                 continue  # whoever speaks it is counted by the preview
             try:
-                compose.compose(content, nobody, step.purpose, values)
+                compose.compose(content, nobody, step.purpose, values, pinned=library)
             except compose.NoLanguage:
                 continue
             except compose.Unsendable as fault:
@@ -108,7 +109,9 @@ def approve(
         versions = {step.purpose: content.version(step.purpose) for step in campaigns.by_name(work, name).steps}
     versions |= {plan_due.PING: content.version(plan_due.PING)}
     with unit_of_work(engine, SYSTEM, now) as work:
-        templates.pin(work, [one for (purpose, _), one in content.templates.items() if purpose in versions])
+        templates.pin(work, [one for (purpose, _), one in content.sendable.items() if purpose in versions])
+        for dialogue in filter(None, map(dialogues.name_of, versions)):
+            sessions.pin(work, content.dialogues[dialogue])
     with unit_of_work(engine, actor, now) as work:
         campaign = campaigns.by_name(work, name, lock=True)
         _must_be(campaign, "draft")

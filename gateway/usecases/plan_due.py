@@ -4,26 +4,28 @@ Called by the clock, again at once while it returns more than 0. Every part is o
 planning twice plans once, two planners at the same time share the work.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import Engine
 
 from gateway import log
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain import dialogues, reminders, schedules, windows
 from gateway.domain import messages as lanes
-from gateway.domain import reminders, schedules, windows
+from gateway.domain.dialogues import Dialogue
 from gateway.domain.errors import Refused
-from gateway.store import campaigns, channels, messages, occurrences, templates, units
+from gateway.store import campaigns, channels, messages, occurrences, sessions, templates, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign
-from gateway.usecases import plan_rounds
+from gateway.usecases import plan_rounds, read_sessions
 from gateway.usecases.compose import Text, Unsendable
 from gateway.usecases.write_texts import Skipped, Writer
 from gateway.vault import Vault
@@ -198,6 +200,10 @@ class _Scene:
             campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, prefixes, costly)
             for campaign in running.values()
         }
+        self.dialogues = {
+            (campaign.id, step.purpose): read_sessions.dialogue_at(work, content, name, step.version)
+            for campaign in running.values() for step in campaign.steps if (name := dialogues.name_of(step.purpose)) is not None
+        }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -210,6 +216,13 @@ class _Batch:
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
     settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
     channels: set[UUID] = field(default_factory=set)
+    live: defaultdict[UUID, list[Any]] = field(default_factory=lambda: defaultdict(list))  # sessions, by client
+    begun: dict[UUID, sessions.New] = field(default_factory=dict)  # by client
+    giving_way: dict[UUID, str] = field(default_factory=dict)
+
+
+class _NotNow(Exception):
+    """This occurrence waits for the next batch."""
 
 
 def _plan_texts(
@@ -240,7 +253,9 @@ def _plan_batch(
 ) -> int:  # fmt: skip
     for campaign_id, ids in due.items():
         _write(work, running[campaign_id], ids, batch)
+    sessions.give_way(work, batch.giving_way)
     messages.add(work, vault, [*batch.pings.values(), *batch.news])
+    sessions.add(work, [*batch.begun.values()])
     if batch.pings:
         occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
     occurrences.settle(work, batch.settled)
@@ -251,12 +266,18 @@ def _plan_batch(
 
 def _write(work: Work, campaign: Campaign, ids: list[str], batch: _Batch) -> None:
     writer = batch.scene.writers[campaign.id]
-    for row in occurrences.facts(work, ids, campaign):
+    rows = occurrences.facts(work, ids, campaign)
+    if any(dialogues.name_of(step.purpose) for step in campaign.steps):
+        for live in sessions.live(work, [row.client_id for row in rows]):
+            batch.live[live.client_id].append(live)
+    for row in rows:
         if row.moved:
             continue  # its new steps are planned in a moment
         try:
             note = _write_one(writer, campaign, row, batch)
             batch.settled.append((row.id, "planned", note))
+        except _NotNow:
+            continue
         except (Skipped, Unsendable, Refused) as reason:
             batch.settled.append((row.id, "skipped", str(reason)))
         except Exception as error:  # one bad row must not hold up the batch
@@ -279,12 +300,26 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, batch: _Batch) -> s
         occurrence_id=row.id, to_hash=row.phone_hash, about_id=row.appointment_id,
         reason=_reason(notes, letter.send_after > batch.now),
     )  # fmt: skip
-    if row.discreet == 2:
-        new = replace(new, waits_for=_ping(new, writer.text(row, letter.place, PING, key, phone), batch))
+    ping = writer.text(row, letter.place, PING, key, phone) if row.discreet == 2 else None
+    if dialogues.name_of(told.purpose) is not None:
+        new = _open_session(new, row, batch.scene.dialogues[campaign.id, told.purpose], batch)
+    if ping is not None:
+        new = replace(new, waits_for=_ping(new, ping, batch))
     batch.news.append(new)
     if letter.send_after <= batch.now:
         batch.channels.add(letter.channel_id)
     return notes
+
+
+def _open_session(new: messages.New, row: Any, dialogue: Dialogue, batch: _Batch) -> messages.New:
+    """The text as the first of a session, which begins with it. Raises Refused when another dialogue goes first."""
+    live = batch.live[row.client_id]
+    if row.client_id in batch.begun or not all(each.held for each in live):
+        raise _NotNow
+    batch.giving_way |= dialogues.make_room(dialogue, live)
+    turn = dialogues.begin(dialogue, uuid5(row.id, "session"), row.client_id, new.language, batch.now)
+    batch.begun[row.client_id] = sessions.New(turn.state, new.unit_id, new.key_id, new.key, dialogue, new.id)
+    return replace(new, about_id=turn.state.session_id)
 
 
 def _reason(notes: str | None, is_held: bool) -> str | None:

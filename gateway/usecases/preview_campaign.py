@@ -50,7 +50,7 @@ class Preview:
 def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
     """Write every text that the campaign would send to the people it has now, with today's templates."""
     seen = Preview()
-    writer = Writer(content, vault, campaign, content.templates, units.list_seen(work), channels.prefixes(work), channels.costly(work))
+    writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), channels.prefixes(work), channels.costly(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)

@@ -14,11 +14,12 @@ from gateway import log
 from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import decide, interpret, phone
-from gateway.domain.effects import Effect, RecordAnswer
+from gateway.domain.decide import Effect
+from gateway.domain.effects import RecordAnswer
 from gateway.store import channels, flags, inbound, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import apply_effects
+from gateway.usecases import apply_effects, read_sessions
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -123,7 +124,7 @@ def _turn(work: Work, vault: Vault, content: Content, text: _Came, seen: Seen, t
     if seen.row.known:
         return False
     scene = _arrive(work, vault, text, seen)
-    around = inbound.around(seen, scene.unit_language, text.message.opt_out, work.now)
+    around = _around(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
     if apply_effects.apply(work, vault, content, _source(scene), effects):
@@ -179,6 +180,12 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
         return sender
 
 
+def _around(work: Work, content: Content, scene: _Scene, carrier_stop: str | None) -> Around:
+    seen = scene.seen
+    running = read_sessions.opened(work, content, {person.id: person for person in seen.people}, seen.sessions) if seen.sessions else []
+    return inbound.around(seen, scene.unit_language, carrier_stop, work.now, running)
+
+
 def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
     situation = replace(around.situation, called=arrived.called)
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
@@ -188,7 +195,7 @@ def _understand(content: Content, arrived: Arrived, around: Around, now: datetim
         meaning = interpret.Meaning("callback", why="a missed call")
     else:
         meaning = _meaning(content, arrived.body, situation.language, expecting)
-    effects = decide.decide(meaning, situation, now)
+    effects = decide.decide(meaning, situation, now, arrived.body)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
 
@@ -228,7 +235,7 @@ def retry_unhandled(
         try:
             with unit_of_work(engine, SYSTEM, now, lock=[bytes(row.from_hash)]) as work:
                 scene = _again(work, vault, row)
-                around = inbound.around(scene.seen, scene.unit_language, None, work.now)
+                around = _around(work, content, scene, None)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
                 if apply_effects.apply(work, vault, content, _source(scene), effects):

@@ -88,7 +88,7 @@ class _Stage:
     def __init__(self, work: Work, vault: Vault, content: Content, campaign: Campaign, seen: Rehearsal) -> None:
         known = units.list_seen(work)
         self.seen, self.campaign = seen, campaign
-        self.writer = Writer(content, vault, campaign, content.templates, known, channels.prefixes(work), channels.costly(work))
+        self.writer = Writer(content, vault, campaign, content.sendable, known, channels.prefixes(work), channels.costly(work))
         self.again = Rounds(work, campaign, seen.since, seen.until) if campaign.kind in rules.AGAIN else None
         self.enrolled = enrolments.all_of(work, campaign.id) if campaign.kind == "programme" else {}
         self.dates = enrolments.dates_of(work, campaign.spec.since) if campaign.kind == "programme" else {}

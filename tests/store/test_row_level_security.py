@@ -71,6 +71,13 @@ def _fill(world: World, unit_id: UUID) -> UUID:
              received_at) VALUES (:inbound, :unit, :channel, :client, :key, CAST(:inbound AS text), '', '', '', '', :now)""",
         """INSERT INTO answers (outbound_id, client_id, unit_id, inbound_id, value, answered_at)
            VALUES (:message, :client, :unit, :inbound, '1', :now)""",
+        """INSERT INTO sessions (id, client_id, unit_id, key_id, dialogue, version, consent_purpose, urgency, status, step, state_enc,
+             prompt_id, asked_id, asked_at, started_at, changed_at)
+           VALUES (:step, :client, :unit, :key, 'x', '1', 'check_in', 5, 'waiting', 'ask', '', :message, :message, :now, :now, :now)""",
+        """INSERT INTO session_answers (session_id, step, client_id, unit_id, inbound_id, value_enc, answered_at)
+           VALUES (:step, 'ask', :client, :unit, :inbound, '', :now)""",
+        """INSERT INTO scores (id, client_id, unit_id, key_id, scale, on_date, value_enc, entered_at)
+           VALUES (:step, :client, :unit, :key, 'barc10', :now, '', :now)""",
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
@@ -183,7 +190,7 @@ def test_a_moved_client_takes_everything_along(two: Two) -> None:
     with two.as_staff() as work:
         clients.move(work, two.own_client, below)
     for table in ("phones", "client_words", "consents", "consent_history", "appointments", "occurrences", "outbound", "inbound",
-                  "answers", "flags"):  # fmt: skip
+                  "answers", "flags", "sessions", "session_answers", "scores"):  # fmt: skip
         units = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table} WHERE client_id = :id", id=two.own_client)}
         assert units == {below}, table
     key = "SELECT k.unit_id FROM keys k JOIN clients c ON c.key_id = k.id WHERE c.id = :id"
