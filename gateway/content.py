@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 from babel import dates
 from babel.messages.pofile import read_po
 
-from gateway.domain import interpret, segments, templates, wording
+from gateway.domain import dialogues, interpret, segments, templates, wording
+from gateway.domain.dialogues import Dialogue
 from gateway.domain.templates import Template, TemplateError
 from gateway.domain.wording import Finding, Language
 
@@ -33,6 +34,7 @@ class Content:
 
     def __init__(self, root: Path) -> None:
         self._locales = root / "locales"
+        self._dialogues = root / "templates_sms" / "dialogues"
         folders = sorted(path.parent for path in self._locales.glob("*/language.toml"))
         self.languages: dict[str, Language] = {folder.name: _language(folder) for folder in folders}
         self.templates: dict[tuple[str, str], Template] = {}
@@ -45,6 +47,17 @@ class Content:
         """What clients type, by language."""
         paths = sorted(self._locales.glob("*/words.toml"))
         return {path.parent.name: _lexicon(path) for path in paths}
+
+    @cached_property
+    def dialogues(self) -> dict[str, Dialogue]:
+        """What is asked step by step, by name. TemplateError or Refused names file, step and reason of one that is broken."""
+        return read_dialogues(self._dialogues)
+
+    @property
+    def sendable(self) -> dict[tuple[str, str], Template]:
+        """What a campaign may begin with: the templates, and the first question of every dialogue."""
+        firsts = (dialogues.say(dialogue, [dialogue.first]) for dialogue in self.dialogues.values())
+        return self.templates | {key: first for each in firsts for key, first in each.items()}
 
     @cached_property
     def translations(self) -> dict[str, dict[str, str]]:
@@ -60,7 +73,9 @@ class Content:
         return sorted({purpose for purpose, _language in self.templates})
 
     def version(self, purpose: str) -> str:
-        """Changes with any file of the purpose, in any language. IndexError for an unknown purpose."""
+        """Changes with any file of the purpose, or dialogue, in any language. LookupError for an unknown one."""
+        if (name := dialogues.name_of(purpose)) is not None:
+            return self.dialogues[name].version
         return self.templates[purpose, self.available(purpose)[0]].version
 
     def available(self, purpose: str) -> list[str]:
@@ -111,6 +126,15 @@ class Content:
         return {code: replace(lexicon, witness=None) for code, lexicon in self.lexicons.items()}
 
 
+def read_dialogues(folder: Path) -> dict[str, Dialogue]:
+    """Every dialogue below a folder, by name. Raises Refused with file, step and reason for one that is broken."""
+    found = {}
+    for path in sorted(folder.glob(f"*/{dialogues.FILE}")):
+        files = {file.name: _whole(file) for file in (path, *sorted(path.parent.glob("*.txt")))}
+        found[path.parent.name] = dialogues.read(path.parent.name, files)
+    return found
+
+
 def load(root: Path | None = None) -> Content:
     """Read all content, once per process and root. TemplateError names the file that is broken."""
     return _load(root or ROOT)
@@ -136,8 +160,12 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path) -> str:
+    return _whole(path).strip()
+
+
+def _whole(path: Path) -> str:
     try:
-        return path.read_text("utf-8").strip()
+        return path.read_text("utf-8")
     except (OSError, ValueError) as broken:
         raise TemplateError("{file} cannot be read: {why}.", file="/".join(path.parts[-3:]), why=broken) from broken
 

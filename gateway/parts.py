@@ -25,10 +25,12 @@ class Gateway:
 
 def build(settings: Settings, pool_size: int = 6) -> Gateway:
     """The parts for these settings. Raises what is wrong with keys or templates; connects to nothing yet."""
+    words = content.load()
+    _ = words.dialogues  # a broken one is refused here
     return Gateway(
         settings=settings,
         engine=base.connect(settings.database_url, pool_size, stuck_s=min(STUCK_SECONDS, settings.lease_seconds)),
         vault=vault.Vault(vault.parse_keys(settings.master_keys), vault.parse_keys(settings.index_keys)),
-        content=content.load(),
+        content=words,
         bell=Bell(settings.redis_url),
     )

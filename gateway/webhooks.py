@@ -1,4 +1,4 @@
-"""Where carriers post: /c/<channel>/inbound and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
+"""Where carriers post: /c/<channel>/inbound, /c/<channel>/call and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
 
 import threading
 import time
@@ -42,6 +42,18 @@ def blueprint(gateway: Gateway) -> Blueprint:
             return _forged(channel_id)
         texts.add((channel, carrier.read_inbound(callback)))
         return _response(carrier.inbound_reply())
+
+    @routes.post("/c/<uuid:channel_id>/call")
+    def call(channel_id: UUID) -> Response:
+        channel, callback = known.get(channel_id), _callback(gateway)
+        carrier = registry.by_kind(channel.kind)
+        if not carrier.verify(channel.settings, callback):
+            return _forged(channel_id)
+        if (called := carrier.read_call(callback)) is None:
+            log.info("caller_unknown", channel=channel_id)  # nobody can be called back
+        else:
+            texts.add((channel, called))
+        return _response(carrier.call_reply())
 
     @routes.post("/c/<uuid:channel_id>/report")
     def report(channel_id: UUID) -> Response:

@@ -102,7 +102,7 @@ def test_pause_and_resume_say_so(run: Any, world: World, file: Path) -> None:
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (("create",), "name is missing"),
-    (("create", "--name", "X", "--text", "check_in", "--reminder", "a=1d"), "not both"),
+    (("create", "--name", "X", "--text", "check_in", "--reminder", "a=1d"), "give one of"),
     (("create", "--name", "X", "--text", "check_in", "--price", "+84=much"), "a price is a number"),
     (("create", "--name", "X", "--text", "check_in", "--value", "info"), "NAME=VALUE"),
     (("create", "--name", "X", "--text", "check_in", "--unit", "NOWHERE"), "NOWHERE"),

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gateway.cli.dialogue import FOLDER, dialogue, read_all
+from gateway.cli.dialogue import FOLDER, dialogue
+from gateway.content import read_dialogues
 from gateway.domain.errors import NotFound, Refused
 
 
@@ -42,21 +43,21 @@ def test_a_folder_without_dialogues_is_not_fit_to_be_used(tmp_path: Path) -> Non
     ("file", "content", "said"),
     [
         ("dialogue.toml", b"steps =", "dialogues/weekly_check_in/dialogue.toml cannot be read"),
-        ("vi.txt", b"\xff", "dialogues/weekly_check_in/vi.txt cannot be read"),
+        ("vi.txt", b"\xff", "weekly_check_in/vi.txt cannot be read"),
         ("vi.txt", b"hello", "dialogues/weekly_check_in/vi.txt: begins without"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name(copy: Path, file: str, content: bytes, said: str) -> None:
     (copy / "weekly_check_in" / file).write_bytes(content)
     with pytest.raises(Refused, match=said):
-        read_all(copy)
+        read_dialogues(copy)
 
 
 def test_the_version_changes_with_any_file(copy: Path) -> None:
-    before = read_all(copy)["weekly_check_in"].version
+    before = read_dialogues(copy)["weekly_check_in"].version
     file = copy / "weekly_check_in" / "vi.txt"
     file.write_text(file.read_text() + "\n# a note\n")
-    assert read_all(copy)["weekly_check_in"].version != before
+    assert read_dialogues(copy)["weekly_check_in"].version != before
 
 
 def test_draw_prints_a_diagram_and_nothing_else() -> None:

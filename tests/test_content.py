@@ -10,6 +10,7 @@ import pytest
 from gateway import content
 from gateway.content import ROOT, Content
 from gateway.domain import interpret, segments, templates
+from gateway.domain.errors import Refused
 from gateway.domain.interpret import Expecting
 from gateway.domain.templates import TemplateError
 
@@ -183,3 +184,20 @@ def test_a_terminal_speaks_the_language_of_its_locale() -> None:
 def test_an_untranslated_string_stays_english() -> None:
     assert LIBRARY.gettext("vi")("without tones") == "không dấu"
     assert LIBRARY.gettext("vi")("never seen") == LIBRARY.gettext("km")("never seen") == "never seen"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ('no = "not_well"', 'no = "nowhere"', "dialogues/weekly_check_in/dialogue.toml, step ask: no leads to nowhere, which is no step."),
+    ("hours = 48", "", "dialogues/weekly_check_in/dialogue.toml, step ask: hours is missing."),
+    ("[silence]", "[[silence", "dialogues/weekly_check_in/dialogue.toml cannot be read"),
+])  # fmt: skip
+def test_a_broken_dialogue_is_refused_when_it_is_read_with_file_step_and_reason(copy: Path, old: str, new: str, said: str) -> None:
+    path = copy / "templates_sms" / "dialogues" / "weekly_check_in" / "dialogue.toml"
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(Refused, match=re.escape(said)):
+        _ = Content(copy).dialogues
+
+
+def test_a_campaign_may_begin_with_a_template_or_with_the_first_question_of_a_dialogue() -> None:
+    assert set(LIBRARY.sendable) - set(LIBRARY.templates) == {(f"dialogues/{name}", code) for name in LIBRARY.dialogues for code in LANGUAGES}
+    assert LIBRARY.version("dialogues/weekly_check_in") == LIBRARY.dialogues["weekly_check_in"].version

@@ -130,6 +130,7 @@ class Inbound:
     sent_at: datetime | None = None
     opt_out: Literal["stop", "start", "help"] | None = None
     media: bool = False
+    call: bool = False  # no text but a call to our number, which is never answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ class Capabilities:
     ussd: bool = False
     can_list: bool = False
     validity: bool = False
+    calls: bool = False  # it reports calls to our numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,15 @@ class Channel(Protocol):
 
     def read_report(self, request: CallbackRequest) -> Report:
         """The delivery report in a verified callback. Raises BadCallback."""
+
+    def read_call(self, request: CallbackRequest) -> Inbound | None:
+        """The call to our number in a verified callback, as a text without words. None: the caller withheld their number.
+
+        Raises BadCallback, as for everything where the carrier reports no calls.
+        """
+
+    def call_reply(self) -> WireReply:
+        """The answer to a call that is safely kept: it is not taken, so that it costs the caller nothing."""
 
     def inbound_reply(self) -> WireReply:
         """The answer to a callback that is safely kept; it sends nothing to the client."""
@@ -253,6 +264,12 @@ class Channel(Protocol):
 def refused(reason: Reason, code: str | None = None, retry_after_s: int | None = None) -> SendResult:
     """The result for a reason, with the outcome that belongs to it."""
     return SendResult(OUTCOMES[reason], None, code, reason, retry_after_s)
+
+
+def call(carrier_id: str, caller: str, to: str) -> Inbound | None:
+    """A call as a text without words; None where `caller` is no number that could be called back."""
+    known = caller.removeprefix("+")
+    return Inbound(carrier_id, caller, to, "", call=True) if known.isascii() and known.isdigit() and len(known) > 5 else None
 
 
 def retry_after(reply: WireReply) -> int | None:

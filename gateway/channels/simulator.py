@@ -11,6 +11,8 @@ It travels the same path as a real one. Its protocol, all JSON in UTF-8:
                  {"token", "id", "state": "accepted" | "sent" | "delivered" | "failed" | "expired"}
                  signed: X-Timestamp: <unix seconds>,
                          X-Signature: hex HMAC-SHA256(secret, X-Timestamp + "." + raw body)
+                 POST <callback_url>/call
+                 {"id", "from", "to"}, a call that was not taken
     we answer    204
 
 `callback_url` is <public address>/c/<channel public id>. An old timestamp is not refused: a replay meets the
@@ -35,11 +37,12 @@ fields: tuple[Field, ...] = (
     Field("sender", N_("the number clients see and answer to")),
     Field("base_url", N_("where the simulator runs, if not at this gateway's own address"), required=False),
 )
-capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
+capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, calls=True)
 
 # inbound fields
 _INBOUND = ("id", "from", "to", "text")
 _REPORT = ("id", "state")
+_CALL = ("id", "from", "to")
 
 # report table
 _STATES: Mapping[str, State] = {
@@ -89,6 +92,12 @@ def read_report(request: base.CallbackRequest) -> base.Report:
     return base.Report(base.opaque(sent.get("token")), sent["id"], _STATES.get(sent["state"]))
 
 
+def read_call(request: base.CallbackRequest) -> base.Inbound | None:
+    """See Channel.read_call."""
+    sent = _read(request, _CALL)
+    return base.call(sent["id"], sent["from"], sent["to"])
+
+
 def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, Any]:
     sent = base.read_object(request.body)
     missing = [name for name in needed if not isinstance(sent.get(name), str)]
@@ -107,6 +116,11 @@ def _instant(value: object) -> datetime | None:
 
 def inbound_reply() -> base.WireReply:
     """See Channel.inbound_reply."""
+    return base.WireReply(204, {})
+
+
+def call_reply() -> base.WireReply:
+    """See Channel.call_reply. The network has hung up by now."""
     return base.WireReply(204, {})
 
 

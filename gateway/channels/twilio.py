@@ -42,7 +42,7 @@ fields: tuple[Field, ...] = (
     ),
 )
 capabilities = Capabilities(
-    two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, can_list=True, validity=True
+    two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, can_list=True, validity=True, calls=True
 )
 _VALIDITY_S = (1, 36_000)
 _PAGE_SIZE = 100
@@ -52,6 +52,9 @@ _FORM = "application/x-www-form-urlencoded"
 # inbound fields
 _INBOUND = ("MessageSid", "From", "To")
 _REPORT = ("MessageSid", "MessageStatus")
+_CALL = ("CallSid",)
+# What Twilio gives for a number that is withheld: RESTRICTED, BLOCKED, UNKNOWN, ANONYMOUS, UNAVAILABLE on a phone's keys.
+_WITHHELD = frozenset({"+7378742833", "+2562533", "+8656696", "+266696687", "+86282452253"})
 _OPT_OUT: Mapping[str, Any] = {"STOP": "stop", "START": "start", "HELP": "help"}
 
 # report table: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
@@ -171,24 +174,36 @@ def read_report(request: base.CallbackRequest) -> base.Report:
     return base.Report(base.token_of(request), base.first(form, "MessageSid"), state, code, reason)
 
 
+def read_call(request: base.CallbackRequest) -> base.Inbound | None:
+    """See Channel.read_call."""
+    form = _read(request, _CALL)
+    caller = base.first(form, "From")
+    return None if caller in _WITHHELD else base.call(base.first(form, "CallSid"), caller, base.first(form, "To"))
+
+
 def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, list[str]]:
-    """The fields of a callback, form or JSON."""
+    """The fields of a callback, form or JSON; the first of those needed is its id."""
     if _is_hashed(request):
         sent = base.read_object(request.body)
         form = {name: [base.well_formed(str(value))] for name, value in sent.items() if value is not None}
     else:
         form = base.read_form(request.body)
     missing = [name for name in needed if not base.first(form, name)]
-    if base.opaque(base.first(form, "MessageSid")) is None and "MessageSid" not in missing:
-        missing.append("a readable MessageSid")
+    if base.opaque(base.first(form, needed[0])) is None and needed[0] not in missing:
+        missing.append(f"a readable {needed[0]}")
     if missing:
-        raise base.BadCallback("The callback lacks {missing}: no message or report of Twilio's.", missing=', '.join(missing))
+        raise base.BadCallback("The callback lacks {missing}: no message, call or report of Twilio's.", missing=', '.join(missing))
     return form
 
 
 def inbound_reply() -> base.WireReply:
     """See Channel.inbound_reply. An empty TwiML document: anything else would be texted to the client."""
     return base.WireReply(200, {"content-type": "text/xml"}, b"<Response/>")
+
+
+def call_reply() -> base.WireReply:
+    """See Channel.call_reply. The caller hears the busy tone; a call that is rejected costs nobody anything."""
+    return base.WireReply(200, {"content-type": "text/xml"}, b"<Response><Reject reason=\"busy\"/></Response>")
 
 
 # request

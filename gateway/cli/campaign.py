@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from gateway.cli import screen, session
+from gateway.cli import programme, rehearse, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import audit, campaigns
+from gateway.store import audit, campaigns, enrolments
 from gateway.store.campaigns import Campaign, Counts
 from gateway.usecases import launch_campaign, preview_campaign
 from gateway.usecases.preview_campaign import Preview
@@ -20,7 +20,11 @@ from gateway.usecases.preview_campaign import Preview
 
 @click.group()
 def campaign() -> None:
-    """Texts to many clients at once, and reminders of appointments. Nothing is sent before `approve`."""
+    """Texts to many clients at once, again and again, and reminders of appointments. Nothing is sent before `approve`."""
+
+
+for command in (rehearse.rehearse, programme.enrol, programme.leave):
+    campaign.add_command(command)
 
 
 @campaign.command()
@@ -28,6 +32,7 @@ def campaign() -> None:
 @click.option("--name", help="What staff call it.")
 @click.option("--reminder", "reminders", multiple=True, metavar="TEMPLATE=1d@17:00", help="A step before appointments; several may be given.")
 @click.option("--text", "purpose", metavar="TEMPLATE", help="One text, once, instead of reminders.")
+@click.option("--dialogue", metavar="NAME", help="A dialogue that begins once, instead of a text.")
 @click.option("--not-before", help="Earliest moment of the one text: 2030-01-31T09:00 on each client's clock.")
 @click.option("--at", help="Time of day of the one text on each client's clock: 10:00.")
 @click.option("--lasts", help="How long the one text is worth sending: 48h.")
@@ -69,18 +74,19 @@ def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     if options["currency"]:
         prices["currency"] = options["currency"]
     return {
-        "name": options["name"], "kind": "one_off" if options["purpose"] else "reminders", "steps": _steps(options),
+        "name": options["name"], "kind": "one_off" if options["purpose"] or options["dialogue"] else "reminders", "steps": _steps(options),
         "audience": lists | ({"unverified": True} if options["unverified"] else {}),
         "language": {name: value for name, value in language.items() if value}, "values": _values(options["values"]), "prices": prices,
     }  # fmt: skip
 
 
 def _steps(options: Mapping[str, Any]) -> list[dict[str, str]]:
-    if options["purpose"] and options["reminders"]:
-        raise Refused("give --text for one text, or --reminder for steps before appointments, not both")
-    if options["purpose"]:
+    if sum(bool(options[name]) for name in ("purpose", "dialogue", "reminders")) > 1:
+        raise Refused("give one of --text, --dialogue, and --reminder for steps before appointments")
+    if options["purpose"] or options["dialogue"]:
         timing = {name: options[name] for name in ("not_before", "at", "lasts") if options[name]}
-        return [{"template": options["purpose"], **timing}]
+        content = {"template": options["purpose"]} if options["purpose"] else {"dialogue": options["dialogue"]}
+        return [{**content, **timing}]
     steps = []
     for template, typed in screen.pairs(options["reminders"], N_("a reminder")).items():
         before, _at, at = typed.partition("@")
@@ -210,13 +216,15 @@ def status(name: str, as_code: str) -> None:
         with s.work() as work:
             found = campaigns.by_name(work, name)
         with s.system() as work:  # clients may have moved beyond the member's units since
-            _show_status(found, campaigns.counts(work, found.id))
+            _show_status(found, campaigns.counts(work, found.id), enrolments.count(work, found.id))
 
 
-def _show_status(found: Campaign, counts: Counts) -> None:
+def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int]]) -> None:
     click.echo(_headline(found))
     if "expand_at" in (found.to_do or {}):
         screen.say("recipients are counted when its time comes")
+    for why, count in in_it:
+        click.echo(f"  {count:>7}  {shown(why)}")
     parts = " + ".join(f"{count} {shown(state)}" for state, count in counts.by_state.items())
     screen.say("planned {count} = {parts}", count=counts.planned, parts=parts)
     for (state, reason), count in counts.reasons.items():

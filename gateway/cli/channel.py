@@ -29,8 +29,11 @@ def channel() -> None:
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
 @click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
+@click.option("--replies-cost", is_flag=True, help="A reply costs the client money: texts that ask for one say so.")
 @session.as_staff
-def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, as_code: str) -> None:
+def add(
+    name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, replies_cost: bool, as_code: str
+) -> None:
     """Add a channel; its secrets are stored encrypted and never shown again."""
     carrier = registry.by_kind(kind)
     settings = screen.pairs(pairs, N_("a setting"))
@@ -46,11 +49,14 @@ def add(name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, ra
             channel_id = channels.add(
                 work, s.vault, unit_id=home.id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate
             )
+            channels.set_replies_cost(work, channel_id, replies_cost)
             audit.add(work, "channel.add", "channel", channel_id, home.id, {"name": name, "kind": kind}, by=s.actor)
         address = f"{s.settings.public_url}/c/{channel_id}"
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
     screen.say("  texts    {address}", address=f"{address}/inbound")
     screen.say("  reports  {address}", address=f"{address}/report")
+    if carrier.capabilities.calls:
+        screen.say("  calls    {address}", address=f"{address}/call")
     if not carrier.capabilities.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 
@@ -61,9 +67,10 @@ def list_channels(as_code: str) -> None:
     """All channels, what they can do and how they are."""
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         screen.table(
-            (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means")),
+            (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means"), _("replies")),
             [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if can(c).two_way else _("no"),
-              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can(c).receipts])
+              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can(c).receipts],
+              _("cost the client") if c.replies_cost else _("free"))
              for c in channels.list_all(work, s.vault)],
         )  # fmt: skip
 
@@ -125,6 +132,19 @@ def _text_staff(work: Work, s: session.Session, found: channels.Channel, code: s
         send_before=work.now + timedelta(minutes=10), channel_id=found.id,
     )  # fmt: skip
     audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=s.actor)
+
+
+@channel.command()
+@click.argument("name")
+@click.argument("replies", type=click.Choice(["cost", "free"]))
+@session.as_staff
+def replies(name: str, replies: str, as_code: str) -> None:
+    """Say whether a reply through it costs the client money. Texts that ask for one then say so, at no segment more if possible."""
+    with session.open(as_code, *session.ADMIN) as s, s.system() as work:
+        found = _by_name(work, s, name)
+        channels.set_replies_cost(work, found.id, replies == "cost")
+        audit.add(work, f"channel.replies_{replies}", "channel", found.id, found.unit_id, {"name": name}, by=s.actor)
+    click.echo((_("channel {name}: replies cost the client") if replies == "cost" else _("channel {name}: replies are free")).format(name=name))
 
 
 @channel.command()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.cli import client_file, screen, session
+from gateway.cli import client_file, client_scores, programme, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
@@ -19,7 +19,8 @@ def client() -> None:
     """The people reached. Every look at one is logged; numbers are masked unless revealed with a reason."""
 
 
-client.add_command(client_file.import_clients)
+for each in (programme.date, client_file.import_clients, client_scores.score, client_scores.list_scores):
+    client.add_command(each)
 
 
 def _about(command: Any) -> Any:

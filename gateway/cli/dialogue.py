@@ -1,7 +1,5 @@
-"""`dialogue`: check what we ask, draw it, and walk it without a phone or a database."""
+"""`dialogue`: check what we ask, draw it, walk it without a phone; begin it with a client, and look how it goes."""
 
-import hashlib
-import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -10,16 +8,25 @@ from uuid import UUID
 import click
 
 from gateway import content
-from gateway.cli import screen
+from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.content import Content
 from gateway.domain import dialogues, interpret
 from gateway.domain.dialogues import Dialogue, Heard, Limits, Navigation, Tongue, Turn
 from gateway.domain.effects import RaiseFlag, Reply
 from gateway.domain.errors import NotFound, Refused
+from gateway.domain.told import N_
+from gateway.store import audit, clients, sessions
+from gateway.store.base import Work
+from gateway.usecases import read_sessions, start_dialogue
 
 FOLDER = content.ROOT / "templates_sms" / "dialogues"
 _CLIENT = UUID(int=0)
+STATUSES = {
+    "waiting": N_("waits for an answer"), "with_person": N_("nothing more is asked; a person looks"),
+    "suspended": N_("waits for another dialogue to end"), "stopped": N_("stopped"), "ended": N_("ended"),
+    "not_asked": N_("was not asked: its first text never left"),
+}  # fmt: skip
 
 
 @click.group()
@@ -33,7 +40,9 @@ def dialogue() -> None:
 @click.option("--ucs2", default=dialogues.SCREEN.ucs2, show_default=True, help="Characters of a screen with letters beyond GSM-7.")
 def lint(folder: Path, gsm7: int, ucs2: int) -> None:
     """Check every dialogue in every language; exit 1 when one is not fit to be used."""
-    known, tongues, limits = read_all(folder), _tongues(content.load()), Limits(gsm7, ucs2)
+    known, tongues, limits = content.read_dialogues(folder), _tongues(content.load()), Limits(gsm7, ucs2)
+    if not known:
+        raise NotFound("There is no dialogue in {folder}: each is a folder there with a dialogue.toml.", folder=folder)
     findings = [finding for each in known.values() for finding in dialogues.lint(each, tongues, limits)]
     for finding in findings:
         click.echo(f"{finding.where}: {shown(finding.what)}")
@@ -47,7 +56,7 @@ def lint(folder: Path, gsm7: int, ucs2: int) -> None:
 @click.argument("name")
 def draw(name: str) -> None:
     """Print a dialogue as a Mermaid diagram."""
-    click.echo(dialogues.draw(_named(name)), nl=False)
+    click.echo(dialogues.draw(start_dialogue.named(content.load(), name)), nl=False)
 
 
 @dialogue.command("try")
@@ -56,11 +65,52 @@ def draw(name: str) -> None:
 @click.option("--ussd", is_flag=True, help="As screens, with 0 back and 98 more.")
 def try_(name: str, language: str, ussd: bool) -> None:
     """Walk a dialogue: type answers, or nothing for silence; end of input ends it."""
-    tried = _named(name)
+    tried = start_dialogue.named(content.load(), name)
     if language not in tried.texts:
         written = sorted(tried.texts)
         raise Refused("{name} is not written in {language!r}, only in {written}.", name=name, language=language, written=written)
     _Handset(tried, language, ussd).walk()
+
+
+@dialogue.command()
+@click.argument("name")
+@click.option("--client", "code", required=True, help="Code of the client.")
+@session.as_staff
+def start(name: str, code: str, as_code: str) -> None:
+    """Ask a client the first question; what they answer, and silence, lead on by themselves."""
+    with session.open(as_code, *session.CARE) as s:
+        start_dialogue.start(s.engine, s.vault, s.content, s.actor, name, code)
+    screen.say("{name} begins with client {code}: `python -m gateway dialogue show {code}` tells how it goes", name=name, code=code)
+
+
+@dialogue.command()
+@click.argument("code", metavar="CLIENT")
+@session.as_staff
+def show(code: str, as_code: str) -> None:
+    """A client's dialogues, the newest first: what is asked, what was answered, what silence leads to."""
+    with session.open(as_code) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        audit.add(work, "dialogue.show", "client", found.id, found.unit_id)
+        runs = sessions.of_client(work, s.vault, found.id)
+        if not runs:
+            screen.say("client {code} has had no dialogue", code=code)
+        for run in runs:
+            screen.say("{dialogue}: {status}, begun {started}, asked {asked}", dialogue=run.dialogue, status=shown(STATUSES[run.status]),
+                       started=screen.local(run.started_at, found.zone), asked=screen.local(run.asked_at, found.zone))  # fmt: skip
+            print_run(work, s.content, run, found.zone)
+
+
+def print_run(work: Work, library: Content, run: sessions.Run, zone: str) -> None:
+    """What is asked now, in the words the client got, and what was answered before."""
+    try:
+        said = read_sessions.dialogue_at(work, library, run.dialogue, run.version).text(run.language, run.step)
+        screen.say("  {step}: {text}", step=run.step, text=screen.one_line(said))
+    except (Refused, LookupError):
+        screen.say("  {step}: {text}", step=run.step, text=_("(cannot be read from here)"))
+    for step, value in run.answers or ():
+        screen.say("  {step} answered: {value}", step=step, value=shown(value) if value in ("yes", "no") else screen.one_line(value))
+    if run.due_at is not None:
+        screen.say("  silence is looked at {at}", at=screen.local(run.due_at, zone))
 
 
 class _Handset:
@@ -126,37 +176,6 @@ def _said(effect: dialogues.Effect) -> str:
             return _("reply: {purpose}").format(purpose=purpose)
     values = (getattr(effect, name, None) for name in ("step", "value", "topic", "reason"))
     return " ".join([type(effect).__name__, *filter(None, values)])
-
-
-def read_all(folder: Path) -> dict[str, Dialogue]:
-    """Every dialogue below a folder, by name. Refused names the file that is broken."""
-    files = sorted(folder.glob("*/dialogue.toml"))
-    if not files:
-        raise NotFound("There is no dialogue in {folder}: each is a folder there with a dialogue.toml.", folder=folder)
-    return {file.parent.name: _read(file.parent) for file in files}
-
-
-def _read(folder: Path) -> Dialogue:
-    digest, files = hashlib.sha256(), dict[str, str]()
-    for path in sorted((folder / "dialogue.toml", *folder.glob("*.txt"))):
-        try:
-            files[path.name] = path.read_text("utf-8")
-        except (OSError, ValueError) as broken:
-            raise Refused("{file} cannot be read: {why}.", file=f"dialogues/{folder.name}/{path.name}", why=broken) from broken
-        digest.update(f"{path.name} {len(files[path.name])}\n{files[path.name]}".encode())
-    try:
-        data = tomllib.loads(files.pop("dialogue.toml"))
-    except ValueError as broken:
-        raise Refused("{file} cannot be read: {why}.", file=f"dialogues/{folder.name}/dialogue.toml", why=broken) from broken
-    texts = {name.removesuffix(".txt"): text for name, text in files.items()}
-    return dialogues.parse(folder.name, data, texts, digest.hexdigest()[:12])
-
-
-def _named(name: str) -> Dialogue:
-    known = read_all(FOLDER)
-    if name not in known:
-        raise NotFound("There is no dialogue {name!r}. There are: {names}.", name=name, names=sorted(known))
-    return known[name]
 
 
 def _navigation(library: Content, language: str) -> Navigation:

@@ -2,11 +2,12 @@
 
 import click
 
-from gateway.cli import screen, session
+from gateway.cli import dialogue, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import flags as rules
 from gateway.domain.errors import Refused
-from gateway.store import audit, flags, staff, threads
+from gateway.store import audit, clients, flags, sessions, staff, threads
+from gateway.store.base import Work
 
 
 @click.group()
@@ -43,8 +44,20 @@ def show(number: int, as_code: str) -> None:
         screen.say("opened {opened}, due {due}, outcome {outcome}", opened=screen.local(found.opened_at, zone),
                    due=screen.local(found.due_at, zone), outcome=shown(rules.OUTCOMES.get(found.outcome or "")))  # fmt: skip
         if found.inbound_id is not None:
-            text = threads.received(work, s.vault, found.inbound_id)
-            screen.say("text: {text}", text=text if text is not None else _("(cannot be read from here)"))
+            screen.say("text: {text}", text=screen.words(*threads.received(work, s.vault, found.inbound_id)))
+        _print_asked(work, s, found)
+
+
+def _print_asked(work: Work, s: session.Session, found: flags.Flag) -> None:
+    """Of a flag about a dialogue: what was asked and answered, and where the number to call is."""
+    run = sessions.find(work, s.vault, found.about_id) if found.about_id is not None else None
+    if run is None or found.client_id is None:
+        return
+    screen.say("asked {at} ({dialogue}):", at=screen.local(run.asked_at, s.zone(work)), dialogue=run.dialogue)
+    dialogue.print_run(work, s.content, run, s.zone(work))
+    phones = clients.read(work, s.vault, found.client_id).phones
+    screen.say("call {phone}: `python -m gateway client show {code} --reveal REASON` shows the number",
+               phone=screen.number(phones[0].e164 if phones else None), code=run.client_code)  # fmt: skip
 
 
 @flag.command()

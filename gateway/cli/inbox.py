@@ -33,6 +33,6 @@ def _print(each: threads.Received, zone: str) -> None:
     late = " " + _("(late)") if each.late else ""
     sender = each.client_code or _("unknown or shared phone")
     click.echo(f"{str(each.id)[:8]}  {screen.local(each.received_at, zone)}  {sender}  {understood}{late}")
-    click.echo(f"    {_('(cannot be read from here)') if each.text is None else screen.one_line(each.text)}")
+    click.echo(f"    {screen.words(each.text, each.called)}")
     for flag in each.flags:
         screen.say("    flag {flag}", flag=shown(flag))

@@ -33,7 +33,7 @@ _DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, what
 def phone(number: str, wait_seconds: float) -> None:
     """Be the phone NUMBER: see what it gets, and text back.
 
-    Each line is a text, unless it begins with a slash: /wait SECONDS, /quit. Lines may come from a pipe:
+    Each line is a text, unless it begins with a slash: /call (ring our number and hang up), /wait SECONDS, /quit. Lines may come from a pipe:
     `echo 1 | python -m gateway phone +84…` sends 1, shows what comes, and ends.
     """
     handset = Handset(Settings.from_env(os.environ).local_url, number, content.language_of(os.environ))
@@ -61,10 +61,13 @@ class Handset:
         command, _, rest = line.partition(" ")
         if command == "/quit":
             return False
-        if command == "/wait":
+        if command == "/call":
+            self._ask("call")
+            self.watch(0)
+        elif command == "/wait":
             self.watch(_seconds(rest))
         elif line.startswith("/"):
-            raise Refused("There are two commands: /wait SECONDS and /quit. Every other line is sent as a text.")
+            raise Refused("There are three commands: /call, /wait SECONDS and /quit. Every other line is sent as a text.")
         elif line.strip():
             self._ask("reply", text=line)
             self.watch(0)

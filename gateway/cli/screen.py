@@ -8,7 +8,7 @@ import click
 from gateway.cli.language import _
 from gateway.domain import cells, phone, windows
 from gateway.domain.errors import Refused
-from gateway.domain.told import Word
+from gateway.domain.told import N_, Word
 from gateway.domain.windows import Window
 
 
@@ -61,6 +61,14 @@ def day(typed: str) -> date:
         raise Refused("the day cannot be read: {why}", why=refused) from None
 
 
+_WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
+
+
+def weekday(on: date) -> str:
+    """The day of the week, in short."""
+    return _(_WEEKDAYS[on.weekday()])
+
+
 def hours(typed: str) -> Window | None:
     """Allowed hours: "08:00-20:00", or None for "always". Raises Refused."""
     try:
@@ -90,6 +98,13 @@ def pairs(typed: Sequence[str], what: str) -> dict[str, str]:
 def one_line(text: str) -> str:
     """A text as it may be shown in a terminal: no control characters, so that nobody can write over the screen."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def words(text: str | None, called: bool = False) -> str:
+    """A client's words on one line, or why there are none."""
+    if called:
+        return _("(a missed call)")
+    return _("(cannot be read from here)") if text is None else one_line(text)
 
 
 def midnight(at: datetime, zone: str) -> datetime:

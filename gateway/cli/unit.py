@@ -94,10 +94,12 @@ def read_details(kept: Mapping[str, Any], typed: Sequence[str]) -> dict[str, Any
 @_hours
 @_tones
 @_detail
+@click.option("--texts-a-day", type=click.IntRange(0, 3), help="At most so many texts of our own accord for a client; 0: as the units above.")
+@click.option("--texts-a-week", type=click.IntRange(0, 21), help="The same for any seven days.")
 @session.as_staff
 def edit(
     code: str, name: str | None, zone: str | None, language: str | None, region: str | None, hours: str | None,
-    tones: str | None, details: Sequence[str], as_code: str,
+    tones: str | None, details: Sequence[str], texts_a_day: int | None, texts_a_week: int | None, as_code: str,
 ) -> None:  # fmt: skip
     """Change what is given, leave the rest."""
     with session.open(as_code, *session.ADMIN) as s:
@@ -109,6 +111,8 @@ def edit(
             language=_language(s, language) if language else old.language, tones=tones or old.tones,
             region=phone.known_region(region) if region else old.region, opens=window.opens if window else None,
             closes=window.closes if window else None, details=read_details(old.details, details),
+            texts_a_day=old.texts_a_day if texts_a_day is None else texts_a_day or None,
+            texts_a_week=old.texts_a_week if texts_a_week is None else texts_a_week or None,
         )  # fmt: skip
         with s.system() as work:
             _save(work, old, new, s.actor)
@@ -131,7 +135,7 @@ def list_units(as_code: str) -> None:
         found = units.list_seen(work)
         codes = {each.id: each.code for each in found}
         screen.table(
-            (_("code"), _("kind"), _("name"), _("above"), _("hours"), _("zone"), _("language"), _("details")),
+            (_("code"), _("kind"), _("name"), _("above"), _("hours"), _("zone"), _("language"), _("texts a day"), _("a week"), _("details")),
             [(u.code, shown(u.kind), u.name, codes.get(u.parent_id) if u.parent_id else None, screen.span(u.opens, u.closes),
-              u.time_zone, u.language, ", ".join(u.details)) for u in found],
+              u.time_zone, u.language, u.texts_a_day, u.texts_a_week, ", ".join(u.details)) for u in found],
         )  # fmt: skip

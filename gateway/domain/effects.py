@@ -69,6 +69,16 @@ class Reply:
     values: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TellServices:
+    """The services near the client for a topic (`services.TOPICS`, or a number), each in a text; `otherwise` where there are none."""
+
+    topic: str | int
+    language: str
+    client_id: UUID | None = None
+    otherwise: tuple[RaiseFlag | Reply, ...] = ()
+
+
 Effect = (
-    StopPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | Reply
+    StopPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | Reply | TellServices
 )

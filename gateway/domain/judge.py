@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.domain import messages, windows
+from gateway.domain.caps import Cap
 from gateway.domain.told import N_
 from gateway.domain.windows import Window, Zone
 
@@ -14,7 +15,7 @@ EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_not
 # A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
 IDENTICAL_IN_HALF_AN_HOUR = 5
 AUTOMATIC_IN_AN_HOUR = 20
-BULK_A_DAY = 3  # also the most that Vietnam's Decree 91/2020 allows of advertising
+NO_CAP = Cap()  # beyond the one for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Due:
     identical_in_half_an_hour: int
     automatic_in_an_hour: int
     bulk_today: int
+    bulk_this_week: int = 0
+    cap: Cap = NO_CAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,8 @@ def _about_the_client(due: Due, now: datetime) -> Verdict | None:
         return _hold_or_expire(due, now + timedelta(hours=1), N_("client paused"))
     if due.consent_purpose and not due.consented:
         return Verdict("drop", N_("no consent for {consent}").format(consent=due.consent_purpose), state="suppressed")
-    if due.bulk_today >= BULK_A_DAY:
-        return _hold_or_expire(due, now + timedelta(hours=1), N_("enough texts today"))
-    return None
+    enough = due.cap.reached(due.bulk_today, due.bulk_this_week)
+    return _hold_or_expire(due, now + timedelta(hours=1), enough) if enough else None
 
 
 def _about_the_hour(due: Due, now: datetime) -> Verdict | None:

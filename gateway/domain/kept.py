@@ -20,11 +20,13 @@ WORDS = (
     N_("deciding_failed"), N_("alert_failed"), N_("crisis_in_doubt"), N_("not_well"), N_("stop_in_doubt"), N_("meant_the_visit"),
     N_("which_person"), N_("other_text"), N_("loop"), N_("cannot_reach"), N_("not_sent_in_time"), N_("delivery_unknown"),
     N_("language_missing"), N_("no_open_hours"), N_("unknown_sender"), N_("number_to_verify"), N_("report_not_understood"),
-    N_("low_mood"), N_("no_reply"), N_("day_not_confirmed"),
+    N_("low_mood"), N_("no_reply"), N_("day_not_confirmed"), N_("losing_touch"), N_("referral"),
+    # sessions
+    N_("with_person"), N_("suspended"), N_("stopped"), N_("ended"), N_("not_asked"),
     N_("stop"), N_("start"), N_("help"), N_("yes"), N_("no"), N_("number"), N_("callback"), N_("info"), N_("crisis"),
     N_("wrong_number"), N_("language"), N_("other"), N_("in_doubt"), N_("carrier"),
     # campaigns, messages and attempts
-    N_("disabled"), N_("one off"), N_("reminders"), N_("draft"), N_("running"), N_("done"), N_("waiting"), N_("pending"),
+    N_("disabled"), N_("one off"), N_("reminders"), N_("recurring"), N_("programme"), N_("staff"), N_("draft"), N_("running"), N_("done"), N_("waiting"), N_("pending"),
     N_("planned"), N_("skipped"), N_("submitting"), N_("unknown"), N_("accepted"), N_("sent"), N_("delivered"), N_("failed"),
     N_("expired"), N_("suppressed"), N_("not_sent"), N_("refused"), N_("carrier_shows_none"), N_("reply"), N_("bulk"),
     # reasons of carriers (channels.base)
@@ -36,5 +38,5 @@ WORDS = (
     N_("quiet hours; its time passed before they end"), N_("could not be written ({error})"),
     N_("{reason}; its time passed"), N_("no answer to the first text"), N_("no delivery report in time"), N_("lapsed"),
     N_("the worker ended before an answer came"), N_("for a person: {why}"), N_("a newer first text takes its place"),
-    N_("campaign cancelled"), N_("client erased"), N_("no consent for {consent}"), N_("opted out ({why})"),
+    N_("another question takes its place"), N_("campaign cancelled"), N_("client erased"), N_("no consent for {consent}"), N_("opted out ({why})"),
 )  # fmt: skip

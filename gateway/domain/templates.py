@@ -38,6 +38,12 @@ class About:
     open_segments: int = 1
     keywords: tuple[str, ...] = ()  # meanings of the words in CAPITALS that the text teaches
     advertising: bool = False  # counts as advertising until counsel says otherwise
+    asks: bool = False  # for a reply that a dialogue reads
+
+    @property
+    def wants_reply(self) -> bool:
+        """Whether the client is to write back."""
+        return self.asks or self.expects != "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "semantics": _one_of(*get_args(Semantics)),
     "consent": _one_of("reminder", "check_in", "service_information", "study", ""),
     "expects": (lambda value: isinstance(value, str), N_("what a reply may be, such as 'yes_no'")),
+    "asks": (lambda value: isinstance(value, bool), N_("true or false")),
     "placeholders": _WORDS,
     "open_placeholders": _WORDS,
     "segments": _COUNT,

@@ -111,7 +111,8 @@ def next_open(window: Window | None, zone: Zone, at: datetime) -> datetime:
     """
     if window is None:
         return at
-    return max(at, _period(window, zone, _minute(at))[0])
+    minute = _minute(at)
+    return at if window.holds(minute.astimezone(zone_of(zone)).time()) else max(at, _period(window, zone, minute)[0])
 
 
 def last_moment(window: Window | None, zone: Zone, at: datetime) -> datetime:
@@ -173,6 +174,7 @@ def instant(wall: datetime, zone: Zone) -> datetime:
     return wall.replace(tzinfo=zone_of(zone), fold=0).astimezone(UTC)
 
 
+@lru_cache(maxsize=1024)
 def zone_of(zone: Zone) -> ZoneInfo:
     """The time zone of a name such as Europe/London; anything unknown is Refused."""
     if isinstance(zone, ZoneInfo):

@@ -28,10 +28,11 @@ class Channel:
     state: str
     state_reason: str | None
     backfilled_to: datetime | None
+    replies_cost: bool = False
 
 
 _COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
-  c.state_reason, c.backfilled_to, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+  c.state_reason, c.backfilled_to, c.replies_cost, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
@@ -70,7 +71,7 @@ def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
     return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
-                   row.state_reason, row.backfilled_to)  # fmt: skip
+                   row.state_reason, row.backfilled_to, row.replies_cost)  # fmt: skip
 
 
 def for_phone(work: Work, e164: str) -> UUID:
@@ -89,6 +90,19 @@ _PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' ORDE
 def prefixes(work: Work) -> list[tuple[str, UUID]]:
     """All (prefix, channel), the best match first: for choosing channels of many phones at once."""
     return [(row.prefix, row.id) for row in work.all(_PREFIXES)]
+
+
+_COSTLY = text("SELECT id FROM channels WHERE replies_cost")
+
+
+def costly(work: Work) -> frozenset[UUID]:
+    """The channels on which a reply costs the client money."""
+    return frozenset(row.id for row in work.all(_COSTLY))
+
+
+def set_replies_cost(work: Work, channel_id: UUID, cost: bool) -> None:
+    """Whether a reply through the channel costs the client money: texts that ask for one say so from now on."""
+    work.execute(text("UPDATE channels SET replies_cost = :cost WHERE id = :id"), {"cost": cost, "id": channel_id})
 
 
 _SLOT = text("SELECT rate, reserved, state, paused_until, next_free_at FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED")

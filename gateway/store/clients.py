@@ -382,10 +382,14 @@ _CANCEL_TEXTS = text("""
   UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE client_id = :id AND state || '' = 'planned'""")
 _CANCEL_STEPS = text("UPDATE occurrences SET state = 'cancelled', reason = :reason WHERE client_id = :id AND state || '' = 'waiting'")
 
+_CANCEL_SESSIONS = text("""
+  UPDATE sessions SET status = 'stopped', due_at = NULL, changed_at = :now
+  WHERE client_id = :id AND status IN ('waiting', 'with_person', 'suspended')""")
+
 
 def cancel_planned(work: Work, client_id: UUID, reason: str) -> None:
-    """Cancel every text and step that waits for a client. Take the client's row first (`lock`)."""
-    for statement in (_CANCEL_TEXTS, _CANCEL_STEPS):
+    """Cancel every text, step and dialogue that waits for a client. Take the client's row first (`lock`)."""
+    for statement in (_CANCEL_TEXTS, _CANCEL_STEPS, _CANCEL_SESSIONS):
         work.execute(statement, {"id": client_id, "reason": reason, "now": work.now})
 
 

@@ -1,4 +1,4 @@
-"""Reasons for a person to look. A flag is opened by a rule or a person and closed by a person alone."""
+"""Reasons for a person to look. A flag is opened by a rule or a person and closed by a person; what silence opened, by an answer too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,3 +132,13 @@ def close(work: Work, flag_id: UUID, outcome: str) -> None:
         raise Refused("{outcome!r} is no outcome; one of: {outcomes}", outcome=outcome, outcomes=[*rules.OUTCOMES])
     if work.execute(_CLOSE, {"id": flag_id, "outcome": outcome, "now": work.now}).rowcount == 0:
         raise Refused("this flag is closed already: its outcome stays")
+
+
+_CLOSE_ABOUT = text("""
+  UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now
+  WHERE client_id = :client AND about_id = :about AND reason = :reason AND state <> 'closed'""")
+
+
+def close_about(work: Work, client_id: UUID, about_id: UUID, reason: str, outcome: str) -> None:
+    """Close what silence had opened about a session: the client answered after all. A person's own closing stays."""
+    work.later(_CLOSE_ABOUT, client=client_id, about=about_id, reason=reason, outcome=outcome, now=work.now)

@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from gateway.domain.decide import Client, Question, Situation
+from gateway.domain import dialogues
+from gateway.domain.decide import Client, Question, Session, Situation
 from gateway.domain.interpret import Expecting, Meaning
+from gateway.store import sessions
 from gateway.store.base import Work
 from gateway.store.clients import ON_PHONES, Person, as_person
 from gateway.vault import DataKey, Vault
@@ -46,10 +48,12 @@ _AROUND = text("""
       WHERE from_hash = t.phone AND body_hash = t.body AND received_at > :hour AND id <> t.id
       ORDER BY received_at DESC LIMIT 1) AS same,
     (SELECT true FROM outbound WHERE to_hash = t.phone AND body_hash = t.body AND created_at > :day AND purpose <> 'manual' LIMIT 1) AS echo,
-    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM outbound
-      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') AS replies,
-    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id)), '[]') FROM (
-      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id
+    (SELECT coalesce(json_agg(json_build_array(purpose, extract(epoch FROM created_at))), '[]') FROM (
+      SELECT DISTINCT ON (inbound_id, CASE WHEN starts_with(purpose, 'service_') THEN 'service' ELSE purpose END) purpose, created_at
+      FROM outbound  -- the services that answer one text are one answer
+      WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') r) AS replies,
+    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id, extract(epoch FROM created_at))), '[]') FROM (
+      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id, o.created_at
       FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
       WHERE o.to_hash = t.phone AND o.created_at > :asked AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
@@ -85,6 +89,7 @@ class Arrived:
     phone_hash: bytes
     body: str
     body_hash: bytes
+    called: bool = False  # a missed call: no body
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +107,15 @@ class Seen:
 
     people: list[Person]
     row: Any
+    sessions: list[Any]  # rows of store.sessions.ON_PHONES
 
 
 def look(work: Work, vault: Vault, texts: Sequence[Sought]) -> list[Seen]:
     """Read at once all that bears on a decision about each of the texts, in their order."""
     now = work.now
-    rows, situations = work.together(
-        (ON_PHONES, {"phones": list({sought.phone_hash for sought in texts})}),
+    phones = list({sought.phone_hash for sought in texts})
+    rows, running, situations = work.together(
+        (ON_PHONES, {"phones": phones}), (sessions.ON_PHONES, {"phones": phones}),
         (_AROUND, {
             "ids": [t.id for t in texts], "phones": [t.phone_hash for t in texts], "bodies": [t.body_hash for t in texts],
             "channels": [t.channel_id for t in texts], "carriers": [t.carrier_id for t in texts], "now": now,
@@ -117,30 +124,60 @@ def look(work: Work, vault: Vault, texts: Sequence[Sought]) -> list[Seen]:
     people: dict[bytes, list[Person]] = defaultdict(list)
     for row in rows:
         people[row.phone].append(as_person(row, vault))
-    return [Seen(people[sought.phone_hash], row) for sought, row in zip(texts, situations, strict=True)]
+    of_phone: dict[bytes, dict[UUID, Any]] = defaultdict(dict)
+    for row in running:
+        of_phone[row.phone][row.id] = row
+    return [
+        Seen(people[sought.phone_hash], row, [*of_phone[sought.phone_hash].values()])
+        for sought, row in zip(texts, situations, strict=True)
+    ]
 
 
-def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: datetime) -> Around:
-    """What was seen, as deciding needs it."""
+def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: datetime, running: Sequence[Session] = ()) -> Around:
+    """What was seen, as deciding needs it; `running` are the sessions of those on the phone."""
     people, row = seen.people, seen.row
+    asked, asking = _newest(row.questions if people else [], running, now)
     replies = [(purpose, datetime.fromtimestamp(float(at), now.tzinfo)) for purpose, at in row.replies]
     noise = [at for purpose, at in replies if purpose in ("not_understood", "unknown_sender")]
     same_id, same_seconds = (UUID(row.same[0]), float(row.same[1])) if row.same else (None, None)
     return Around(bool(row.known), same_id, Situation(
         clients=tuple(Client(person.id, person.language, person.status) for person in people),
         questions=tuple(
-            Question(UUID(asked), UUID(client), Expecting.parse(expects), UUID(about) if about else None)
-            for asked, client, expects, about in row.questions if people
+            Question(UUID(asked_id), UUID(client), Expecting.parse(expects), UUID(about) if about else None)
+            for asked_id, client, expects, about, _at in asked
         ),
         language=people[0].language if people else unit_language,
         stopped=row.stopped,
         stop_asked=any(purpose == "stop_doubt" for purpose, _ in replies),
-        replies_last_hour=tuple(p for p, at in replies if at > now - timedelta(hours=1) and p != "crisis_answer"),
+        replies_last_hour=tuple(p for p, at in replies if at > now - timedelta(hours=1) and _is_counted(p)),
         noise_replied_at=max(noise, default=None),
         seconds_since_same=same_seconds,
         carrier_stop=carrier_stop,
         echo=bool(row.echo),
+        sessions=tuple(asking),
+        suspended=tuple(sorted(
+            (each for each in running if each.state.status == "suspended"), key=lambda each: (each.dialogue.urgency, each.state.asked_at))),
     ))  # fmt: skip
+
+
+def _is_counted(purpose: str) -> bool:
+    """Whether a reply speaks for a conversation of machines: a dialogue has an end, and a cry for help is always answered."""
+    return purpose != "crisis_answer" and dialogues.name_of(purpose) is None
+
+
+def _newest(questions: Sequence[Any], running: Sequence[Session], now: datetime) -> tuple[list[Any], list[Session]]:
+    """Of a client who was asked by a text and in a dialogue, what was asked last is open."""
+    if not running:
+        return list(questions), []
+    sessions = {each.state.client_id: each for each in running if each.state.status != "suspended"}
+    open_questions = []
+    for question in questions:
+        client_id, at = UUID(question[1]), datetime.fromtimestamp(float(question[4]), now.tzinfo)
+        if client_id in sessions and sessions[client_id].state.asked_at >= at:
+            continue
+        sessions.pop(client_id, None)
+        open_questions.append(question)
+    return open_questions, list(sessions.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +196,7 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
         "key_id": arrived.key_id, "carrier_id": arrived.carrier_id, "from_hash": arrived.phone_hash, "body_hash": arrived.body_hash,
         "from_enc": arrived.key.encrypt(arrived.phone, "inbound.from", arrived.id),
         "body_enc": arrived.key.encrypt(arrived.body, "inbound.body", arrived.id),
-        "received_at": work.now, "sent_at": sent_at, "late": late, "tries": 0 if understood else 1,
+        "received_at": work.now, "sent_at": sent_at, "late": late, "called": arrived.called, "tries": 0 if understood else 1,
         **(_columns(work, arrived, understood) if understood else {}),
     }  # fmt: skip
     work.put("inbound", row)
@@ -167,8 +204,9 @@ def add(work: Work, arrived: Arrived, sent_at: datetime | None, late: bool, unde
 
 def _columns(work: Work, arrived: Arrived, understood: Understood) -> dict[str, Any]:
     meaning = understood.meaning
+    value = None if meaning.value is None or meaning.meaning == "info" else str(meaning.value)  # what is needed stays encrypted
     return {
-        "handled_at": work.now, "meaning": meaning.meaning, "value": None if meaning.value is None else str(meaning.value),
+        "handled_at": work.now, "meaning": meaning.meaning, "value": value,
         "also": list(meaning.also), "doubt": meaning.doubt, "why_enc": arrived.key.encrypt(meaning.why, "inbound.why", arrived.id),
         "answers_id": understood.answers_id, "repeat_of": understood.repeat_of,
     }  # fmt: skip
@@ -192,7 +230,7 @@ def count_try(work: Work, inbound_id: UUID) -> None:
 Row = Any
 
 _UNHANDLED = text("""
-  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id
+  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called
   FROM inbound i JOIN keys k ON k.id = i.key_id
   WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
 

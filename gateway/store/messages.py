@@ -101,7 +101,7 @@ _FACTS = text("""
         AND f.reason IN ('rate_limited', 'queue_full', 'not_reached')
         AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)) LIMIT 1), false) AS in_flight,
     u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
-    u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk
+    u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk, n.bulk_week
   FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
     LEFT JOIN clients c ON c.id = o.client_id
     LEFT JOIN stops s ON s.phone_hash = o.to_hash
@@ -110,8 +110,8 @@ _FACTS = text("""
     LEFT JOIN LATERAL (
       SELECT count(*) FILTER (WHERE p.body_hash = o.body_hash AND p.state_at > :half_an_hour_ago) AS identical,
         count(*) FILTER (WHERE p.purpose <> 'manual' AND p.state_at > :an_hour_ago) AS automatic,
-        count(*) FILTER (WHERE p.lane = 2 AND p.state_at > :a_day_ago) AS bulk
-      FROM outbound p WHERE p.to_hash = o.to_hash AND p.created_at > :a_week_ago AND p.state_at > :a_day_ago
+        count(*) FILTER (WHERE p.lane = 2 AND p.state_at > :a_day_ago) AS bulk, count(*) FILTER (WHERE p.lane = 2) AS bulk_week
+      FROM outbound p WHERE p.to_hash = o.to_hash AND p.created_at > :two_weeks_ago AND p.state_at > :a_week_ago
         AND p.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')) n ON true
   WHERE o.id = ANY(:ids) ORDER BY o.lane, o.send_after""")
 

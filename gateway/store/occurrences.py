@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,6 +47,33 @@ def expand(
     }  # fmt: skip
     last: UUID | None = work.value(_EXPAND, **values, **campaign.audience.values())
     return last
+
+
+# --- recurring campaigns and programmes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewRound:
+    """A text that comes again, for one client; `on` is the day of the plan, `moved` what took it to another."""
+
+    unit_id: UUID
+    step_id: UUID
+    client_id: UUID
+    on: date
+    due_at: datetime
+    send_before: datetime
+    moved: str | None
+    skipped: str | None
+
+
+def add_rounds(work: Work, campaign_id: UUID, news: Sequence[NewRound]) -> int:
+    """Keep rounds, each once whatever its moment has become since; the number made."""
+    rows = [{
+        "id": uuid4(), "unit_id": new.unit_id, "campaign_id": campaign_id, "step_id": new.step_id, "client_id": new.client_id,
+        "round": new.on, "due_at": new.due_at, "send_before": new.send_before, "state": "skipped" if new.skipped else "waiting",
+        "reason": new.skipped or new.moved,
+    } for new in news]  # fmt: skip
+    return work.insert("occurrences", rows, "ON CONFLICT DO NOTHING")
 
 
 # --- reminders ------------------------------------------------------------------------------------------------------
@@ -221,16 +248,16 @@ _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
     LEFT JOIN consents co ON co.client_id = c.id AND co.purpose = :consent_purpose"""
 # A statement of its own, after the locks are held: its snapshot sees what the last holder of each row committed.
 _FACTS = text(f"""
-  SELECT o.id, CAST(o.step_id AS text) AS step, o.send_before, o.appointment_id, a.starts_at, a.status AS appointment_status,
+  SELECT o.id, CAST(o.step_id AS text) AS step, o.send_before, o.reason, o.appointment_id, a.starts_at, a.status AS appointment_status,
     coalesce(a.planned_revision < a.revision, false) AS moved, {PERSON}
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN occurrences o ON o.id = due.id JOIN clients c ON c.id = o.client_id {_ABOUT}
     LEFT JOIN appointments a ON a.id = o.appointment_id""")
 _EVERYONE = text(f"""
-  SELECT c.id, NULL AS starts_at, {PERSON} FROM clients c {_ABOUT}
+  SELECT c.id, NULL AS starts_at, c.groups, {PERSON} FROM clients c {_ABOUT}
   WHERE c.id > :after AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
   ORDER BY c.id LIMIT :limit""")
 _EXPECTED = text(f"""
-  SELECT a.id, a.starts_at, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
+  SELECT a.id, a.starts_at, c.groups, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
   WHERE a.id > :after AND a.status = 'booked' AND a.starts_at > :now
     AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
   ORDER BY a.id LIMIT :limit""")
@@ -243,9 +270,8 @@ def facts(work: Work, ids: Sequence[str], campaign: Campaign) -> Sequence[Any]:
 
 def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[Any]:
     """Who would be texted now, by id after `after`: clients of the audience's units, or their booked appointments."""
-    sql = _EVERYONE if campaign.kind == "one_off" else _EXPECTED
     values = campaign.audience.values() | {"consent_purpose": campaign.consent_purpose, "after": after, "limit": limit}
-    return work.all(sql, **(values if campaign.kind == "one_off" else values | {"now": work.now}))
+    return work.all(_EXPECTED, now=work.now, **values) if campaign.kind == "reminders" else work.all(_EVERYONE, **values)
 
 
 _PLANNED_NOW = text("UPDATE occurrences SET state = 'planned', reason = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")

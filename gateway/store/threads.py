@@ -27,11 +27,12 @@ class Received:
     value: str | None
     doubt: str | None
     late: bool
+    called: bool  # a missed call, without words
     flags: Sequence[str]  # "12 crisis (open)"
 
 
 _INBOX = text("""
-  SELECT i.id, i.unit_id, i.client_id, c.code, i.received_at, i.key_id, k.wrapped, i.body_enc, i.meaning, i.value, i.doubt, i.late,
+  SELECT i.id, i.unit_id, i.client_id, c.code, i.received_at, i.key_id, k.wrapped, i.body_enc, i.meaning, i.value, i.doubt, i.late, i.called,
     ARRAY(SELECT f.number || ' ' || f.reason || ' (' || f.state || ')' FROM flags f WHERE f.inbound_id = i.id ORDER BY f.number)
       AS flags
   FROM inbound i LEFT JOIN clients c ON c.id = i.client_id LEFT JOIN keys k ON k.id = i.key_id
@@ -43,20 +44,20 @@ def inbox(work: Work, vault: Vault, client_id: UUID | None = None, most: int = 2
     return [
         Received(
             row.id, row.unit_id, row.client_id, row.code, row.received_at, _open(row, vault, "inbound.body"), row.meaning, row.value,
-            row.doubt, row.late, row.flags,
+            row.doubt, row.late, row.called, row.flags,
         )
         for row in work.all(_INBOX, client=client_id, most=most)
     ]  # fmt: skip
 
 
 _RECEIVED = text("""
-  SELECT i.id, i.key_id, k.wrapped, i.body_enc FROM inbound i LEFT JOIN keys k ON k.id = i.key_id WHERE i.id = :id""")
+  SELECT i.id, i.key_id, k.wrapped, i.body_enc, i.called FROM inbound i LEFT JOIN keys k ON k.id = i.key_id WHERE i.id = :id""")
 
 
-def received(work: Work, vault: Vault, inbound_id: UUID) -> str | None:
-    """The words of one text that came in; None where they cannot be read."""
+def received(work: Work, vault: Vault, inbound_id: UUID) -> tuple[str | None, bool]:
+    """The words of one text that came in (None where they cannot be read), and whether it is none but a missed call."""
     row = work.one(_RECEIVED, id=inbound_id)
-    return None if row is None else _open(row, vault, "inbound.body")
+    return (None, False) if row is None else (_open(row, vault, "inbound.body"), row.called)
 
 
 def _open(row: Any, vault: Vault, place: str) -> str | None:

@@ -1,7 +1,7 @@
 """Units: a tree of provinces, districts, communes, clinics and services. Every row of the gateway belongs to one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from gateway.domain.caps import Cap
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.windows import Window
 from gateway.store.base import Work
@@ -39,6 +40,8 @@ class Unit:
     opens: time | None
     closes: time | None
     tones: str
+    texts_a_day: int | None = None  # of our own accord, at most, for each client; None: as the units above
+    texts_a_week: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)  # its own
     known: Mapping[str, Any] = field(default_factory=dict)  # its own, and what the units above it say
 
@@ -56,7 +59,7 @@ class Unit:
 # What is publicly known of the unit u: its own details, and those of the units above it that it does not say itself.
 KNOWN = """(SELECT coalesce(jsonb_object_agg(d.key, d.value ORDER BY t.distance DESC), '{}')
   FROM unit_tree t JOIN units above ON above.id = t.ancestor_id, jsonb_each(above.details) d WHERE t.unit_id = u.id)"""
-_COLUMNS = f"u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.details, {KNOWN} AS known"
+_COLUMNS = f"u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.texts_a_day, u.texts_a_week, u.details, {KNOWN} AS known"
 _TREE = text("""
   INSERT INTO unit_tree (unit_id, ancestor_id, distance)
   SELECT :id, ancestor_id, distance + 1 FROM unit_tree WHERE unit_id = :parent UNION ALL SELECT :id, :id, 0""")
@@ -83,14 +86,15 @@ def add(
 
 _EDIT = text("""
   UPDATE units SET name = :name, time_zone = :time_zone, language = :language, region = :region, opens = :opens,
-    closes = :closes, tones = :tones, details = CAST(:details AS jsonb) WHERE id = :id""")
+    closes = :closes, tones = :tones, texts_a_day = :texts_a_day, texts_a_week = :texts_a_week, details = CAST(:details AS jsonb) WHERE id = :id""")
 
 
 def save(work: Work, unit: Unit) -> None:
     """Write the unit as it is now. Its code, kind and place in the tree stay."""
     work.execute(_EDIT, {
         "id": unit.id, "name": unit.name, "time_zone": unit.time_zone, "language": unit.language, "region": unit.region,
-        "opens": unit.opens, "closes": unit.closes, "tones": unit.tones, "details": json.dumps(dict(unit.details)),
+        "opens": unit.opens, "closes": unit.closes, "tones": unit.tones, "texts_a_day": unit.texts_a_day,
+        "texts_a_week": unit.texts_a_week, "details": json.dumps(dict(unit.details)),
     })  # fmt: skip
 
 
@@ -132,6 +136,20 @@ _LIST = text(f"""
 def list_seen(work: Work) -> list[Unit]:
     """The actor's units (all, for the system), by code."""
     return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
+
+
+# Only units that limit something, or lie below one: mostly none.
+_CAPS = text("""
+  SELECT CAST(t.unit_id AS text) AS unit, array_agg(u.texts_a_day) AS days, array_agg(u.texts_a_week) AS weeks
+  FROM units u JOIN unit_tree t ON t.ancestor_id = u.id
+  WHERE (u.texts_a_day IS NOT NULL OR u.texts_a_week IS NOT NULL) AND (CAST(:units AS uuid[]) IS NULL OR t.unit_id = ANY(:units))
+  GROUP BY t.unit_id""")
+
+
+def caps(work: Work, unit_ids: Collection[UUID] | None = None) -> dict[str, Cap]:
+    """How many texts a client gets at most, by unit (of these, or all), as text; units that are not there have no limit of their own."""
+    rows = work.all(_CAPS, units=None if unit_ids is None else list(unit_ids))
+    return {row.unit: Cap.narrowest(zip(row.days, row.weeks, strict=True)) for row in rows}
 
 
 def below(work: Work, unit_id: UUID) -> Sequence[UUID]:

@@ -8,18 +8,21 @@ from uuid import UUID
 
 from gateway import log
 from gateway.content import Content
+from gateway.domain import dialogues, judge, phone
 from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
-from gateway.domain import judge, phone
 from gateway.domain import messages as lanes
-from gateway.store import answers, appointments, clients, consents, flags, messages, staff, units
+from gateway.domain.decide import Effect
+from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, staff, units
 from gateway.store.base import Work
-from gateway.usecases import compose, send_text
+from gateway.usecases import compose, find_services, send_text
 from gateway.vault import DataKey, Vault
 
 REPLY_EXEMPT = timedelta(minutes=10)
 REPLY_LIVES = timedelta(hours=12)
 URGENT_LIVES = timedelta(hours=24)
+AFTER_THE_LAST_WORD = timedelta(seconds=5)
+"""A dialogue that goes on waits for the last text of the one before it."""
 # Confirmations of what the client asked for may come at any hour, however late they are.
 ANY_HOUR = frozenset({"stop_confirmed", "crisis_answer"})
 
@@ -45,7 +48,7 @@ class Source:
         return self.unit_id if person is None else person.unit_id
 
 
-def apply(work: Work, vault: Vault, content: Content, source: Source, effects: Sequence[fx.Effect]) -> bool:
+def apply(work: Work, vault: Vault, content: Content, source: Source, effects: Sequence[Effect]) -> bool:
     """Apply the effects in their order; whether a text was queued or let go, so that the channel is to be rung."""
     told = False
     for effect in effects:
@@ -68,7 +71,62 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
                 told |= _raise_flag(work, vault, content, source, effect)
             case fx.Reply():
                 told |= _reply(work, vault, content, source, effect)
+            case fx.TellServices():
+                told |= _tell_services(work, vault, content, source, effect)
+            case _:
+                told |= _step(work, vault, content, source, effect)
     return told
+
+
+def _tell_services(work: Work, vault: Vault, content: Content, source: Source, effect: fx.TellServices, wait: timedelta = timedelta(0)) -> bool:
+    """The services as answers; after `wait`, behind what is said besides."""
+    if _may_be_answered(source, "service"):
+        person = _recipient(work, source, effect)
+        key = f"services:{source.inbound_id}"
+        if find_services.tell(work, vault, content, person, effect.topic, dedupe_key=key, inbound_id=source.inbound_id,
+                              channel_id=source.channel_id, wait=wait):  # fmt: skip
+            return True
+    return apply(work, vault, content, source, effect.otherwise)
+
+
+def _step(work: Work, vault: Vault, content: Content, source: Source, effect: Effect) -> bool:
+    """Carry out what only a dialogue leads to; whether a text was queued."""
+    match effect:
+        case dialogues.MoveSession():
+            return _move(work, vault, content, source, effect)
+        case dialogues.KeepAnswer(session_id, client_id, step, value):
+            person = source.people[client_id]
+            sessions.keep_answer(work, session_id, step, value, client_id, person.unit_id, source.inbound_id, person.key)
+        case dialogues.CloseFlag(reason, client_id, session_id, outcome):
+            flags.close_about(work, client_id, session_id, reason, outcome)
+        case dialogues.SendInformation(session_id, client_id, topic):
+            # Where nothing is known a person sends it, who sees the topic with the flag.
+            otherwise = fx.RaiseFlag("info", client_id, session_id)
+            told = fx.TellServices(topic, source.people[client_id].language, client_id, (otherwise,))
+            return _tell_services(work, vault, content, source, told, find_services.APART)
+        case dialogues.RequestReferral(session_id, client_id):
+            return _raise_flag(work, vault, content, source, fx.RaiseFlag("referral", client_id, session_id))
+    return False
+
+
+def _move(work: Work, vault: Vault, content: Content, source: Source, effect: dialogues.MoveSession) -> bool:
+    """Write where the session is now, and say what comes next, as an answer to the text."""
+    dialogue, state, key = effect.dialogue, effect.state, source.people[effect.state.client_id].key
+    if effect.was.reminded:
+        sessions.cancel_reminder(work, state.session_id)
+    said = _say(work, vault, content, source, effect) if effect.says else None
+    goes_on = effect.was.status == "suspended"
+    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=said, prompt_id=said if goes_on else None)
+    return said is not None
+
+
+def _say(work: Work, vault: Vault, content: Content, source: Source, effect: dialogues.MoveSession) -> UUID | None:
+    """Queue what a dialogue says next; the text's id, None where there is none."""
+    purpose, state = dialogues.purpose(effect.dialogue.name), effect.state
+    reply = fx.Reply(purpose, state.language, client_id=state.client_id, about_id=state.session_id)
+    later = AFTER_THE_LAST_WORD if effect.was.status == "suspended" else timedelta(0)
+    queued = _queue_reply(work, vault, content, source, reply, dialogues.say(effect.dialogue, effect.says), later)
+    return queued[0] if queued else None
 
 
 def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_id: UUID | None) -> int:
@@ -77,6 +135,7 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
     Takes the clients' rows first: a claim that holds them commits before us, one that comes after sees the stop.
     """
     clients.lock_on_phone(work, phone_hash)
+    sessions.stop_phone(work, phone_hash, "with_person" if reason == "in_doubt" else "stopped")
     consents.stop_phone(work, phone_hash, reason, source, source_id)
     return messages.cancel_for_phone(work, phone_hash, f"opted out ({reason})", keep=judge.EVEN_WHEN_STOPPED)
 
@@ -122,29 +181,42 @@ def _as_recipient(person: Any) -> compose.Recipient:
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
-    if source.unit is not None and not phone.may_be_answered(source.phone, source.unit.region):
-        log.info("sender_not_answered", inbound=source.inbound_id, purpose=effect.purpose)  # staff see the text all the same
-        return False
+    return bool(_queue_reply(work, vault, content, source, effect))
+
+
+def _queue_reply(
+    work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply, pinned: compose.Pinned | None = None,
+    later: timedelta = timedelta(0),
+) -> list[UUID]:  # fmt: skip
+    if not _may_be_answered(source, effect.purpose):
+        return []
     person = _recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
-    if effect.about_id is not None and (starts_at := appointments.starts_at(work, effect.about_id)) is not None:
+    if pinned is None and effect.about_id is not None and (starts_at := appointments.starts_at(work, effect.about_id)) is not None:
         values["starts_at"] = starts_at
     try:
-        queued = send_text.queue(
+        return send_text.queue(
             work, vault, content, person, effect.purpose, values, lane=lanes.URGENT if effect.urgent else lanes.REPLY,
             dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}", send_before=work.now + lives, about_id=effect.about_id,
             inbound_id=source.inbound_id, channel_id=source.channel_id, exempt_for=lives if any_hour else REPLY_EXEMPT,
+            pinned=pinned, send_after=work.now + later,
         )  # fmt: skip
     except compose.Unsendable as error:
         # What the text means for consent, appointment and flags must hold even where no answer can be worded.
         log.error("reply_not_composed", error, inbound=source.inbound_id, purpose=effect.purpose)
-        return False
-    return bool(queued)
+        return []
 
 
-def _recipient(work: Work, source: Source, effect: fx.Reply) -> compose.Recipient:
+def _may_be_answered(source: Source, purpose: str) -> bool:
+    if source.unit is None or phone.may_be_answered(source.phone, source.unit.region):
+        return True
+    log.info("sender_not_answered", inbound=source.inbound_id, purpose=purpose)  # staff see the text all the same
+    return False
+
+
+def _recipient(work: Work, source: Source, effect: fx.Reply | fx.TellServices) -> compose.Recipient:
     """The phone that wrote; worded for its client when it is one client's, else as discreetly as we can."""
     person = source.people.get(effect.client_id) if effect.client_id is not None else None
     if person is not None:

@@ -41,6 +41,7 @@ class Recipient:
     discreet: int = 1
     name: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)  # of the unit: service name, call-back number, helplines
+    replies_cost: bool = False  # on the channel that reaches them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Text:
     semantics: str
     consent_purpose: str | None
     note: str | None = None
+    asks: bool = False  # for a reply
 
 
 class Unsendable(Exception):
@@ -82,15 +84,36 @@ def compose(
         rendered = templates.render(template, said, recipient.discreet)
     except TemplateError as error:
         raise Unsendable(str(error)) from None
-    body = segments.cheapest(rendered, recipient.tones)  # type: ignore[arg-type]
-    counted = segments.count(body)
-    if template.about.kind in CHECKED:
-        _check(content, template, said, counted, recipient.discreet)
     about = template.about
+    if recipient.replies_cost and about.wants_reply:
+        body = with_cost(content, template.language, rendered, recipient.tones, about.segments)
+    else:
+        body = segments.cheapest(rendered, recipient.tones)  # type: ignore[arg-type]
+    counted = segments.count(body)
+    if about.kind in CHECKED:
+        _check(content, template, said, counted, recipient.discreet)
     return Text(
         purpose, template.language, body, counted.encoding, counted.segments, about.expects, about.semantics, about.consent or None,
-        note or None,
+        note or None, about.wants_reply,
     )  # fmt: skip
+
+
+def with_cost(content: Content, language: str, said: str, tones: str, most: int) -> str:
+    """A text that asks for a reply, and behind it that replying costs the client money, in as many segments as without.
+
+    Where even the short words need one more, they are added only if the text may take that many; `most` is for GSM-7.
+    """
+    plain = segments.cheapest(said, tones)  # type: ignore[arg-type]
+    needed = segments.count(plain).segments
+    texts = [plain]
+    for purpose in ("replies_cost", "replies_cost_short"):
+        if (note := content.templates.get((purpose, language))) is not None:
+            texts.append(segments.cheapest(f"{said} {note.body}", tones))  # type: ignore[arg-type]
+            if segments.count(texts[-1]).segments <= needed:
+                return texts[-1]
+    counted = segments.count(texts[-1])
+    extra = content.languages[language].extra_segments if counted.encoding == "UCS-2" else 0
+    return texts[-1] if counted.segments <= most + extra else plain
 
 
 def _choose(

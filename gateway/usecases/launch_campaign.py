@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain import dialogues
 from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.told import N_, Word
-from gateway.store import audit, campaigns, clients, occurrences, staff, templates, units
+from gateway.store import audit, campaigns, clients, occurrences, sessions, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.campaigns import Audience, Campaign, Counts
 from gateway.usecases import compose, plan_due, preview_campaign
@@ -32,7 +33,7 @@ def create(work: Work, content: Content, spec: Spec) -> Campaign:
     if wrong := faults(content, spec):
         raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
     audience = _audience(work, spec, unit_id)
-    consent = next(t.about.consent for (purpose, _), t in content.templates.items() if purpose == spec.steps[0].purpose)
+    consent = next(t.about.consent for (purpose, _), t in content.sendable.items() if purpose == spec.steps[0].purpose)
     versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
     campaign_id = campaigns.add(work, unit_id, spec, audience, consent, versions)
     audit.add(work, "campaign.create", "campaign", campaign_id, unit_id)
@@ -50,7 +51,7 @@ def _audience(work: Work, spec: Spec, own_unit_id: UUID) -> Audience:
 
 def faults(content: Content, spec: Spec) -> list[str]:
     """What is wrong with the templates asked for, and with the values given for them; [] when they may be sent."""
-    abouts = {purpose: template.about for (purpose, _), template in content.templates.items()}
+    abouts = {purpose: template.about for (purpose, _), template in content.sendable.items()}
     purposes = [step.purpose for step in spec.steps]
     if unknown := [purpose for purpose in purposes if purpose not in abouts]:
         none = N_("there is no template {purpose!r}: `python -m gateway template lint` checks those there are")
@@ -60,28 +61,34 @@ def faults(content: Content, spec: Spec) -> list[str]:
         found.append(N_("its texts need different consents; make a campaign for each"))
     places = {place for purpose in purposes for place in abouts[purpose].placeholders + abouts[purpose].open_placeholders}
     no_place = N_("values: no text of this campaign has a place {{{name}}}")
-    found += [no_place.format(name=name) for name in spec.values if name not in places]
+    found += [no_place.format(name=name) for values in _all_values(spec) for name in values if name not in places]
     known = content.languages
     asked = [spec.default_language, *spec.audience.languages, *_languages_of(spec)]
     no_language = N_("there is no language {name!r}; there are {languages}")
     found += [no_language.format(name=name, languages=", ".join(known)) for name in asked if name and name not in known]
-    return found or _value_faults(content, spec)
+    return list(dict.fromkeys(found)) or _value_faults(content, spec)
 
 
 def _languages_of(spec: Spec) -> list[str]:
-    return sorted({language for value in spec.values.values() if isinstance(value, Mapping) for language in value})
+    every = (value for values in _all_values(spec) for value in values.values())
+    return sorted({language for value in every if isinstance(value, Mapping) for language in value})
+
+
+def _all_values(spec: Spec) -> list[Mapping[str, object]]:
+    return [spec.values, *(step.values for step in spec.steps)]
 
 
 def _value_faults(content: Content, spec: Spec) -> list[str]:
     """Write each text once with the values given (and the longest of all others), in every language they are given in."""
-    found = []
+    found, library = [], content.sendable
     for language, spoken in content.languages.items():
-        if any(isinstance(value, Mapping) and language not in value for value in spec.values.values()):
-            continue  # whoever speaks it is counted by the preview
         nobody = compose.Recipient(_NOBODY, _NOBODY, DataKey(bytes(32)), "", language, "UTC", details=dict(spoken.longest))
         for step in spec.steps:
+            values = {**spec.values, **step.values}
+            if any(isinstance(value, Mapping) and language not in value for value in values.values()):
+                continue  # whoever speaks it is counted by the preview
             try:
-                compose.compose(content, nobody, step.purpose, spec.values)
+                compose.compose(content, nobody, step.purpose, values, pinned=library)
             except compose.NoLanguage:
                 continue
             except compose.Unsendable as fault:
@@ -102,7 +109,9 @@ def approve(
         versions = {step.purpose: content.version(step.purpose) for step in campaigns.by_name(work, name).steps}
     versions |= {plan_due.PING: content.version(plan_due.PING)}
     with unit_of_work(engine, SYSTEM, now) as work:
-        templates.pin(work, [one for (purpose, _), one in content.templates.items() if purpose in versions])
+        templates.pin(work, [one for (purpose, _), one in content.sendable.items() if purpose in versions])
+        for dialogue in filter(None, map(dialogues.name_of, versions)):
+            sessions.pin(work, content.dialogues[dialogue])
     with unit_of_work(engine, actor, now) as work:
         campaign = campaigns.by_name(work, name, lock=True)
         _must_be(campaign, "draft")
@@ -118,10 +127,10 @@ def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up
         raise Refused("not started; these texts are not fit to be sent:", *fault_lines(seen))
     if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
         raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
-    if campaign.created_by == actor.staff_id and seen.recipients > self_approval_up_to:
+    if campaign.created_by == actor.staff_id and seen.recipients + seen.later > self_approval_up_to:
         raise NotAllowed(
             "{recipients} people would get it: above {most} a second person approves, not its maker",
-            recipients=seen.recipients, most=self_approval_up_to,
+            recipients=seen.recipients + seen.later, most=self_approval_up_to,
         )
 
 
@@ -133,6 +142,8 @@ def fault_lines(seen: Preview) -> list[str]:
 
 def _to_do(work: Work, campaign: Campaign) -> Mapping[str, object]:
     """Where planning begins: at the first moment of a one-off text, or with the appointments booked already."""
+    if campaign.kind in rules.AGAIN:
+        return {"from": work.now.isoformat()}
     if campaign.kind == "reminders":
         return {"after": [work.now.isoformat(), str(_NOBODY)]}
     moments = plan_due.moments_of(campaign, occurrences.zones(work), work.now)

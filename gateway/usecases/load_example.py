@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from gateway.content import load as load_content
 from gateway.domain import cells
 from gateway.domain.errors import Refused
 from gateway.store import channels, staff, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import import_appointments, import_clients
+from gateway.usecases import import_appointments, import_clients, import_services
 from gateway.vault import Vault
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -44,6 +45,7 @@ def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> 
         options = import_clients.Options(unit=next(iter(ids)), yes_means=("reminder",))
         import_clients.take_over(work, vault, folder / "clients.csv", options, import_clients.Counts(), _unheard)
         import_appointments.take_over(work, folder / "appointments.csv", import_appointments.Counts(), _unheard)
+        import_services.take_over(work, load_content(), folder / "services.csv", import_services.Counts(), _unheard)
 
 
 def _unheard(*_row: object) -> None:

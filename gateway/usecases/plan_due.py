@@ -4,33 +4,36 @@ Called by the clock, again at once while it returns more than 0. Every part is o
 planning twice plans once, two planners at the same time share the work.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import Engine
 
 from gateway import log
 from gateway.content import Content
 from gateway.domain import campaigns as rules
+from gateway.domain import dialogues, reminders, schedules, windows
 from gateway.domain import messages as lanes
-from gateway.domain import reminders, schedules, windows
+from gateway.domain.dialogues import Dialogue
 from gateway.domain.errors import Refused
-from gateway.store import campaigns, channels, messages, occurrences, templates, units
+from gateway.store import campaigns, channels, messages, occurrences, sessions, templates, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign
+from gateway.usecases import plan_rounds, read_sessions
 from gateway.usecases.compose import Text, Unsendable
-from gateway.usecases.write_texts import Place, Writer
+from gateway.usecases.write_texts import Skipped, Writer
 from gateway.vault import Vault
 
 PING = "message_waiting"
 AT_ONCE, BATCHES = 3, 9
 EXPAND_TIMES = 10  # rows that are only made, not written, in one transaction: so many times more
-LATE, GONE = "its time passed", "appointment moved"
+GONE = "appointment moved"
 
 
 def plan_due(
@@ -66,6 +69,8 @@ def _begin(engine: Engine, campaign: Campaign, now: datetime | None, limit: int)
                 return _cancel(work, campaign, limit)
             if "expand_at" in to_do and datetime.fromisoformat(to_do["expand_at"]) <= work.now:
                 return _expand(work, campaign, to_do, EXPAND_TIMES * limit)
+            if "from" in to_do:
+                return plan_rounds.plan(work, campaign, limit)
             return _catch_up(work, campaign, to_do["after"], limit) if "after" in to_do else 0
     except Exception as error:  # one campaign must not hold up the others
         log.error("campaign_not_begun", error, campaign=campaign.id)
@@ -190,12 +195,15 @@ class _Scene:
     """What stays the same for all batches of one call: channels, units, and what was written for many."""
 
     def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
-        known = units.list_seen(work)
-        self.prefixes = channels.prefixes(work)
+        known, prefixes, costly = units.list_seen(work), channels.prefixes(work), channels.costly(work)
         self.writers = {
-            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known)
+            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, prefixes, costly)
             for campaign in running.values()
         }
+        self.dialogues = {
+            (campaign.id, step.purpose): read_sessions.dialogue_at(work, content, name, step.version)
+            for campaign in running.values() for step in campaign.steps if (name := dialogues.name_of(step.purpose)) is not None
+        }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -208,11 +216,13 @@ class _Batch:
     pings: dict[UUID, messages.New] = field(default_factory=dict)  # by client
     settled: list[tuple[UUID, str, str | None]] = field(default_factory=list)
     channels: set[UUID] = field(default_factory=set)
-    opens: dict[Place, datetime] = field(default_factory=dict)
+    live: defaultdict[UUID, list[Any]] = field(default_factory=lambda: defaultdict(list))  # sessions, by client
+    begun: dict[UUID, sessions.New] = field(default_factory=dict)  # by client
+    giving_way: dict[UUID, str] = field(default_factory=dict)
 
 
-class _Skipped(Exception):
-    """This occurrence becomes no text; the message is the reason."""
+class _NotNow(Exception):
+    """This occurrence waits for the next batch."""
 
 
 def _plan_texts(
@@ -243,7 +253,9 @@ def _plan_batch(
 ) -> int:  # fmt: skip
     for campaign_id, ids in due.items():
         _write(work, running[campaign_id], ids, batch)
+    sessions.give_way(work, batch.giving_way)
     messages.add(work, vault, [*batch.pings.values(), *batch.news])
+    sessions.add(work, [*batch.begun.values()])
     if batch.pings:
         occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
     occurrences.settle(work, batch.settled)
@@ -254,62 +266,64 @@ def _plan_batch(
 
 def _write(work: Work, campaign: Campaign, ids: list[str], batch: _Batch) -> None:
     writer = batch.scene.writers[campaign.id]
-    purposes = {str(step.id): step.purpose for step in campaign.steps}
-    for row in occurrences.facts(work, ids, campaign):
+    rows = occurrences.facts(work, ids, campaign)
+    if any(dialogues.name_of(step.purpose) for step in campaign.steps):
+        for live in sessions.live(work, [row.client_id for row in rows]):
+            batch.live[live.client_id].append(live)
+    for row in rows:
         if row.moved:
             continue  # its new steps are planned in a moment
         try:
-            note = _write_one(writer, campaign, row, purposes[row.step], batch)
+            note = _write_one(writer, campaign, row, batch)
             batch.settled.append((row.id, "planned", note))
-        except (_Skipped, Unsendable, Refused) as reason:
+        except _NotNow:
+            continue
+        except (Skipped, Unsendable, Refused) as reason:
             batch.settled.append((row.id, "skipped", str(reason)))
         except Exception as error:  # one bad row must not hold up the batch
             log.error("occurrence_failed", error, occurrence=row.id)
             batch.settled.append((row.id, "skipped", f"could not be written ({type(error).__name__})"))
 
 
-def _write_one(writer: Writer, campaign: Campaign, row: Any, purpose: str, batch: _Batch) -> str | None:
-    """Add the text, and before it the ping at discreet level 2; what a fall-back of language did. Raises the reason if none."""
+def _write_one(writer: Writer, campaign: Campaign, row: Any, batch: _Batch) -> str | None:
+    """Add the text, and before it the ping at discreet level 2; what moved it or chose its language. Raises the reason if none."""
     if row.appointment_id is not None and row.appointment_status != "booked":
-        raise _Skipped(f"appointment {row.appointment_status}")
-    if (excluded := writer.exclusion(row)) is not None:
-        raise _Skipped(excluded)
-    place = writer.place(row)
-    send_after = _send_after(row, place, batch)
-    key, phone = writer.open(row)
-    channel_id = next((channel for prefix, channel in batch.scene.prefixes if phone.startswith(prefix)), None)
-    if channel_id is None:
-        raise _Skipped("no channel reaches this phone")
-    told = writer.text(row, place, purpose, key, phone)
+        raise Skipped(f"appointment {row.appointment_status}")
+    letter = writer.letter(row, row.step, row.send_before, batch.now)
+    told, key, phone = letter.told, letter.key, letter.phone
+    notes = "; ".join(filter(None, (row.reason, told.note))) or None
     new = messages.New(
-        unit_id=place.unit.id, key_id=row.key_id, key=key, channel_id=channel_id, to=phone, body=told.body, encoding=told.encoding,
-        segments=told.segments, purpose=purpose, language=told.language, lane=lanes.BULK, semantics=told.semantics,
-        dedupe_key=f"occurrence:{row.id}", send_after=send_after, send_before=row.send_before, client_id=row.client_id,
-        consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id, occurrence_id=row.id, to_hash=row.phone_hash,
-        about_id=row.appointment_id, reason=_reason(told, send_after > batch.now),
+        unit_id=letter.place.unit.id, key_id=row.key_id, key=key, channel_id=letter.channel_id, to=phone, body=told.body,
+        encoding=told.encoding, segments=told.segments, purpose=told.purpose, language=told.language, lane=lanes.BULK,
+        semantics=told.semantics, dedupe_key=f"occurrence:{row.id}", send_after=letter.send_after, send_before=row.send_before,
+        client_id=row.client_id, consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id,
+        occurrence_id=row.id, to_hash=row.phone_hash, about_id=row.appointment_id,
+        reason=_reason(notes, letter.send_after > batch.now),
     )  # fmt: skip
-    if row.discreet == 2:
-        new = replace(new, waits_for=_ping(new, writer.text(row, place, PING, key, phone), batch))
+    ping = writer.text(row, letter.place, PING, key, phone) if row.discreet == 2 else None
+    if dialogues.name_of(told.purpose) is not None:
+        new = _open_session(new, row, batch.scene.dialogues[campaign.id, told.purpose], batch)
+    if ping is not None:
+        new = replace(new, waits_for=_ping(new, ping, batch))
     batch.news.append(new)
-    if send_after <= batch.now:
-        batch.channels.add(channel_id)
-    return told.note
+    if letter.send_after <= batch.now:
+        batch.channels.add(letter.channel_id)
+    return notes
 
 
-def _reason(told: Text, is_held: bool) -> str | None:
-    return "; ".join(filter(None, ("quiet hours", told.note))) if is_held else told.note
+def _open_session(new: messages.New, row: Any, dialogue: Dialogue, batch: _Batch) -> messages.New:
+    """The text as the first of a session, which begins with it. Raises Refused when another dialogue goes first."""
+    live = batch.live[row.client_id]
+    if row.client_id in batch.begun or not all(each.held for each in live):
+        raise _NotNow
+    batch.giving_way |= dialogues.make_room(dialogue, live)
+    turn = dialogues.begin(dialogue, uuid5(row.id, "session"), row.client_id, new.language, batch.now)
+    batch.begun[row.client_id] = sessions.New(turn.state, new.unit_id, new.key_id, new.key, dialogue, new.id)
+    return replace(new, about_id=turn.state.session_id)
 
 
-def _send_after(row: Any, place: Place, batch: _Batch) -> datetime:
-    """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
-    if row.send_before <= batch.now:
-        raise _Skipped(LATE)
-    opens_at = batch.opens.get(place)
-    if opens_at is None:
-        opens_at = batch.opens[place] = windows.next_open(place.hours, place.zone, batch.now)
-    if opens_at >= row.send_before:
-        raise _Skipped(f"quiet hours; {LATE} before they end")
-    return opens_at
+def _reason(notes: str | None, is_held: bool) -> str | None:
+    return "; ".join(filter(None, ("quiet hours", notes))) if is_held else notes
 
 
 def _ping(new: messages.New, told: Text, batch: _Batch) -> UUID:

@@ -1,7 +1,7 @@
 """What a campaign would do if it ran now: every text is written and checked, nothing is kept and nothing is sent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import reminders
 from gateway.domain.told import N_
-from gateway.store import channels, occurrences, units
+from gateway.store import channels, enrolments, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
@@ -36,6 +36,7 @@ class Preview:
     """Who would get what. Recipients and excluded are people; a campaign with `faults` cannot be approved."""
 
     recipients: int = 0
+    later: int = 0  # people who will be reached as soon as they have the date from which a programme counts
     excluded: Counter[str] = field(default_factory=Counter)
     texts: int = 0  # "you have a message" included
     segments: int = 0
@@ -49,17 +50,20 @@ class Preview:
 def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
     """Write every text that the campaign would send to the people it has now, with today's templates."""
     seen = Preview()
-    writer = Writer(content, vault, campaign, content.templates, units.list_seen(work))
-    prefixes = channels.prefixes(work)
+    writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), channels.prefixes(work), channels.costly(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
+    dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
     for row in _rows(work, campaign, limit):
         reason = writer.exclusion(row)
-        purposes = _purposes(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
-        reason = reason or _count(seen, writer, campaign, row, purposes, prefixes)
+        if reason is None and dated is not None and row.client_id not in dated:
+            reason = N_("no date {name!r}, from which the programme counts").format(name=campaign.spec.since)
+            seen.later += 1
+        steps = _steps(seen, campaign, row, writer.place(row).zone, work.now) if reason is None else []
+        reason = reason or _count(seen, writer, campaign, row, steps)
         if reason is not None:
             excluded[row.client_id] = reason
-        elif purposes:
+        elif steps:
             reached.add(row.client_id)
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
@@ -73,38 +77,42 @@ def _rows(work: Work, campaign: Campaign, limit: int) -> Iterator[Any]:
         after = rows[-1].id
 
 
-def _purposes(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime) -> list[str]:
-    """The texts this person would get: the one, or a reminder for each step that is still to come."""
-    if campaign.kind == "one_off":
-        return [campaign.steps[0].purpose]
+def _steps(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime) -> list[tuple[str, str]]:
+    """The texts this person would get, as (purpose, step): a reminder for each step that is still to come, else each text once."""
     steps = {str(step.id): step for step in campaign.steps}
+    if campaign.kind != "reminders":
+        theirs = zip(campaign.steps, campaign.spec.steps, strict=True)
+        return [(step.purpose, str(step.id)) for step, spec in theirs if spec.topic is None or spec.topic in row.groups]
     timed = [rules.reminder_step(step_id, step.timing) for step_id, step in steps.items()]
     planned = reminders.plan(timed, row.starts_at, zone, now)
     seen.skipped.update(each.skipped for each in planned if each.skipped)
-    return [steps[each.step_id].purpose for each in planned if not each.skipped]
+    return [(steps[each.step_id].purpose, each.step_id) for each in planned if not each.skipped]
 
 
-def _count(
-    seen: Preview, writer: Writer, campaign: Campaign, row: Any, purposes: list[str], prefixes: Sequence[tuple[str, UUID]]
-) -> str | None:  # fmt: skip
+def _count(seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: list[tuple[str, str]]) -> str | None:
     """Write one person's texts and count them; why there are none."""
     key, phone = writer.open(row)
-    reached_by = next((prefix for prefix, _ in prefixes if phone.startswith(prefix)), None)
-    if reached_by is None:
+    route = writer.route(phone)
+    if route is None:
         return N_("no channel reaches this phone")
     texts = []
-    for purpose in purposes + ([PING] if purposes and row.discreet == 2 else []):
+    for purpose, step_id in steps + ([(PING, "")] if steps and row.discreet == 2 else []):
         try:
-            texts.append(writer.text(row, writer.place(row), purpose, key, phone))
+            texts.append(writer.text(row, writer.place(row), purpose, key, phone, step_id))
         except NoLanguage as reason:
             return str(reason)
         except Unsendable as fault:
             seen.faults[str(fault)].append(row.code)
     prices = campaign.spec.prices
-    prefix = max((known for known in prices if phone.startswith(known)), key=len, default=reached_by)
+    prefix = priced_as(prices, phone, route[0])
     for told in texts:
         _tally(seen, told, prefix, prices.get(prefix))
     return None
+
+
+def priced_as(prices: Mapping[str, float], phone: str, reached_by: str) -> str:
+    """The longest prefix with a price that the phone begins with, else its channel's."""
+    return max((known for known in prices if phone.startswith(known)), key=len, default=reached_by)
 
 
 def _tally(seen: Preview, told: Text, prefix: str, per_segment: float | None) -> None:

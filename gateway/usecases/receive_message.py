@@ -14,11 +14,12 @@ from gateway import log
 from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import decide, interpret, phone
-from gateway.domain.effects import Effect, RecordAnswer
+from gateway.domain.decide import Effect
+from gateway.domain.effects import RecordAnswer
 from gateway.store import channels, flags, inbound, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import apply_effects
+from gateway.usecases import apply_effects, read_sessions
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -46,7 +47,7 @@ def receive(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound,
     ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False,
 ) -> UUID | None:  # fmt: skip
-    """Keep an inbound text and apply what follows from it; its id, or None for a repeat of the carrier's.
+    """Keep an inbound text, or a missed call, and apply what follows from it; its id, or None for a repeat of the carrier's.
 
     Durable when it returns. If deciding or applying raises, the text is kept all the same in a transaction of its own,
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
@@ -123,7 +124,7 @@ def _turn(work: Work, vault: Vault, content: Content, text: _Came, seen: Seen, t
     if seen.row.known:
         return False
     scene = _arrive(work, vault, text, seen)
-    around = inbound.around(seen, scene.unit_language, text.message.opt_out, work.now)
+    around = _around(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
     if apply_effects.apply(work, vault, content, _source(scene), effects):
@@ -162,7 +163,7 @@ def _arrive(work: Work, vault: Vault, text: _Came, seen: Seen) -> _Scene:
     arrived = Arrived(
         id=text.id, unit_id=unit_id, channel_id=text.channel.id, client_id=one.id if one else None, key_id=key_id, key=key,
         carrier_id=text.message.carrier_id, phone=text.phone, phone_hash=text.phone_hash, body=text.message.text,
-        body_hash=text.body_hash,
+        body_hash=text.body_hash, called=text.message.call,
     )  # fmt: skip
     return _Scene(arrived, seen, unit)
 
@@ -179,14 +180,22 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
         return sender
 
 
+def _around(work: Work, content: Content, scene: _Scene, carrier_stop: str | None) -> Around:
+    seen = scene.seen
+    running = read_sessions.opened(work, content, {person.id: person for person in seen.people}, seen.sessions) if seen.sessions else []
+    return inbound.around(seen, scene.unit_language, carrier_stop, work.now, running)
+
+
 def _understand(content: Content, arrived: Arrived, around: Around, now: datetime) -> tuple[Understood, list[Effect]]:
-    situation = around.situation
+    situation = replace(around.situation, called=arrived.called)
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
     if situation.echo:
         meaning = interpret.Meaning("other", why="our own words, sent back")
+    elif arrived.called:
+        meaning = interpret.Meaning("callback", why="a missed call")
     else:
         meaning = _meaning(content, arrived.body, situation.language, expecting)
-    effects = decide.decide(meaning, situation, now)
+    effects = decide.decide(meaning, situation, now, arrived.body)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
 
@@ -226,7 +235,7 @@ def retry_unhandled(
         try:
             with unit_of_work(engine, SYSTEM, now, lock=[bytes(row.from_hash)]) as work:
                 scene = _again(work, vault, row)
-                around = inbound.around(scene.seen, scene.unit_language, None, work.now)
+                around = _around(work, content, scene, None)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
                 if apply_effects.apply(work, vault, content, _source(scene), effects):
@@ -245,6 +254,7 @@ def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
         id=row.id, unit_id=row.unit_id, channel_id=row.channel_id, client_id=row.client_id, key_id=row.key_id, key=key,
         carrier_id=row.carrier_id, phone=key.decrypt(row.from_enc, "inbound.from", row.id), phone_hash=bytes(row.from_hash),
         body=key.decrypt(row.body_enc, "inbound.body", row.id), body_hash=bytes(row.body_hash),
+        called=row.called,
     )  # fmt: skip
     sought = inbound.Sought(row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
     (seen,) = inbound.look(work, vault, [sought])

@@ -7,7 +7,7 @@ requests leave. What became of them is written by `record_outcomes`. A message i
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
@@ -20,7 +20,8 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.channels import base, registry
 from gateway.domain import judge, messages, windows
-from gateway.store import channels, switches
+from gateway.domain.caps import Cap
+from gateway.store import channels, switches, units
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import tell_worker
@@ -76,18 +77,19 @@ def _since(now: datetime) -> dict[str, datetime]:
         "half_an_hour_ago": now - timedelta(minutes=30),
         "an_hour_ago": now - timedelta(hours=1),
         "a_day_ago": now - timedelta(days=1),
-        "a_week_ago": now - timedelta(days=7),  # nothing is written longer before it leaves
+        "a_week_ago": now - timedelta(days=7),
+        "two_weeks_ago": now - timedelta(days=14),  # nothing is written more than a week before it leaves
     }
 
 
 def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
-    sending_on = switches.is_on(work, "sending")
+    sending_on, caps = switches.is_on(work, "sending"), units.caps(work, {row.unit_id for row in due})
     sends: list[Sent] = []
     held: list[tuple[UUID, datetime, str]] = []
     dropped: list[tuple[UUID, str, str]] = []
     busy: set[UUID] = set()  # clients who already have a text of this claim on its way
     for row in due:
-        verdict = judge.judge(_facts(row, row.client_id in busy), work.now, sending_on)
+        verdict = judge.judge(_facts(row, row.client_id in busy, caps), work.now, sending_on)
         if verdict.action == "send":
             try:
                 sends.append(_open(row, vault))
@@ -110,13 +112,14 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
     return sends
 
 
-def _facts(row: Any, busy: bool) -> judge.Due:
+def _facts(row: Any, busy: bool, caps: Mapping[str, Cap]) -> judge.Due:
     return judge.Due(
         id=row.id, purpose=row.purpose, consent_purpose=row.consent_purpose, lane=row.lane, send_before=row.send_before,
         exempt_until=row.exempt_until, to_staff=row.purpose == "staff_alert", client_status=row.status, stopped=row.stopped,
         consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
         _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
         identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
+        bulk_this_week=row.bulk_week, cap=caps.get(str(row.unit_id), judge.NO_CAP),
     )  # fmt: skip
 
 

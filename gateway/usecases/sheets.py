@@ -190,7 +190,7 @@ class BadRows:
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
             csv.writer(self._file).writerow(map(self._shown, (N_("line"), N_("what"), N_("reason"), N_("row"))))
-        said = self._shown(what), *(_harmless(cell) for cell in (self._shown(reason), *cells))
+        said = self._shown(what), *(harmless(cell) for cell in (self._shown(reason), *cells))
         csv.writer(self._file).writerow((line, *said))
         self.count += 1
 
@@ -202,5 +202,6 @@ class BadRows:
             self._file.close()
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
+    """The cell as a spreadsheet takes it for text and no formula."""
     return "'" + cell if cell.startswith(_FORMULA) else cell.replace("\0", "")

@@ -23,7 +23,8 @@ def tell(
     A text that answers the client (lane REPLY) needs no consent; a stop holds back every text.
     """
     person = clients.recipients(work, vault, [client_id]).get(client_id)
-    reason = _why_not(work, vault, content, person, purpose, lane)
+    needed = next((t.about.consent for (known, _), t in content.templates.items() if known == purpose), "")
+    reason = why_not(work, vault, person, needed, lane)
     if person is None or person.phone is None or reason is not None:
         return reason
     try:
@@ -44,7 +45,8 @@ def as_recipient(person: clients.Person) -> compose.Recipient:
     )  # fmt: skip
 
 
-def _why_not(work: Work, vault: Vault, content: Content, person: clients.Person | None, purpose: str, lane: int) -> str | None:
+def why_not(work: Work, vault: Vault, person: clients.Person | None, consent: str, lane: int) -> str | None:
+    """Why a client cannot be told what needs this consent ("" for none); None when they can."""
     if person is None or person.phone is None:
         return N_("no phone on file")
     if stopped := consents.stopped(work, [vault.hash_phone(person.phone)]):
@@ -53,6 +55,5 @@ def _why_not(work: Work, vault: Vault, content: Content, person: clients.Person 
         return None
     if person.status != "active":
         return N_("client paused") if person.status == "paused" else N_("client closed")
-    needed = next((t.about.consent for (known, _), t in content.templates.items() if known == purpose), "")
-    granted = {consent.purpose for consent in consents.current(work, person.id) if consent.granted}
-    return N_("no consent for {consent}").format(consent=needed) if needed and needed not in granted else None
+    granted = {each.purpose for each in consents.current(work, person.id) if each.granted}
+    return N_("no consent for {consent}").format(consent=consent) if consent and consent not in granted else None

@@ -1,47 +1,62 @@
-"""Write a campaign's texts: who gets one, and in which words. Previews and planning ask the same questions here."""
+"""Write a campaign's texts: who gets one, when, and in which words. Previews, rehearsals and planning ask the same questions here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import windows
 from gateway.domain.campaigns import Candidate
 from gateway.domain.told import N_
-from gateway.domain.windows import Window
 from gateway.store.campaigns import Campaign
 from gateway.store.units import Unit
 from gateway.usecases import compose
 from gateway.usecases.compose import Recipient, Text, Unsendable
+from gateway.usecases.places import Place, Places
 from gateway.vault import DataKey, Vault
 
+LATE = "its time passed"
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Where and when a person can be texted: zone and hours are their own as far as they go, else the unit's."""
 
-    unit: Unit
-    zone: str
-    hours: Window | None
+class Skipped(Exception):
+    """This person gets no text; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A text that is to leave: to whom, through which channel, from when on."""
+
+    place: Place
+    send_after: datetime
+    key: DataKey
+    phone: str
+    channel_id: UUID
+    told: Text
 
 
 class Writer:
     """Texts of one campaign, from rows of `store.occurrences`. What reads the same for many people is made once."""
 
     def __init__(
-        self, content: Content, vault: Vault, campaign: Campaign, pinned: compose.Pinned, units: Iterable[Unit]
-    ) -> None:
+        self, content: Content, vault: Vault, campaign: Campaign, pinned: compose.Pinned, units: Iterable[Unit],
+        prefixes: Sequence[tuple[str, UUID]], costly: Collection[UUID],
+    ) -> None:  # fmt: skip
+        """`prefixes` and `costly`: see `store.channels`."""
         self._content, self._vault, self._campaign, self._pinned = content, vault, campaign, pinned
-        self._units = {str(unit.id): unit for unit in units}
-        self._values = dict(campaign.spec.values)
+        self._prefixes, self._costly = prefixes, costly
         self._exclusions: dict[tuple[Any, ...], str | None] = {}
-        self._places: dict[tuple[Any, ...], Place] = {}
+        self.place = Places(units).of
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
-        self._names_unit = {
-            purpose: bool(set(template.about.placeholders) - rules.OF_AN_APPOINTMENT - set(self._values))
-            for (purpose, _), template in pinned.items()
-        }
+        self._values: dict[str, Mapping[str, Any]] = {"": dict(campaign.spec.values)}
+        self._purposes = {}
+        for step, spec in zip(campaign.steps, campaign.spec.steps, strict=True):
+            self._purposes[str(step.id)] = step.purpose
+            self._values[str(step.id)] = {**campaign.spec.values, **spec.values}
+        self._of_unit: dict[tuple[str, str], bool] = {}
+        self._places_of = {purpose: set(template.about.placeholders) for (purpose, _), template in pinned.items()}
 
     def exclusion(self, row: Any) -> str | None:
         """Why this person gets nothing; None when they do."""
@@ -59,39 +74,70 @@ class Writer:
         key = self._vault.open_key(row.wrapped, row.key_id)
         return key, key.decrypt(row.phone_enc, "phones.phone", row.phone_id)
 
-    def place(self, row: Any) -> Place:
-        """Where and when this person can be texted. A zone that does not exist counts as none."""
-        key = row.unit, row.time_zone, row.opens, row.closes
-        if key not in self._places:
-            unit = self._units[row.unit]
-            zone, wrong = windows.zone_or(row.time_zone, unit.time_zone)
-            own = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
-            self._places[key] = Place(unit, unit.time_zone if wrong else zone.key, windows.narrower(unit.hours, own))
-        return self._places[key]
+    def letter(
+        self, row: Any, step_id: str, send_before: datetime, now: datetime, opened: tuple[DataKey, str] | None = None
+    ) -> Letter:  # fmt: skip
+        """The text of a step for this person, were it planned `now`. Raises Skipped, or Unsendable, with the reason if there is none."""
+        if (excluded := self.exclusion(row)) is not None:
+            raise Skipped(excluded)
+        place = self.place(row)
+        send_after = self._send_after(place, send_before, now)
+        key, phone = opened or self.open(row)
+        route = self.route(phone)
+        if route is None:
+            raise Skipped("no channel reaches this phone")
+        return Letter(place, send_after, key, phone, route[1], self.text(row, place, self._purposes[step_id], key, phone, step_id))
 
-    def text(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str) -> Text:
-        """The text for this person. Raises Unsendable."""
+    def route(self, phone: str) -> tuple[str, UUID] | None:
+        """The prefix and the channel by which a phone is reached."""
+        return next((route for route in self._prefixes if phone.startswith(route[0])), None)
+
+    def _send_after(self, place: Place, send_before: datetime, now: datetime) -> datetime:
+        """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
+        if send_before <= now:
+            raise Skipped(LATE)
+        opens_at = windows.next_open(place.hours, place.zone, now)
+        if opens_at >= send_before:
+            raise Skipped(f"quiet hours; {LATE} before they end")
+        return opens_at
+
+    def text(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, step_id: str = "") -> Text:
+        """The text for this person, with the values of a step. Raises Unsendable."""
         name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
-        needed = row.unit if name or self._names_unit.get(purpose, True) else place.unit.language
-        what = (purpose, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at)
+        needed = row.unit if name or self._names_unit(purpose, step_id) else place.unit.language
+        what = (purpose, step_id, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at,
+                self._replies_cost(phone))  # fmt: skip
         made = self._made.get(what)
         if made is None:
-            made = self._made[what] = self._make(row, place, purpose, key, phone, name)
+            made = self._made[what] = self._make(row, place, purpose, key, phone, name, step_id)
         if isinstance(made, Unsendable):
             raise made
         return made
 
-    def _make(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, name: str) -> Text | Unsendable:
+    def _replies_cost(self, phone: str) -> bool:
+        route = self.route(phone) if self._costly else None
+        return route is not None and route[1] in self._costly
+
+    def _names_unit(self, purpose: str, step_id: str) -> bool:
+        """Whether the text says something of the unit, so that it reads differently in another."""
+        known = self._of_unit.get((purpose, step_id))
+        if known is None:
+            said = self._places_of.get(purpose)
+            known = said is None or bool(said - rules.OF_AN_APPOINTMENT - self._values[step_id].keys())
+            self._of_unit[purpose, step_id] = known
+        return known
+
+    def _make(self, row: Any, place: Place, purpose: str, key: DataKey, phone: str, name: str, step_id: str) -> Text | Unsendable:
         spec, unit = self._campaign.spec, place.unit
         person = Recipient(
             unit_id=unit.id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=place.zone,
             client_id=row.client_id, unit_language=unit.language, tones=row.tones or unit.tones, discreet=row.discreet, name=name,
-            details=unit.known,
+            details=unit.known, replies_cost=self._replies_cost(phone),
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:
             return compose.compose(
-                self._content, person, purpose, self._values | moment, pinned=self._pinned, policy=spec.policy,
+                self._content, person, purpose, {**self._values[step_id], **moment}, pinned=self._pinned, policy=spec.policy,
                 campaign_default=spec.default_language,
             )  # fmt: skip
         except Unsendable as reason:

@@ -26,6 +26,7 @@ from gateway.store import channels, handset
 from gateway.store.base import unit_of_work
 
 LONGEST = simulator.capabilities.max_chars
+CALLED = "\N{BLACK TELEPHONE}"  # how a handset shows that it rang us
 WAITING_REPORTS = 1_000
 REPORTERS = 4
 TRIES = 3
@@ -122,14 +123,21 @@ class Network:
             raise Refused(
                 "The text has {count} characters: the network takes {most} at most.", count=len(text), most=LONGEST
             )
+        return self._post_from(phone, "inbound", text, uuid5(draft_id, text))
+
+    def call(self, phone: str) -> Answer:
+        """Ring the gateway's number from the handset; nobody takes it. Raises NotFound without a simulator channel, and Busy."""
+        return self._post_from(phone, "call", CALLED, uuid4())
+
+    def _post_from(self, phone: str, what: str, text: str, text_id: UUID) -> Answer:
         if not self._replies.acquire(blocking=False):
             raise Busy
         try:
-            return self._post_reply(phone, text, uuid5(draft_id, text))
+            return self._keep_and_post(phone, what, text, text_id)
         finally:
             self._replies.release()
 
-    def _post_reply(self, phone: str, text: str, text_id: UUID) -> Answer:
+    def _keep_and_post(self, phone: str, what: str, text: str, text_id: UUID) -> Answer:
         vault = self._gateway.vault
         with unit_of_work(self._gateway.engine) as work:
             channel_id = handset.channel_of(work, vault.hash_phone(phone))
@@ -139,11 +147,10 @@ class Network:
             handset.add(
                 work, vault, text_id=text_id, channel_id=channel.id, unit_id=channel.unit_id, phone=phone, incoming=False, body=text
             )
-        callback = {
-            "id": str(text_id), "from": phone, "to": channel.settings["sender"], "text": text,
-            "sent_at": datetime.now(UTC).isoformat(),
-        }  # fmt: skip
-        url = f"{self._gateway.settings.public_url}/c/{channel.id}/inbound"
+        callback = {"id": str(text_id), "from": phone, "to": channel.settings["sender"]}
+        if what == "inbound":
+            callback |= {"text": text, "sent_at": datetime.now(UTC).isoformat()}
+        url = f"{self._gateway.settings.public_url}/c/{channel.id}/{what}"
         return Answer(text_id, _post(url, callback, channel.settings["secret"]))
 
 

@@ -93,6 +93,12 @@ def _add_questions(routes: Blueprint, gateway: Gateway, network: Network) -> Non
         answer = {"id": str(got.text_id), "status": got.status}
         return (jsonify(answer), 200) if got.arrived else (jsonify(answer | {"error": _lost(gateway.content, got)}), 502)
 
+    @routes.post("/call")
+    def call() -> tuple[Response, int]:
+        got = network.call(_phone(gateway, _json().get("phone")))
+        answer = {"id": str(got.text_id), "status": got.status}
+        return (jsonify(answer), 200) if got.arrived else (jsonify(answer | {"error": _lost(gateway.content, got)}), 502)
+
     @routes.post("/count")
     def count() -> Response:
         return jsonify(asdict(segments.count(str(_json().get("text", "")))))
@@ -189,20 +195,22 @@ def _pressed(gateway: Gateway, network: Network, hand: _Hand, form: Mapping[str,
     if form.get("do") == "clear":
         return replace(hand, draft="")
     if form.get("do") == "send" and hand.phone:
-        return _sent(gateway, network, hand)
+        return _sent(gateway, lambda: network.reply(hand.phone, hand.draft, hand.draft_id), replace(hand, draft=""), hand)
+    if form.get("do") == "call" and hand.phone:
+        return _sent(gateway, lambda: network.call(hand.phone), hand, hand)
     return hand
 
 
-def _sent(gateway: Gateway, network: Network, hand: _Hand) -> _Hand:
+def _sent(gateway: Gateway, post: Callable[[], Answer], then: _Hand, hand: _Hand) -> _Hand:
     try:
-        got = network.reply(hand.phone, hand.draft, hand.draft_id)
+        got = post()
     except Busy:
         return replace(hand, error=_busy(gateway.content))
     except Refused as refused:
         return replace(hand, error=refused.told(_gettext(gateway.content)))
     if not got.arrived:
         return replace(hand, error=_lost(gateway.content, got))
-    return replace(hand, draft="", draft_id=uuid4())
+    return replace(then, draft_id=uuid4())
 
 
 def _page(gateway: Gateway, hand: _Hand) -> str:

@@ -6,14 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import content
-from gateway.cli.dialogue import FOLDER, read_all
+from gateway.cli.dialogue import FOLDER
+from gateway.content import read_dialogues
 from gateway.domain import dialogues, interpret
 from gateway.domain.dialogues import Dialogue
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Meaning
 
 LIBRARY = content.load()
-SHIPPED = read_all(FOLDER)
+SHIPPED = read_dialogues(FOLDER)
 CHECK_IN = SHIPPED["weekly_check_in"]
 ASK = {"expects": "yes_no", "answers": {"yes": "good", "no": "bad"}}
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import content
-from gateway.cli.dialogue import FOLDER, read_all
+from gateway.cli.dialogue import FOLDER
+from gateway.content import read_dialogues
 from gateway.domain import dialogues, interpret
 from gateway.domain.dialogues import (
     CloseFlag,
@@ -24,7 +25,7 @@ from gateway.domain.effects import RaiseFlag, Reply, StopPhone
 from gateway.domain.interpret import Meaning
 
 LIBRARY = content.load()
-SHIPPED = read_all(FOLDER)
+SHIPPED = read_dialogues(FOLDER)
 SESSION, CLIENT = UUID(int=1), UUID(int=2)
 MONDAY = datetime(2025, 1, 6, 9, tzinfo=UTC)
 CHECK_IN = SHIPPED["weekly_check_in"]

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from gateway.domain.errors import Refused
 from gateway.domain.phone import Phone
-from gateway.store import clients, consents, erasure, flags, staff, units
+from gateway.store import clients, consents, enrolments, erasure, flags, staff, units
 from gateway.store.base import unit_of_work
 from gateway.usecases import change_consent
 from gateway.vault import Vault, VaultError
@@ -133,10 +133,11 @@ def test_an_erased_client_can_never_be_read_again(world: World) -> None:
     message = world.planned(new.id, body="Canary body")
     key_id, wrapped, body = world.rows("""SELECT o.key_id, k.wrapped, o.body_enc FROM outbound o JOIN keys k ON k.id = o.key_id""")[0]
     with unit_of_work(world.engine, now=world.now) as work:
+        enrolments.set_date(work, new.id, "discharge", world.now.date())
         erasure.erase(work, world.vault, new.id, None)
     assert world.state(message) == "cancelled"
     assert world.rows("SELECT id FROM keys WHERE id = :id", id=key_id) == []
-    for table in ("phones", "client_words", "consents", "consent_history"):
+    for table in ("phones", "client_words", "consents", "consent_history", "client_dates", "enrolments"):
         assert world.value(f"SELECT count(*) FROM {table} WHERE client_id = :id", id=new.id) == 0
     with unit_of_work(world.engine) as work:
         record = clients.read(work, world.vault, new.id)

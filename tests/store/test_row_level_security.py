@@ -11,13 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import NotFound
-from gateway.store import audit, clients, flags
+from gateway.store import audit, clients, flags, services
 from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
 
-# No personal rows: the tree, who sees which part of it, and channels, whose secrets have a key of their own.
-EVERYONES = {"unit_tree", "staff_units", "channels"}
+# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
+EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,24 @@ def _fill(world: World, unit_id: UUID) -> UUID:
            VALUES (:step, :campaign, :unit, 0, 'check_in', '1', '{}')""",
         """INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, appointment_id, due_at, send_before)
            VALUES (:step, :unit, :campaign, :step, :client, :appointment, :now, :now)""",
+        """INSERT INTO client_dates (client_id, unit_id, name, on_date) VALUES (:client, :unit, 'discharge', '2026-01-01')""",
+        """INSERT INTO enrolments (campaign_id, client_id, unit_id, day_zero, enrolled_at, look_at)
+           VALUES (:campaign, :client, :unit, '2026-01-01', :now, :now)""",
         """INSERT INTO inbound (id, unit_id, channel_id, client_id, key_id, carrier_id, from_enc, from_hash, body_enc, body_hash,
              received_at) VALUES (:inbound, :unit, :channel, :client, :key, CAST(:inbound AS text), '', '', '', '', :now)""",
         """INSERT INTO answers (outbound_id, client_id, unit_id, inbound_id, value, answered_at)
            VALUES (:message, :client, :unit, :inbound, '1', :now)""",
+        """INSERT INTO sessions (id, client_id, unit_id, key_id, dialogue, version, consent_purpose, urgency, status, step, state_enc,
+             prompt_id, asked_id, asked_at, started_at, changed_at)
+           VALUES (:step, :client, :unit, :key, 'x', '1', 'check_in', 5, 'waiting', 'ask', '', :message, :message, :now, :now, :now)""",
+        """INSERT INTO session_answers (session_id, step, client_id, unit_id, inbound_id, value_enc, answered_at)
+           VALUES (:step, 'ask', :client, :unit, :inbound, '', :now)""",
+        """INSERT INTO scores (id, client_id, unit_id, key_id, scale, on_date, value_enc, entered_at)
+           VALUES (:step, :client, :unit, :key, 'barc10', :now, '', :now)""",
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
+        """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
+           VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
+        "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
     with unit_of_work(world.engine, now=world.now) as work:
@@ -120,6 +133,18 @@ def test_staff_write_nothing_into_another_unit(two: Two) -> None:
     assert two.world.value("SELECT unit_id FROM clients WHERE id = :id", id=two.own_client) == two.world.unit_id
 
 
+def test_staff_see_what_serves_the_unit_above_theirs_and_change_nothing_of_it(two: Two) -> None:
+    below = builders.unit(two.world.engine, two.world.now, code="P01-1", parent_id=two.other_unit)
+    with unit_of_work(two.world.engine) as work:
+        work.execute(text("UPDATE staff SET unit_id = :unit WHERE id = :id"), {"unit": below, "id": two.staff_id})
+        work.execute(text("DELETE FROM staff_units WHERE staff_id = :id"), {"id": two.staff_id})
+        work.execute(text("INSERT INTO staff_units VALUES (:id, :unit)"), {"unit": below, "id": two.staff_id})
+    with two.as_staff() as work:
+        (seen,) = services.list_seen(work)
+        assert seen.unit_id == two.other_unit
+        assert not services.check(work, seen.service.id, two.world.now.date(), two.staff_id, gone=True)
+
+
 def test_a_client_of_another_unit_is_not_found(two: Two) -> None:
     code = two.world.value("SELECT code FROM clients WHERE id = :id", id=two.other_client)
     with two.as_staff() as work:
@@ -165,7 +190,7 @@ def test_a_moved_client_takes_everything_along(two: Two) -> None:
     with two.as_staff() as work:
         clients.move(work, two.own_client, below)
     for table in ("phones", "client_words", "consents", "consent_history", "appointments", "occurrences", "outbound", "inbound",
-                  "answers", "flags"):  # fmt: skip
+                  "answers", "flags", "sessions", "session_answers", "scores", "client_dates", "enrolments"):  # fmt: skip
         units = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table} WHERE client_id = :id", id=two.own_client)}
         assert units == {below}, table
     key = "SELECT k.unit_id FROM keys k JOIN clients c ON c.key_id = k.id WHERE c.id = :id"

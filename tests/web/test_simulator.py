@@ -69,6 +69,22 @@ def test_the_whole_way_of_a_message_ends_with_a_delivered_report(here: Simulated
     recorder.close()
 
 
+def test_a_call_goes_through_the_signed_webhook_and_shows_on_the_handset(here: Simulated) -> None:
+    client = here.world.client()
+    phone = here.world.phone_of(client)
+    status, answer = here.ask("call", {"phone": phone})
+    assert (status, answer["status"]) == (200, 204)
+    assert [(row.client_id, row.called) for row in here.world.rows("SELECT client_id, called FROM inbound")] == [(client, True)]
+    assert [text["text"] for text in here.texts(phone)] == ["\N{BLACK TELEPHONE}"]
+
+
+def test_the_page_rings_too(here: Simulated, browser: FlaskClient) -> None:
+    phone = here.world.phone_of(here.world.client())
+    page = press(browser, phone=phone, id=str(uuid4()), text="a draft", do="call")
+    assert "a draft" in page and "\N{BLACK TELEPHONE}" in page
+    assert here.world.value("SELECT reason FROM flags") == "callback"
+
+
 def test_a_reply_goes_through_the_signed_webhook_and_is_kept_once(here: Simulated) -> None:
     client = here.world.client()
     phone = here.world.phone_of(client)

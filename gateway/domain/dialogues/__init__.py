@@ -3,18 +3,23 @@
 definition.py  a dialogue and its steps, read from plain data      skins.py   a turn as one SMS, or as screens with "0 back, 98 more"
 answers.py     what was heard -> the value a step takes, or none   checks.py  `lint`: what is wrong with a dialogue
 effects.py     what a step may lead to, beside the common list     drawing.py `draw`: a dialogue as a Mermaid diagram
+sayings.py     what a turn says, as a text like every other        precedence.py  which of two dialogues goes first
 walk.py        `begin`, `step`, `back`, `suspend`, `resume`: pure, so that the same inputs always lead to the same states
 """
 
-from gateway.domain.dialogues.answers import Heard
+from gateway.domain.dialogues.answers import REQUESTS, Heard
 from gateway.domain.dialogues.checks import Tongue, lint
-from gateway.domain.dialogues.definition import Dialogue, Silence, Step, parse
+from gateway.domain.dialogues.definition import FILE, Dialogue, Silence, Step, parse, read
 from gateway.domain.dialogues.drawing import draw
 from gateway.domain.dialogues.effects import CloseFlag, Effect, KeepAnswer, RequestReferral, SendInformation
+from gateway.domain.dialogues.precedence import make_room
+from gateway.domain.dialogues.sayings import name_of, purpose, say
 from gateway.domain.dialogues.skins import SCREEN, Limits, Navigation, pressed, screens, sms
-from gateway.domain.dialogues.walk import State, Turn, back, begin, due_at, resume, step, suspend
+from gateway.domain.dialogues.walk import MoveSession, State, Turn, back, begin, due_at, resume, step, suspend
 
 __all__ = [
+    "FILE",
+    "REQUESTS",
     "SCREEN",
     "CloseFlag",
     "Dialogue",
@@ -22,6 +27,7 @@ __all__ = [
     "Heard",
     "KeepAnswer",
     "Limits",
+    "MoveSession",
     "Navigation",
     "RequestReferral",
     "SendInformation",
@@ -35,9 +41,14 @@ __all__ = [
     "draw",
     "due_at",
     "lint",
+    "make_room",
+    "name_of",
     "parse",
     "pressed",
+    "purpose",
+    "read",
     "resume",
+    "say",
     "screens",
     "sms",
     "step",

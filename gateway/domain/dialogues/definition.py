@@ -1,11 +1,13 @@
 """A dialogue and its steps, read from plain data. What is broken is refused with file, step and reason.
 
-templates_sms/dialogues/README.md tells how they are written.
+docs/writing-dialogues.md tells how they are written.
 """
 
+import hashlib
 import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.domain import flags
@@ -15,6 +17,7 @@ from gateway.domain.told import N_, Word
 
 Kind = Literal["yes_no", "scale", "menu", "number", "date", "text", "end"]
 
+FILE = "dialogue.toml"
 REASONS = frozenset(flags.RULES)
 """Why a dialogue may call a person."""
 MOST_REWORDINGS = 2
@@ -98,6 +101,7 @@ class Dialogue:
     urgency: int = 5  # 1 is the most urgent: it suspends an open dialogue of a higher figure
     placeholders: tuple[str, ...] = ()
     version: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)  # what it was read from, to be kept while sessions run
 
     def rewordings(self, step: str) -> list[str]:
         """The keys of the other words for a question, in the order they are used."""
@@ -119,6 +123,19 @@ class Dialogue:
         """Option -> what its line in the text says: `work` -> "a job" of "2 a job"."""
         lines = dict(_OPTION.findall(self.texts[language].get(step.name, "")))
         return {option: lines.get(str(place), "") for place, option in enumerate(step.options, 1)}
+
+
+def read(name: str, files: Mapping[str, str]) -> Dialogue:
+    """The dialogue that its files (name -> text) hold; the version changes with any of them. Raises Refused."""
+    digest = hashlib.sha256()
+    for file, text in sorted(files.items()):
+        digest.update(f"{file} {len(text)}\n{text}".encode())
+    try:
+        data = tomllib.loads(files.get(FILE, ""))
+    except ValueError as broken:
+        raise Refused("{file} cannot be read: {why}.", file=f"dialogues/{name}/{FILE}", why=broken) from broken
+    texts = {file.removesuffix(".txt"): text for file, text in files.items() if file != FILE}
+    return replace(parse(name, data, texts, digest.hexdigest()[:12]), files=dict(files))
 
 
 def parse(name: str, data: Mapping[str, Any], texts: Mapping[str, str], version: str = "") -> Dialogue:

@@ -65,6 +65,16 @@ class Turn(NamedTuple):
     says: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MoveSession:
+    """A session is in another state now, and this is said to its client: a turn, as one more effect beside its effects."""
+
+    dialogue: Dialogue
+    was: State
+    state: State
+    says: tuple[str, ...] = ()
+
+
 def begin(dialogue: Dialogue, session_id: UUID, client_id: UUID, language: str, now: datetime) -> Turn:
     """The first step."""
     state = State(session_id, client_id, language, dialogue.name, dialogue.version, dialogue.first, now)

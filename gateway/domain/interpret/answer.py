@@ -47,7 +47,7 @@ class Expecting:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One meaning (of MEANINGS), its value (the number, or the language), and why.
+    """One meaning (of MEANINGS), its value (the number, the language, or what an INFO asks for), and why.
 
     `also` must be acted on too. `doubt` is "stop" (pause and ask once) or "crisis" (a person looks the same day);
     where there are both, it is "crisis", and `also_doubt` is "stop".

@@ -80,7 +80,9 @@ def lexicon(
     found = list(_phrases(data, classes, accents_count))
     marks = _marks(found)
     kinds = _kinds(data)
-    words = {word for phrase in found for element in phrase.elements for word in element.words} | set(kinds)
+    # What a service is called changes nothing in how other texts are read.
+    spelt = [phrase for phrase in found if phrase.meaning != "services"]
+    words = {word for phrase in spelt for element in phrase.elements for word in element.words} | set(kinds)
     vocabulary = {word for word in words if "*" not in word}
     correctable = frozenset(vocabulary)
     vocabulary |= {folding.fold(word) for word in reading.get("common", "").split()}
@@ -169,7 +171,7 @@ def _phrases(
     for meaning, table in data.items():
         if meaning in _NOT_PHRASES or meaning == "signed":
             continue
-        known = _LISTS.get(meaning, set(table) if meaning == "language" else None)
+        known = _LISTS.get(meaning, set(table) if meaning in ("language", "services") else None)
         if known is None:
             raise Refused(f"[{meaning}] is no list this program knows. Known: {', '.join(sorted(_LISTS))}.")
         for name, texts in table.items():

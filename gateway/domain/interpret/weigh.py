@@ -15,6 +15,7 @@ _REQUESTS = ("wrong_number", "language", "start", "callback", "help", "info")
 _MAY_COME_WITH_ANSWER = {"callback", "info", "wrong_number"}
 _MOST_TOKENS = 60
 _PLAIN = 3
+_ANY, _MOST_BESIDE_TOPIC = "any", 3
 _MEANT_THE_VISIT = "meant the visit?"
 
 
@@ -53,7 +54,8 @@ def is_plain(own: Evidence, rules: Meaning) -> bool:
         return True
     if rules.meaning in ("crisis", "stop") and not any(meaning == rules.meaning for meaning, _ in own.found):
         return True
-    return last - first <= _PLAIN and any(own.is_whole(hit) for hits in own.found.values() for hit in hits)
+    hits = (hit for (meaning, _), many in own.found.items() if meaning != "services" for hit in many)
+    return last - first <= _PLAIN and any(own.is_whole(hit) for hit in hits)
 
 
 def _with_answer(
@@ -136,7 +138,26 @@ def _requests(own: Evidence, others: Sequence[Evidence], asks: bool) -> dict[str
         last = own.tokens[hit.end].readings[0][0] if hit.end == own.core[1] - 1 else ""
         if hit.start == own.core[0] and last.isdecimal() and len(last) < 4:
             return {"info": Meaning("info", int(last), why=_why("asks for a numbered service", hit))}
+    if not found.keys() - {"info"} and (topic := _topic(own)):
+        return {"info": topic}
     return found
+
+
+def _topic(own: Evidence) -> Meaning | None:
+    """What follows a keyword: the name of a kind of service with few words beside it, or nothing (any kind)."""
+    first, last = own.core
+    for keyword in own.of("info", "keywords"):
+        if keyword.start != first:
+            continue
+        if keyword.end >= last:
+            return Meaning("info", _ANY, why=_why("asks for services", keyword))
+        named = [hit for (meaning, _), hits in own.found.items() for hit in hits if meaning == "services" and hit.start >= keyword.end]
+        if named:
+            best = max(named, key=lambda hit: (hit.end - hit.start, -hit.start))
+            beside = sum(not own.tokens[at].is_polite for at in range(keyword.end, last) if not best.start <= at < best.end)
+            if beside <= _MOST_BESIDE_TOPIC:
+                return Meaning("info", best.phrase.list_name, why=_why("asks for services", best))
+    return None
 
 
 def _request(evidence: Evidence, meaning: str) -> Hit | None:

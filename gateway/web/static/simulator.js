@@ -38,6 +38,8 @@ function begin() {
       draft.value = "";
     } else if (button.value === "send") {
       return send();
+    } else if (button.value === "call") {
+      return ask("call", { phone }).then((answer) => answer && refresh());
     }
     countSoon();
   }

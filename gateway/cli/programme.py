@@ -1,0 +1,60 @@
+"""Who is in a programme: `campaign enrol`, `campaign leave`, and the dates of clients that its days count from."""
+
+from collections.abc import Sequence
+
+import click
+
+from gateway.cli import screen, session
+from gateway.domain.errors import Refused
+from gateway.store import audit, campaigns, clients, enrolments
+from gateway.usecases import plan_rounds
+
+
+@click.command()
+@click.argument("name")
+@click.argument("codes", nargs=-1, required=True, metavar="CLIENT...")
+@session.as_staff
+def enrol(name: str, codes: Sequence[str], as_code: str) -> None:
+    """Take clients of the audience into a programme; who left it begins anew."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        campaign = campaigns.by_name(work, name, lock=True)
+        if campaign.state not in ("running", "paused"):
+            raise Refused("the programme does not run: approve it first")
+        ids = [clients.by_code(work, code).id for code in codes]
+        taken = plan_rounds.enrol_by_hand(work, campaign, ids)
+        audit.add(work, "campaign.enrol", "campaign", campaign.id, campaign.unit_id, {"clients": [str(each) for each in ids]})
+    screen.say("{count} enrolled in {name}; {others} were in it already", count=taken, name=name, others=len(set(ids)) - taken)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("codes", nargs=-1, required=True, metavar="CLIENT...")
+@session.as_staff
+def leave(name: str, codes: Sequence[str], as_code: str) -> None:
+    """End a programme for clients; what waits for them is cancelled."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        campaign = campaigns.by_name(work, name)
+        enrolments.must_be_programme(campaign)
+        ids = [clients.by_code(work, code).id for code in codes]
+        clients.lock(work, ids)
+        ended = enrolments.leave(work, campaign.id, ids, enrolments.BY_STAFF)
+        audit.add(work, "campaign.leave", "campaign", campaign.id, campaign.unit_id, {"clients": [str(each) for each in ids]})
+    screen.say("ended for {count} clients", count=ended)
+
+
+@click.command()
+@click.argument("code")
+@click.argument("name")
+@click.argument("day")
+@session.as_staff
+def date(code: str, name: str, day: str, as_code: str) -> None:
+    """Keep a DAY of a client under a NAME that programmes count from, such as discharge; "-" forgets it."""
+    on = None if day == "-" else screen.day(day)
+    if not name.strip() or len(name) > 60:
+        raise Refused("a date's name is a word or two, such as discharge")
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        found = clients.by_code(work, code)
+        enrolments.set_date(work, found.id, name.strip(), on)
+        audit.add(work, "client.date", "client", found.id, found.unit_id)
+        kept = enrolments.dates(work, found.id)
+    screen.say("dates of client {code}: {dates}", code=code, dates=", ".join(f"{each} {at}" for each, at in kept) or "-")

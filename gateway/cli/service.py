@@ -1,0 +1,200 @@
+"""`service`: what there is near clients, told to whoever texts INFO or TT and a kind of service."""
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import click
+
+from gateway.cli import screen, session
+from gateway.cli.client_file import bad_rows, bad_rows_path
+from gateway.cli.language import _, shown
+from gateway.domain import cells, opening, service_rows, windows
+from gateway.domain import services as rules
+from gateway.domain.errors import NotAllowed, Refused
+from gateway.store import audit, services, units
+from gateway.store.base import Work
+from gateway.store.services import Entry
+from gateway.usecases import find_services, import_services
+from gateway.usecases.sheets import BadRows
+
+
+@click.group()
+def service() -> None:
+    """The directory: places that clients are told of when they text INFO or TT. Each has a discreet short name for texts."""
+
+
+_category = click.option("--category", type=click.Choice([*rules.CATEGORIES]), help="Of this kind alone.")
+
+
+@service.command("list")
+@_category
+@click.option("--unit", help="What a client of this unit would be told just now, best first; at most three.")
+@session.as_staff
+def list_services(category: str | None, unit: str | None, as_code: str) -> None:
+    """What serves your units."""
+    with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
+        if unit is not None:
+            _show_found(work, units.by_code(work, unit), category)
+            return
+        _show_entries(work, services.list_seen(work, category), s.zone(work))
+
+
+def _show_entries(work: Work, found: list[Entry], zone: str) -> None:
+    today, calendars = _today(work, zone), find_services.calendars(work)
+    screen.table(
+        (_("code"), _("category"), _("short name"), _("units"), _("now"), _("checked"), ""),
+        [(e.service.code, shown(rules.CATEGORIES[e.service.category]), e.service.short_name, _few(e.units), _now(work, e, zone, calendars),
+          e.service.checked_on, _marked(e, today)) for e in found],
+    )  # fmt: skip
+
+
+def _few(codes: Sequence[str]) -> str:
+    return ", ".join(codes[:3]) + (f" +{len(codes) - 3}" if len(codes) > 3 else "")
+
+
+def _marked(entry: Entry, today: date) -> str:
+    if entry.gone_on is not None:
+        return _("gone since {day}").format(day=entry.gone_on)
+    return _("to be checked") if rules.is_due(entry.service.checked_on, today) else ""
+
+
+def _now(work: Work, entry: Entry, zone: str, calendars: Mapping[str, Collection[date]]) -> str:
+    hours = entry.service.hours
+    if hours is None:
+        return _("hours not known")
+    return _standing(opening.look(hours, zone, work.now, calendars.get(str(entry.unit_id), ())), zone)
+
+
+def _standing(state: opening.Opening, zone: str) -> str:
+    if state.is_open:
+        return _("open until {at}").format(at=screen.local(state.closes_at, zone)) if state.closes_at else _("always open")
+    return _("opens {at}").format(at=screen.local(state.opens_at, zone))
+
+
+def _show_found(work: Work, unit: units.Unit, category: str | None) -> None:
+    found = find_services.find(work, unit, unit.language, category or rules.ANY)
+    screen.table(
+        (_("code"), _("short name"), _("address"), _("phone"), _("now")),
+        [(f.service.code, f.service.short_name, f.service.address, f.service.phone,
+          _standing(f.opening, unit.time_zone) if f.opening else _("hours not known")) for f in found],
+    )  # fmt: skip
+
+
+@service.command()
+@click.argument("code")
+@session.as_staff
+def show(code: str, as_code: str) -> None:
+    """All about one."""
+    with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
+        entry = services.by_code(work, code)
+        found, zone = entry.service, s.zone(work)
+        screen.say("service {code}: {name}", code=found.code, name=found.name)
+        screen.say("in texts: {short_name}", short_name=", ".join(part for part in (found.short_name, found.address, found.phone) if part))
+        screen.say("category {category}, for units {units}", category=shown(rules.CATEGORIES[found.category]), units=", ".join(entry.units))
+        screen.say("hours {hours}: {now}", hours=found.hours or "-", now=_now(work, entry, zone, find_services.calendars(work)))
+        screen.say("who may come: {who}; cost: {cost}; languages: {languages}", who=found.who or "-", cost=found.cost or "-",
+                   languages=", ".join(found.languages) or "-")  # fmt: skip
+        screen.say("checked {day} by {staff} {mark}", day=found.checked_on or "-", staff=entry.checked_by or "-",
+                   mark=_marked(entry, _today(work, zone)))  # fmt: skip
+
+
+def _today(work: Work, zone: str) -> date:
+    return work.now.astimezone(windows.zone_of(zone)).date()
+
+
+@service.command()
+@click.argument("code")
+@click.argument("name")
+@click.option("--category", required=True, type=click.Choice([*rules.CATEGORIES]))
+@click.option("--short-name", required=True, help="What texts call it: says nothing about who goes there.")
+@click.option("--unit", "served", multiple=True, required=True, help="Code of a unit it serves, with all below it; the first keeps the entry.")
+@click.option("--languages", default="", help="Spoken there: vi, en.")
+@click.option("--address", default="")
+@click.option("--hours", default="", help="Mon-Fri 07:30-11:30, 13:30-17:00; Sat 08:00-12:00, or 24/7; left out when not known.")
+@click.option("--phone", default="")
+@click.option("--who", default="", help="Who may come. Not in texts.")
+@click.option("--cost", default="", help="Not in texts.")
+@session.as_staff
+def add(as_code: str, served: tuple[str, ...], **typed: str) -> None:
+    """Add a service that you checked today."""
+    with session.open(as_code, *session.LEAD) as s, s.work() as work:
+        keeper = import_services.Keeper(work, s.content)
+        fields = {name: cells.clean(value) for name, value in typed.items()}
+        row = service_rows.check(
+            fields | {"units": "; ".join(served), "checked_on": keeper.today.isoformat(), "checked_by": ""}, keeper.today, keeper.forbidden
+        )
+        if isinstance(row, service_rows.Rejected):
+            raise Refused("the service was not added:", *row.reasons)
+        if services.by_codes(work, [row.code]):
+            raise Refused("there is a service {code!r} already: change it in an export and import that", code=row.code)
+        keeper.keep(row, None)
+        _audit(work, "service.add", services.by_code(work, row.code))
+    screen.say("service {code} added", code=row.code)
+
+
+def _audit(work: Work, action: str, entry: Entry) -> None:
+    audit.add(work, action, "service", entry.service.id, entry.unit_id, {"code": entry.service.code})
+
+
+@service.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Read, judge and count; change nothing.")
+@bad_rows
+@session.as_staff
+def import_list(file: Path, dry_run: bool, bad_rows: Path | None, as_code: str) -> None:
+    """Take over a list (CSV) with English or Vietnamese headings; what is there already is changed where the row says something else."""
+    target = bad_rows_path(file, bad_rows)
+    with session.open(as_code, *session.LEAD) as s, BadRows(target, shown) as bad:
+        counts = import_services.run(s.engine, s.actor, s.content, file, bad.write, dry_run)
+    if dry_run:
+        screen.say("nothing was changed (--dry-run); it would be:")
+    screen.say("new {new}, updated {updated}, unchanged {unchanged}, invalid {invalid}",
+               **{name: getattr(counts, name) for name in import_services.Counts.__slots__})  # fmt: skip
+    if bad.count:
+        screen.warn("{count} rows with their reasons: {file}", count=bad.count, file=target)
+
+
+@service.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@_category
+@session.as_staff
+def export(file: Path | None, category: str | None, as_code: str) -> None:
+    """Write what serves your units as a table (CSV) that `service import` takes back; to the screen without FILE."""
+    with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
+        found = services.list_seen(work, category)
+    if file is None:
+        import_services.write(sys.stdout, found)
+        return
+    with file.open("w", encoding="utf-8-sig", newline="") as out:
+        count = import_services.write(out, found)
+    screen.say("{count} services: {file}", count=count, file=file)
+
+
+@service.command()
+@click.argument("code")
+@click.option("--gone", is_flag=True, help="It is no longer there: tell nobody of it. Checked again without this, it is back.")
+@session.as_staff
+def check(code: str, gone: bool, as_code: str) -> None:
+    """Say that you looked today: all of it still holds, or it is gone."""
+    with session.open(as_code, *session.CARE) as s, s.work() as work:
+        entry = services.by_code(work, code)
+        if not services.check(work, entry.service.id, _today(work, s.zone(work)), s.actor.staff_id, gone):
+            raise NotAllowed("service {code!r} is kept by another unit: ask its staff to check it", code=code)
+        _audit(work, "service.gone" if gone else "service.check", entry)
+    click.echo((_("service {code} is gone: nobody is told of it") if gone else _("service {code} is checked")).format(code=code))
+
+
+@service.command()
+@session.as_staff
+def due(as_code: str) -> None:
+    """What nobody has checked for six months, the longest ago first. Clients are told of it last."""
+    with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
+        today = _today(work, s.zone(work))
+        found = [e for e in services.list_seen(work) if e.gone_on is None and rules.is_due(e.service.checked_on, today)]
+        found.sort(key=lambda e: (e.service.checked_on or date.min, e.service.code))
+        screen.table(
+            (_("code"), _("name"), _("phone"), _("units"), _("checked"), _("by")),
+            [(e.service.code, e.service.name, e.service.phone, _few(e.units), e.service.checked_on, e.checked_by) for e in found],
+        )

@@ -1,0 +1,38 @@
+"""One open dialogue a client: which one goes first."""
+
+from collections.abc import Iterable
+from typing import Protocol
+from uuid import UUID
+
+from gateway.domain.dialogues.definition import Dialogue
+from gateway.domain.errors import Refused
+
+
+class Live(Protocol):
+    """A session that is open or suspended."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def dialogue(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def urgency(self) -> int: ...
+
+
+def make_room(dialogue: Dialogue, live: Iterable[Live]) -> dict[UUID, str]:
+    """What becomes of a client's sessions when this dialogue begins: suspended or ended, by id.
+
+    A more urgent dialogue suspends one whose question waits; one of equal urgency is not asked over it. A question that a
+    person has taken on, and an older run of the same dialogue behind another, make room for good. Raises Refused.
+    """
+    becoming = {}
+    for each in live:
+        if each.status == "waiting" and each.urgency <= dialogue.urgency:
+            raise Refused("another dialogue is open: {dialogue}", dialogue=each.dialogue)
+        if each.status == "waiting":
+            becoming[each.id] = "suspended"
+        elif each.status == "with_person" or each.dialogue == dialogue.name:
+            becoming[each.id] = "ended"
+    return becoming

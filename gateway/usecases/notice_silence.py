@@ -1,0 +1,124 @@
+"""Nobody answered: put the question once more, then call a person. Everything is in PostgreSQL, so a killed clock loses nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from gateway import log
+from gateway.content import Content
+from gateway.domain import dialogues, touch
+from gateway.domain import messages as lanes
+from gateway.domain.dialogues import Dialogue, State
+from gateway.domain.effects import RaiseFlag
+from gateway.store import channels, clients, flags, messages, sessions
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.clients import Person
+from gateway.usecases import read_sessions, send_text, tell_client
+from gateway.vault import Vault
+
+BATCH = 200
+STILL_TO_LEAVE, PAUSED, UNREADABLE = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+REMINDER_LIVES = timedelta(hours=12)
+NEVER_LEFT = frozenset({"cancelled", "suppressed", "expired"})
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction gathers: texts, and those who fell silent."""
+
+    work: Work
+    vault: Vault
+    content: Content
+    people: dict[UUID, Person]
+    prefixes: list[tuple[str, UUID]]
+    news: list[messages.New] = field(default_factory=list)
+    silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
+
+
+def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None, limit: int = BATCH) -> int:
+    """Step the sessions whose silence is due; how many. Rings the channels that have a reminder to send."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        rows = sessions.due(work, limit)
+        if not rows:
+            return 0
+        people = clients.recipients(work, vault, {row.client_id for row in rows})
+        batch = _Batch(work, vault, content, people, channels.prefixes(work))
+        for row in rows:
+            try:
+                _look(batch, row)
+            except Exception as error:  # one bad row must not hold up the batch
+                log.error("silence_not_noticed", error, session=row.id)
+                sessions.look_again(work, row.id, work.now + UNREADABLE)
+        messages.add(work, vault, batch.news)
+        for channel_id in {new.channel_id for new in batch.news}:
+            work.after_commit(partial(ring, channel_id))
+        _look_for_the_lost(batch)
+    return len(rows)
+
+
+def _look(batch: _Batch, row: Any) -> None:
+    """Judge one silence: is it one at all? Then remind, or call a person."""
+    work = batch.work
+    if row.client_status == "closed" or not row.consented:
+        sessions.close(work, row.id, row.client_id, "stopped")
+    elif row.prompt_state is None or row.prompt_state in NEVER_LEFT:
+        sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
+    elif row.asked_state == "planned":
+        sessions.look_again(work, row.id, work.now + STILL_TO_LEAVE)
+    elif row.client_status == "paused":
+        sessions.look_again(work, row.id, work.now + PAUSED)
+    else:
+        person = batch.people[row.client_id]
+        dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
+        state = read_sessions.state_of(row, dialogue, person)
+        # Silence counts from the moment the question left, not from when it was planned.
+        asked_at = max(state.asked_at, row.left_at) if row.left_at else state.asked_at
+        _step(batch, person, dialogue, replace(state, asked_at=asked_at), row)
+
+
+def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
+    turn = dialogues.step(dialogue, state, None, batch.work.now)
+    if turn.says:
+        batch.news += _reminder(batch, person, dialogue, turn)
+    for effect in turn.effects:
+        if isinstance(effect, RaiseFlag):
+            flags.put(
+                batch.work, unit_id=person.unit_id, reason=effect.reason, client_id=person.id, about_id=state.session_id,
+                dedupe_key=f"{effect.reason}:{state.session_id}:{state.asked_at.isoformat()}", clock=person.unit_clock,
+            )  # fmt: skip
+    if turn.state.status == "with_person" and row.consent_purpose == "check_in":
+        batch.silent[person.id] = state.session_id
+    sessions.move(batch.work, dialogue, turn.state, person.key)
+
+
+def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn) -> list[messages.New]:
+    """The question once more, as long as it makes sense: until the next step of silence, in the hours of unit and client."""
+    due_at = dialogues.due_at(dialogue, turn.state)
+    now = batch.work.now
+    if person.phone is None:
+        return []
+    channel_id = next((channel for prefix, channel in batch.prefixes if person.phone.startswith(prefix)), None)
+    if channel_id is None:
+        return []
+    return send_text.write(
+        batch.work, batch.content, replace(tell_client.as_recipient(person), language=turn.state.language), dialogues.purpose(dialogue.name), {}, lane=lanes.BULK,
+        dedupe_key=f"session:{turn.state.session_id}:{turn.state.asked_at.isoformat()}:{turn.state.reminded}", channel_id=channel_id,
+        send_before=min(due_at or now + REMINDER_LIVES, now + REMINDER_LIVES), about_id=turn.state.session_id,
+        pinned=dialogues.say(dialogue, turn.says),
+    )  # fmt: skip
+
+
+def _look_for_the_lost(batch: _Batch) -> None:
+    """Three silent check-ins in a row, or a drop from the client's own rhythm."""
+    if not batch.silent:
+        return
+    for client_id, answered in sessions.check_ins(batch.work, batch.silent, touch.LOOKED_AT).items():
+        if touch.is_losing(answered):
+            person = batch.people[client_id]
+            flags.put(batch.work, unit_id=person.unit_id, reason="losing_touch", client_id=client_id, about_id=batch.silent[client_id],
+                      dedupe_key=f"losing_touch:{batch.silent[client_id]}", clock=person.unit_clock)  # fmt: skip

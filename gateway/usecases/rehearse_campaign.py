@@ -1,0 +1,235 @@
+"""What a campaign would send until a day, text by text, by the rules and words of real planning; nothing is kept.
+
+Every client of the audience is gone through as they are now: their rounds, what the planner makes of each, and what the sender's
+judge says when it is due. What others may send them meanwhile, and how fast a carrier is, is not known.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from gateway.content import Content
+from gateway.domain import campaigns as rules
+from gateway.domain import judge, messages, reminders, windows
+from gateway.domain.caps import Cap
+from gateway.store import channels, enrolments, holidays, occurrences, units
+from gateway.store.base import Work
+from gateway.store.campaigns import Campaign
+from gateway.usecases import plan_due
+from gateway.usecases.compose import Text, Unsendable
+from gateway.usecases.places import Place
+from gateway.usecases.plan_rounds import QUIET_HOURS, Planned, Rounds
+from gateway.usecases.preview_campaign import priced_as
+from gateway.usecases.write_texts import Letter, Skipped, Writer
+from gateway.vault import DataKey, Vault
+
+A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Day:
+    """One text of the campaign on one day of the clients' clocks."""
+
+    sent: int = 0
+    texts: int = 0  # first texts of discreet level 2 included
+    segments: int = 0
+    cost: float = 0.0
+    unpriced: int = 0  # segments to phones without a price
+    first: str = ""  # clock times
+    last: str = ""
+    held: Counter[str] = field(default_factory=Counter)  # sent later than planned, or moved, by reason
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """Days by (day, purpose), holidays and clock changes on the way, and what it came to in all."""
+
+    since: datetime
+    until: datetime
+    clients: int = 0
+    reached: int = 0
+    days: defaultdict[tuple[date, str], Day] = field(default_factory=lambda: defaultdict(Day))
+    holidays: dict[date, str] = field(default_factory=dict)
+    clock_changes: dict[date, str] = field(default_factory=dict)
+
+    def weeks(self) -> dict[date, Day]:
+        """All texts by the Monday of their week."""
+        weeks: defaultdict[date, Day] = defaultdict(Day)
+        for (on, _), day in sorted(self.days.items()):
+            week = weeks[on - timedelta(days=on.weekday())]
+            for name in ("sent", "texts", "segments", "cost", "unpriced"):
+                setattr(week, name, getattr(week, name) + getattr(day, name))
+            week.held += day.held
+            week.skipped += day.skipped
+        return dict(weeks)
+
+
+def rehearse(work: Work, vault: Vault, content: Content, campaign: Campaign, until: datetime, limit: int = 2000) -> Rehearsal:
+    """Go through everything from now until `until` for everyone the actor sees."""
+    seen = Rehearsal(work.now, until)
+    stage = _Stage(work, vault, content, campaign, seen)
+    after = UUID(int=0)
+    while rows := occurrences.people(work, campaign, after, limit):
+        after = rows[-1].id
+        stage.enter(work, rows)
+    _mark_calendar(work, campaign, stage, seen)
+    return seen
+
+
+class _Stage:
+    """Everything that is the same for all clients of a rehearsal."""
+
+    def __init__(self, work: Work, vault: Vault, content: Content, campaign: Campaign, seen: Rehearsal) -> None:
+        known = units.list_seen(work)
+        self.seen, self.campaign = seen, campaign
+        self.writer = Writer(content, vault, campaign, content.sendable, known, channels.prefixes(work), channels.costly(work))
+        self.again = Rounds(work, campaign, seen.since, seen.until) if campaign.kind in rules.AGAIN else None
+        self.enrolled = enrolments.all_of(work, campaign.id) if campaign.kind == "programme" else {}
+        self.dates = enrolments.dates_of(work, campaign.spec.since) if campaign.kind == "programme" else {}
+        self.caps = units.caps(work)
+        self.steps = {step.id: str(step.id) for step in campaign.steps}
+        self.places: set[Place] = set()
+        self._clients: set[UUID] = set()
+        self._reached: set[UUID] = set()
+        self._shares: dict[str, float | None] = {}
+
+    def enter(self, work: Work, rows: Sequence[Any]) -> None:
+        """Rehearse some people."""
+        had = enrolments.had(work, self.campaign.id, [row.client_id for row in rows]) if self.again else {}
+        for row in rows:
+            if row.covered and row.status != "closed":  # read many times: a plain object is several times as fast
+                self._person(SimpleNamespace(**row._mapping), had.get(row.client_id, []))
+        self.seen.clients, self.seen.reached = len(self._clients), len(self._reached)
+
+    def _person(self, row: Any, had: list[tuple[UUID, date]]) -> None:
+        place = self.writer.place(row)
+        self.places.add(place)
+        self._clients.add(row.client_id)
+        zone = windows.zone_of(place.zone)
+        opened: tuple[DataKey, str] | None = None
+        sent: deque[datetime] = deque()
+        for planned in sorted(self._planned(row, place, had), key=lambda each: each.due_at):
+            try:
+                if planned.skipped:
+                    raise Skipped(planned.skipped)
+                letter = self.writer.letter(row, self.steps[planned.step.id], planned.send_before, planned.due_at, opened)
+                opened = letter.key, letter.phone
+                at, why = self._judged(row, planned, letter, sent)
+            except (Skipped, Unsendable) as reason:
+                self._day(planned, planned.due_at.astimezone(zone)).skipped[str(reason)] += 1
+                continue
+            sent.append(at)
+            self._reached.add(row.client_id)
+            self._count(planned, letter, row, at.astimezone(zone), why)
+
+    def _planned(self, row: Any, place: Place, had: list[tuple[UUID, date]]) -> list[Planned]:
+        """What real planning would make occurrences of, for one person or, of reminders, one appointment."""
+        since, until = self.seen.since, self.seen.until
+        if self.again is None:
+            return [each for each in _once(self.campaign, row, place, since) if each.skipped or each.due_at < until]
+        client = str(row.client_id)
+        if self.campaign.kind == "recurring":
+            return self.again.recurring(client, row.groups, place, had)
+        known = self.enrolled.get(row.client_id)
+        if known is not None:
+            return [] if known.ended else self.again.programme(
+                client, row.groups, place, known.day_zero, known.enrolled_at, known.planned_to)[0]  # fmt: skip
+        day_zero = self.dates.get(row.client_id)
+        if self.campaign.spec.since == rules.ENROLMENT:
+            day_zero = self.again.day_zero(place, since)
+        if day_zero is None or self.campaign.spec.schedule.get("enrol") == "by_hand":
+            return []
+        return self.again.programme(client, row.groups, place, day_zero, since, None)[0]
+
+    def _judged(self, row: Any, planned: Planned, letter: Letter, sent: deque[datetime]) -> tuple[datetime, str]:
+        """When the sender's judge lets it go, and what held it. Raises Skipped with the reason when it never does."""
+        at, reasons = letter.send_after, [planned.moved] if planned.moved else []
+        if at > planned.due_at:
+            reasons.append(QUIET_HOURS)
+        while True:
+            while sent and sent[0] <= at - A_WEEK:
+                sent.popleft()
+            due = judge.Due(
+                id=row.id, purpose=planned.step.purpose, consent_purpose=self.campaign.consent_purpose, lane=messages.BULK,
+                send_before=planned.send_before, exempt_until=None, to_staff=False, client_status=row.status, stopped=row.stopped,
+                consented=row.consented, in_flight=False, hours=(letter.place.hours, None), zone=letter.place.zone,
+                campaign_state="running", identical_in_half_an_hour=0, automatic_in_an_hour=0,
+                bulk_today=sum(before > at - A_DAY for before in sent), bulk_this_week=len(sent), cap=self._cap(row),
+            )  # fmt: skip
+            verdict = judge.judge(due, at, sending_on=True)
+            if verdict.action == "drop":
+                raise Skipped(verdict.reason)
+            if verdict.until is None:
+                return at, "; ".join(dict.fromkeys(reasons)) if reasons else ""
+            at = verdict.until
+            reasons.append(verdict.reason)
+
+    def _cap(self, row: Any) -> Cap:
+        return self.caps.get(row.unit, Cap())
+
+    def _day(self, planned: Planned, local: datetime) -> Day:
+        return self.seen.days[local.date(), planned.step.purpose]
+
+    def _count(self, planned: Planned, letter: Letter, row: Any, local: datetime, why: str) -> None:
+        day = self._day(planned, local)
+        clock = f"{local.hour:02}:{local.minute:02}"
+        day.sent += 1
+        day.first = min(day.first or clock, clock)
+        day.last = max(day.last, clock)
+        if why:
+            day.held[why] += 1
+        texts = [letter.told]
+        if row.discreet == 2:
+            texts.append(self.writer.text(row, letter.place, plan_due.PING, letter.key, letter.phone))
+        self._price(day, letter.phone, texts)
+
+    def _price(self, day: Day, phone: str, texts: list[Text]) -> None:
+        if phone not in self._shares:
+            prices, route = self.campaign.spec.prices, self.writer.route(phone)
+            self._shares[phone] = prices.get(priced_as(prices, phone, route[0] if route else ""))
+        price, segments = self._shares[phone], sum(told.segments for told in texts)
+        day.texts += len(texts)
+        day.segments += segments
+        if price is None:
+            day.unpriced += segments
+        else:
+            day.cost += price * segments
+
+
+def _once(campaign: Campaign, row: Any, place: Place, now: datetime) -> Iterator[Planned]:
+    """The text of a one-off campaign, or the steps before an appointment."""
+    if campaign.kind == "one_off":
+        moment = plan_due.moments_of(campaign, [place.zone], campaign.started_at or now)[place.zone]
+        if moment.due_at >= now:
+            yield Planned(campaign.steps[0], moment.due_at.date(), moment.due_at, moment.send_before, None, None)
+        return
+    steps = {str(step.id): step for step in campaign.steps}
+    timed = [rules.reminder_step(step_id, step.timing) for step_id, step in steps.items()]
+    for each in reminders.plan(timed, row.starts_at, place.zone, now):
+        yield Planned(steps[each.step_id], each.due_at.date(), each.due_at, each.send_before, None, each.skipped)
+
+
+def _mark_calendar(work: Work, campaign: Campaign, stage: _Stage, seen: Rehearsal) -> None:
+    """Holidays of the campaign's units, and the days on which clocks change."""
+    first, last = seen.since.date(), seen.until.date()
+    for unit_id in campaign.audience.units:
+        seen.holidays |= {each.on_date: each.name for each in holidays.list_for(work, unit_id, first, last) if each.is_holiday}
+    for zone in sorted({place.zone for place in stage.places}):
+        for on in _clock_changes(zone, first, last):
+            seen.clock_changes[on] = "; ".join(filter(None, (seen.clock_changes.get(on), zone)))
+
+
+@lru_cache(maxsize=64)
+def _clock_changes(zone: str, first: date, last: date) -> tuple[date, ...]:
+    """The days on which a clock in the zone is put forward or back."""
+    clock = windows.zone_of(zone)
+    noons = [datetime(day.year, day.month, day.day, 12, tzinfo=UTC) for day in (first + n * A_DAY for n in range(-1, (last - first).days + 1))]
+    offsets = [noon.astimezone(clock).utcoffset() for noon in noons]
+    return tuple(noon.date() for n, noon in enumerate(noons) if n and offsets[n] != offsets[n - 1])
+

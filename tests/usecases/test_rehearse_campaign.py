@@ -1,0 +1,160 @@
+"""A rehearsal says what the clock will really plan, and what the sender's judge will make of it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine
+
+from gateway.domain import campaigns as rules
+from gateway.domain.windows import Window
+from gateway.queues import silent
+from gateway.store import campaigns, enrolments, holidays, units
+from gateway.store.base import SYSTEM, Actor, unit_of_work
+from gateway.usecases import launch_campaign, plan_due, rehearse_campaign, send_due
+from gateway.usecases.rehearse_campaign import Rehearsal
+from gateway.vault import Vault
+from tests import builders
+from tests.builders import CONTENT, World
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WEEKLY: Mapping[str, Any] = {"every": "FREQ=WEEKLY;BYDAY=WE", "at": "09:00", "spread": "2h", "holidays": "after"}
+NINE = datetime(2026, 2, 11, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(engine: Engine, vault: Vault, now: datetime) -> World:
+    return builders.world(engine, vault, now)
+
+
+@pytest.fixture
+def boss(world: World) -> Actor:
+    return Actor(world.staff("+84980000001", role="supervisor"), world.unit_id, "supervisor")
+
+
+def draft(world: World, boss: Actor, **changes: Any) -> str:
+    asked = {"name": "R", "kind": "recurring", "schedule": WEEKLY, "steps": [{"template": "check_in"}]} | changes
+    with unit_of_work(world.engine, boss, world.now) as work:
+        launch_campaign.create(work, CONTENT, rules.read(asked))
+    return str(asked["name"])
+
+
+def rehearse(world: World, boss: Actor, days: float, name: str = "R") -> Rehearsal:
+    with unit_of_work(world.engine, boss, world.now) as work:
+        return rehearse_campaign.rehearse(work, world.vault, CONTENT, campaigns.by_name(work, name), world.now + days * DAY, limit=3)
+
+
+def sent(seen: Rehearsal) -> dict[date, int]:
+    return {on: day.sent for (on, _), day in sorted(seen.days.items()) if day.sent}
+
+
+def reality(world: World, boss: Actor, days: float) -> dict[date, int]:
+    """What the clock plans in these days, by the day of the clients' clocks on which it would leave."""
+    launch_campaign.approve(world.engine, world.vault, CONTENT, boss, "R", world.now)
+    for n in range(int(days * 24)):
+        while plan_due.plan_due(world.engine, world.vault, CONTENT, silent, world.now + n * HOUR):
+            pass
+    rows = world.rows("""SELECT greatest(o.send_after, u.due_at) AS at, coalesce(c.time_zone, 'Asia/Ho_Chi_Minh') AS zone FROM outbound o
+      JOIN occurrences u ON u.id = o.occurrence_id JOIN clients c ON c.id = o.client_id""")
+    return dict(sorted(Counter(row.at.astimezone(ZoneInfo(row.zone)).date() for row in rows).items()))
+
+
+def people(world: World) -> None:
+    """Clients with hours, zones, consents and levels of their own."""
+    for n in range(7):
+        client_id = world.client(hours=Window(time(12), time(20)) if n == 1 else None, consent=() if n == 2 else ("check_in",))
+        zone = "Europe/London" if n == 3 else None
+        world.run("UPDATE clients SET time_zone = :zone, discreet = :level WHERE id = :id", zone=zone, level=2 if n == 4 else 1, id=client_id)
+        with unit_of_work(world.engine, SYSTEM, world.now) as work:
+            enrolments.set_date(work, client_id, "discharge", date(2026, 2, 8 + n))
+    with unit_of_work(world.engine, SYSTEM, world.now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 18), "Tết")
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"schedule": {**WEEKLY, "every": "FREQ=DAILY", "holidays": "before"}},
+    {"kind": "programme", "schedule": {"at": "08:00"}, "steps": [{"template": "check_in", "day": 1, "every": 3, "times": 3}]},
+    {"kind": "programme", "schedule": {"at": "10:00", "since": "discharge", "holidays": "skip", "weekdays": ["mo", "we", "fr"]},
+     "steps": [{"template": "check_in", "day": 2, "every": 2, "times": 6}]},
+])  # fmt: skip
+def test_what_is_rehearsed_is_what_is_planned(world: World, boss: Actor, changes: dict[str, Any]) -> None:
+    people(world)
+    draft(world, boss, **changes)
+    until = 9 + 14 / 24  # midnight there
+    seen = rehearse(world, boss, until)
+    assert sent(seen) == reality(world, boss, until)
+    assert sum(sent(seen).values()) > 6
+
+
+def test_it_says_what_is_held_or_skipped_and_why(world: World, boss: Actor) -> None:
+    people(world)
+    draft(world, boss, prices={"+84": 450, "currency": "VND"})
+    seen = rehearse(world, boss, 12)
+    assert seen.days[date(2026, 2, 11), "check_in"].held == {"quiet hours": 1}
+    assert seen.days[date(2026, 2, 19), "check_in"].held == {"moved to after a holiday": 5, "moved to after a holiday; quiet hours": 1}
+    assert seen.days[date(2026, 2, 11), "check_in"].skipped == {"no consent for check_in": 1}
+    assert seen.holidays == {date(2026, 2, 18): "Tết"}
+    week = seen.weeks()[date(2026, 2, 9)]
+    assert (week.sent, week.texts, week.segments, week.cost) == (6, 7, 7, 7 * 450)
+    assert (seen.clients, seen.reached) == (7, 6)
+
+
+def test_a_cap_holds_what_is_too_much_and_the_rehearsal_knows(world: World, boss: Actor) -> None:
+    world.client()
+    with unit_of_work(world.engine, SYSTEM, world.now) as work:
+        province = units.get(work, world.unit_id)
+        units.save(work, replace(province, texts_a_week=2))
+    draft(world, boss, schedule={"every": "FREQ=DAILY", "at": "09:00", "lasts": "24h"})
+    seen = rehearse(world, boss, 7)
+    assert sum(sent(seen).values()) == 2
+    assert sum((day.skipped for day in seen.days.values()), Counter()) == {"enough texts this week; its time passes before then": 5}
+
+
+def test_it_marks_both_clock_changes_of_a_year_and_keeps_nothing(world: World, boss: Actor) -> None:
+    world.run("UPDATE units SET time_zone = 'Europe/London'")
+    world.client()
+    draft(world, boss)
+    seen = rehearse(world, boss, 365)
+    assert list(seen.clock_changes) == [date(2026, 3, 29), date(2026, 10, 25)]
+    assert {(day.first >= "09:00", day.last < "11:00") for day in seen.days.values()} == {(True, True)}
+    assert world.value("SELECT count(*) FROM occurrences") + world.value("SELECT count(*) FROM outbound") == 0
+
+
+@pytest.mark.parametrize("changes", [
+    {"kind": "one_off", "schedule": {}, "steps": [{"template": "check_in", "at": "11:00"}]},
+    {"kind": "reminders", "schedule": {}, "steps": [{"template": "appointment_reminder_1d", "before": "1d"}]},
+])  # fmt: skip
+def test_other_campaigns_can_be_rehearsed_too(world: World, boss: Actor, now: datetime, changes: dict[str, Any]) -> None:
+    client_id = world.client()
+    world.appointment(client_id, now + 2 * DAY)
+    draft(world, boss, **changes)
+    seen = rehearse(world, boss, 5)
+    assert sum(sent(seen).values()) == 1
+    assert sent(seen) == reality(world, boss, 5)
+
+
+def test_no_more_than_the_units_week_leaves(world: World, now: datetime) -> None:
+    client_id = world.client()
+    world.run("UPDATE units SET texts_a_week = 1")
+    first = world.planned(client_id)
+    send_due.claim(world.engine, world.vault, world.channel_id, 10, now)
+    world.run("UPDATE outbound SET state = 'accepted'")
+    second = world.planned(client_id, send_before=now + 9 * DAY)
+    for days, state in ((2, "planned"), (6, "planned"), (8, "submitting")):
+        send_due.claim(world.engine, world.vault, world.channel_id, 10, now + days * DAY)
+        assert world.state(second) == state
+        world.run("UPDATE outbound SET send_after = :at WHERE state = 'planned'", at=now)
+    assert world.state(first) == "accepted"
+
+
+def test_the_unit_above_may_narrow_what_a_unit_allows(world: World, now: datetime) -> None:
+    below = builders.unit(world.engine, now, "P01-01", world.unit_id)
+    with unit_of_work(world.engine) as work:
+        units.save(work, replace(units.get(work, world.unit_id), texts_a_day=1))
+        units.save(work, replace(units.get(work, below), texts_a_day=2, texts_a_week=5))
+        found = units.caps(work, [below])
+    assert (found[str(below)].a_day, found[str(below)].a_week) == (1, 5)

@@ -1,0 +1,192 @@
+"""Nobody answers: reminded, then a person is called; a late answer still counts; nothing is opened where nothing was asked."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from gateway import queues
+from gateway.store import clients, consents
+from gateway.store.base import unit_of_work
+from gateway.usecases import notice_silence
+from gateway.vault import Vault
+from tests import builders
+from tests.usecases.test_sessions import DAY, HOUR, Talk
+
+
+@pytest.fixture
+def talk(engine: Engine, vault: Vault, now: datetime) -> Talk:
+    here = builders.world(engine, vault, now)
+    return Talk(here, here.staff("+84911999999"), here.client(language="en"), now)
+
+
+def wait(talk: Talk, hours: float, every: timedelta = HOUR) -> None:
+    """The clock goes on, and looks for silence as it does."""
+    until = talk.now + timedelta(hours=hours)
+    while talk.now < until:
+        talk.leave()
+        talk.now = min(talk.now + every, until)
+        notice(talk)
+
+
+def notice(talk: Talk) -> int:
+    return notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now)
+
+
+def test_silence_calls_a_person_after_48_hours_and_not_before(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 47)
+    assert (talk.flags(), talk.session()["status"]) == ([], "waiting")
+    wait(talk, 2)
+    assert (talk.flags(), talk.session()["status"]) == (["no_reply"], "with_person")
+    wait(talk, 100)
+    assert talk.flags() == ["no_reply"]
+
+
+def test_a_late_answer_counts_and_closes_what_silence_opened(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 60)
+    talk.say("1", after=DAY)
+    assert (talk.flags(), talk.flags("closed")) == ([], ["no_reply"])
+    assert talk.world.value("SELECT outcome FROM flags") == "answered_by_text"
+    assert (talk.answers(), talk.session()["status"]) == ([("ask", "yes")], "ended")
+
+
+def test_a_late_answer_leaves_what_a_person_closed_as_it_was(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 60)
+    talk.world.run("UPDATE flags SET state = 'closed', outcome = 'spoke_to_client', closed_at = now()")
+    talk.say("2")
+    assert talk.world.value("SELECT outcome FROM flags WHERE reason = 'no_reply'") == "spoke_to_client"
+    assert talk.flags() == ["not_well"]
+
+
+def test_a_reminder_puts_the_question_once_more_and_is_not_sent_to_one_who_has_answered(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    wait(talk, 9)
+    assert len(talk.heard()) == 2
+    talk.say("1")
+    wait(talk, 48)
+    assert (len(talk.heard()), talk.flags()) == (3, [])
+
+
+def test_a_reminder_that_waits_for_the_morning_is_cancelled_by_an_answer(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    talk.leave()
+    talk.now += 9 * HOUR
+    notice(talk)
+    assert talk.world.value("SELECT count(*) FROM outbound WHERE state = 'planned'") == 1
+    leave, talk.leave = talk.leave, lambda: None  # type: ignore[method-assign]
+    talk.say("1")
+    assert talk.world.value("SELECT count(*) FROM outbound WHERE state = 'cancelled'") == 1
+    talk.leave = leave  # type: ignore[method-assign]
+
+
+def test_silence_counts_from_the_moment_the_question_left(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.now += 20 * HOUR  # it was held back over night
+    wait(talk, 47)
+    assert talk.flags() == []
+    wait(talk, 2)
+    assert talk.flags() == ["no_reply"]
+
+
+@pytest.mark.parametrize("state", ["suppressed", "cancelled", "expired"])
+def test_where_nothing_was_asked_nobody_is_called(talk: Talk, state: str) -> None:
+    talk.start("weekly_check_in")
+    talk.world.run("UPDATE outbound SET state = :state", state=state)
+    wait(talk, 60)
+    assert (talk.flags(), talk.session()["status"]) == ([], "not_asked")
+
+
+def test_where_the_urgent_question_never_left_the_silence_to_the_other_is_still_noticed(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 24)
+    talk.start("after_discharge_welcome")
+    talk.world.run("UPDATE outbound SET state = 'expired' WHERE state = 'planned'")
+    wait(talk, 48)
+    assert {row.dialogue: row.status for row in talk.world.rows("SELECT dialogue, status FROM sessions")} == {
+        "weekly_check_in": "with_person", "after_discharge_welcome": "not_asked",
+    }  # fmt: skip
+    assert talk.flags() == ["no_reply"]
+
+
+def test_a_client_who_left_or_took_the_consent_back_is_not_called_for_silence(talk: Talk) -> None:
+    other = talk.world.client(language="en")
+    for each in (talk.client, other):
+        talk.start("weekly_check_in", each)
+    talk.leave()
+    with unit_of_work(talk.world.engine) as work:
+        consents.change(work, talk.client, "check_in", False, "said so", "staff")
+        clients.set_status(work, other, "closed", "moved")
+        clients.cancel_planned(work, other, "client closed")
+    wait(talk, 60)
+    assert (talk.flags(), talk.session()["status"], talk.session(other)["status"]) == ([], "stopped", "stopped")
+
+
+def test_three_silent_check_ins_in_a_row_are_losing_touch(talk: Talk) -> None:
+    for week in range(4):
+        talk.start("weekly_check_in")
+        wait(talk, 7 * 24, 4 * HOUR)
+        assert talk.flags().count("losing_touch") == (week >= 2)
+    assert talk.flags().count("no_reply") == 4
+
+
+def test_whoever_stops_after_answering_every_week_is_losing_touch_before_the_third_silence(talk: Talk) -> None:
+    for answered in (*[True] * 6, False, True, False, False):
+        talk.start("weekly_check_in")
+        if answered:
+            talk.say("1")
+        wait(talk, 7 * 24, 6 * HOUR)
+    assert talk.flags().count("losing_touch") == 1
+
+
+def test_a_clock_that_was_away_for_days_finds_every_silence(talk: Talk) -> None:
+    several = [talk.client, *(talk.world.client(language="en") for _ in range(4))]
+    for each in several:
+        talk.start("weekly_check_in", each)
+    talk.leave()
+    talk.now += 9 * DAY
+    assert notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now, limit=3) == 3
+    assert notice(talk) == 2
+    assert notice(talk) == 0
+    assert talk.flags() == ["no_reply"] * 5
+
+
+def test_what_is_being_answered_just_now_is_left_alone(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.now += 60 * HOUR
+    with unit_of_work(talk.world.engine) as work:
+        work.execute(text("SELECT FROM sessions FOR UPDATE"))
+        assert notice(talk) == 0
+    assert notice(talk) == 1
+
+
+def test_silence_that_a_broken_row_stands_in_front_of_is_noticed(talk: Talk) -> None:
+    other = talk.world.client(language="en")
+    for each in (talk.client, other):
+        talk.start("weekly_check_in", each)
+    talk.leave()
+    talk.world.run("UPDATE sessions SET state_enc = '\\x00' WHERE client_id = :id", id=talk.client)
+    talk.now += 60 * HOUR
+    assert notice(talk) == 2
+    assert talk.world.value("SELECT client_id FROM flags") == other
+
+
+def test_a_reminder_of_a_client_at_discreet_level_2_waits_behind_its_own_first_text(talk: Talk) -> None:
+    talk.client = talk.world.client(language="en", discreet=2)
+    talk.start("after_discharge_welcome")
+    talk.say("1")
+    assert talk.session()["status"] == "waiting"
+    talk.leave()
+    wait(replace_now(talk), 10)
+    assert [row.purpose for row in talk.world.rows("SELECT purpose FROM outbound ORDER BY created_at, waits_for NULLS FIRST")] == [
+        "message_waiting", "dialogues/after_discharge_welcome", "message_waiting", "dialogues/after_discharge_welcome",
+    ]  # fmt: skip
+
+
+def replace_now(talk: Talk) -> Talk:
+    talk.world = replace(talk.world, now=talk.now)
+    return talk
