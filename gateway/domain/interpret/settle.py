@@ -11,7 +11,7 @@ from gateway.domain.interpret import numbers
 from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.phrases import Text
 
-SURE_CRISIS, KEPT_CRISIS, WORRY = 0.9, 0.8, 0.06
+SURE_CRISIS, KEPT_CRISIS, WORRY = 0.8, 0.6, 0.06
 SURE_STOP, KEPT_STOP, MAY_STOP = 0.9, 0.75, 0.15
 SURE, KEPT = 0.85, 0.8
 """From which chance on: a meaning the rules did not find, one they did find, and one that is left in doubt."""
