@@ -84,6 +84,11 @@ def test_two_doubts_are_both_kept() -> None:
     assert (meaning.meaning, meaning.doubt, meaning.also_doubt) == ("other", "crisis", "stop")
 
 
+def test_a_doubt_says_which_words_raised_it() -> None:
+    assert "cant go on" in understood("cant go on like this").why
+    assert "khong biet lam gi nua" in understood("e k bit lam j nua, chac di luon", "vi").why
+
+
 def test_what_the_rules_call_danger_or_a_stop_stays_at_least_in_doubt() -> None:
     for certain in ("crisis", "stop"):
         meaning = settled(Meaning(certain), other=1.0)

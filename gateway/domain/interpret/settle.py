@@ -46,12 +46,8 @@ def settle(rules: Meaning, chances: Chances, text: Text, expecting: Expecting, d
         doubts.append(("stop", stop))
     if doubts and meaning.meaning == "help":  # a person will look: no automatic answer
         meaning = Meaning("other", why=meaning.why)
-    why = "; ".join(
-        [
-            meaning.why,
-            *(_why(f"may mean {doubt}", chance) for doubt, chance in doubts if doubt != rules.doubt),
-        ]
-    )
+    reasons = [rules.why if doubt in (rules.doubt, *said) else _why(f"may mean {doubt}", chance) for doubt, chance in doubts]
+    why = "; ".join(dict.fromkeys([meaning.why, *reasons]))
     names = [doubt for doubt, _ in doubts]
     return replace(
         meaning, doubt=names[0] if names else None, also_doubt="stop" if len(names) > 1 else None, why=why
