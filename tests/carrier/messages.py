@@ -20,7 +20,7 @@ class Message:
     """One text, ours or a client's."""
 
     __slots__ = (
-        "account", "body", "callback", "code", "created_s", "direction", "media", "sender", "sent_s",
+        "account", "body", "callback", "code", "created_s", "direction", "media", "posted_body", "sender", "sent_s",
         "service", "sid", "status", "to", "validity_s",
     )  # fmt: skip
 
@@ -28,6 +28,7 @@ class Message:
         self.sid = f"SM{_RUN}{next(_NUMBERS):020x}"
         self.account, self.direction = account, direction
         self.to, self.body = form.get("To", ""), form.get("Body", "")
+        self.posted_body = self.body  # stays when the body is blanked
         self.sender, self.service = form.get("From", ""), form.get("MessagingServiceSid")
         self.callback = form.get("StatusCallback", "")
         self.validity_s = int(form.get("ValidityPeriod", "36000"))

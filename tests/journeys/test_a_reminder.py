@@ -104,7 +104,7 @@ def test_the_same_goes_through_twilio(story: Story) -> None:
         carrier.inbound_url = found[0]
         story.book_soon()
         until(lambda: carrier.accepted_count(PHONE) == 1)
-        assert "Hom nay ban co lich hen" in carrier.messages[0].body
+        assert "Hom nay ban co lich hen" in carrier.messages[0].posted_body
         for reply, answers in (("1", 2), ("toi muon chet", 3), ("ngung", 4)):
             asked_at = datetime.now(UTC)
             assert carrier.text_in(PHONE, OURS, reply)[1] in (200, 204)
