@@ -1,0 +1,254 @@
+"""Somebody dialled: show the next screen of the menu, and do what follows, in one transaction, before the carrier hears it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID, uuid5
+
+from sqlalchemy import Engine
+
+from gateway.channels.base import Dialled
+from gateway.content import Content
+from gateway.domain import dialogues, segments, ussd, wording
+from gateway.domain import services as topics
+from gateway.domain.ussd import Kept, State
+from gateway.store import appointments, channels, inbound, units
+from gateway.store import ussd as store
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.usecases import compose, find_services, hear_ussd, tell_client
+from gateway.vault import Vault
+
+_MOST_REPLAYED = 60  # inputs; three minutes hold fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the phone shows next; without `goes_on` the dialogue is over."""
+
+    text: str
+    goes_on: bool
+
+
+def answer(
+    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, ring: Callable[[UUID], None],
+    now: datetime | None = None,
+) -> Screen:  # fmt: skip
+    """The screen that follows on what was typed. The same post again gets the same screen and moves nothing.
+
+    Where the dialogue is not known, or `text` does not go on from what is known, all of it is walked again: nothing that was
+    done is done twice, since every effect bears the session and what was typed until then.
+    """
+    phone_hash, session = vault.hash_phone(dialled.phone), vault.hash_body(f"ussd:{dialled.session_id}")
+    with unit_of_work(engine, SYSTEM, now, lock=[phone_hash]) as work:
+        caller = store.look(work, vault, channel.id, phone_hash, session)
+        asked = vault.hash_body(dialled.text).hex()
+        earlier = caller.dialled.kept if caller.dialled else []
+        for kept in earlier:
+            if kept.hash == asked:
+                return Screen(kept.screen, kept.goes_on)
+        call = Call(work, vault, content, channel, dialled, phone_hash, session, caller)
+        added = ussd.added(dialled.text, earlier[-1]) if earlier and _follows(vault, dialled.text, earlier[-1]) else None
+        if caller.dialled is None or added is None:
+            before = caller.before
+            began = ussd.begin(before.state if before else None, before.changed_at if before else None, work.now)
+            call.state, typed, earlier = call.show(State() if dialled.text else began), dialled.text.split("*")[:_MOST_REPLAYED], []
+            typed = typed if dialled.text else []
+        else:
+            call.state, typed = caller.dialled.state, [added]
+        for number, each in enumerate(typed, 1):
+            call.press(each, dialled.text if number == len(typed) else "*".join(typed[:number]))
+        screen = call.screen()
+        kept = Kept(asked, len(dialled.text), screen.text, screen.goes_on)
+        store.put(work, channel.id, phone_hash, session, call.unit_id, call.key_id, call.key, call.state, [*earlier, kept])
+        if call.told:
+            work.after_commit(lambda: ring(call.told[0]))
+        return screen
+
+
+def _follows(vault: Vault, text: str, kept: Kept) -> bool:
+    return vault.hash_body(text[: kept.length]).hex() == kept.hash
+
+
+def not_now(content: Content, phone: str) -> Screen:
+    """What is shown when deciding fails or takes too long: one screen in every language, with whom to call now."""
+    said = " ".join(segments.fold(content.menu[code]["later"]) for code in content.languages)
+    return Screen(f"{said} {content.helplines(phone)}", False)
+
+
+class Call:
+    """One post of a phone that dialled: the turn it takes, and what its places show."""
+
+    def __init__(
+        self, work: Work, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, phone_hash: bytes, session: bytes,
+        caller: store.Caller,
+    ) -> None:  # fmt: skip
+        self.work, self.vault, self.content, self.channel = work, vault, content, channel
+        self.phone, self.phone_hash, self.session, self.caller = dialled.phone, phone_hash, session, caller
+        self.pin, self.stopped, self.state = caller.pin, caller.stopped, State()
+        self.told: list[UUID] = []
+        one = caller.people[0] if len(caller.people) == 1 else None
+        self.owner = one
+        self.client = None if caller.doubtful else one  # whom personal things may be shown to
+        self.unit_id = one.unit_id if one else channel.unit_id
+        self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(work, vault, phone_hash, channel.unit_id)
+
+    @cached_property
+    def unit(self) -> units.Unit:
+        """Where the phone belongs."""
+        return units.get(self.work, self.unit_id)
+
+    @property
+    def language(self) -> str:
+        """What the screens are in."""
+        known = self.caller.people[0].language if self.caller.people else self.unit.language
+        return self.state.language or (known if known in self.content.menu else "en")
+
+    @property
+    def recipient(self) -> compose.Recipient:
+        """Whoever dialled, as texts are composed for; as discreetly as we can where that is no single client."""
+        if self.owner is not None:
+            return replace(tell_client.as_recipient(replace(self.owner, phone=self.phone)), language=self.language)
+        return compose.Recipient(
+            unit_id=self.unit_id, key_id=self.key_id, key=self.key, phone=self.phone, language=self.language, zone=self.unit.time_zone,
+            unit_language=self.unit.language, tones=self.unit.tones, discreet=2, details=self.unit.known,
+        )  # fmt: skip
+
+    @cached_property
+    def texts_by(self) -> UUID | None:
+        """The channel that texts this phone."""
+        if self.channel.state == "active" and hear_ussd.carries_texts(self.channel):
+            return self.channel.id
+        return channels.reaching(self.work, self.phone)
+
+    def token(self, path: str) -> UUID:
+        """One for each session and what was typed in it until then: what bears it is done once."""
+        return uuid5(self.channel.id, f"{self.phone_hash.hex()}:{self.session.hex()}:{self.vault.hash_body(path).hex()}")
+
+    # --- the turn -----------------------------------------------------------------------------------------------------
+
+    def press(self, typed: str, path: str) -> None:
+        """Go where `typed` leads. `path`: all that was typed until then."""
+        typed, state = typed.strip(), self.state
+        if state.ended:
+            turned = ussd.turn_page(state, typed) if state.page + 1 < len(state.pages) else None
+            self.state = turned.state if turned else self.pages(replace(state, page=0), self.say("over"))
+        elif ussd.is_words(typed) and state.at != "check_in":
+            self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
+        elif state.at == "check_in":
+            self._check_in(typed, path)
+        else:
+            secret = self.vault.hash_body(f"pin:{typed}")
+            seen = ussd.Seen(self.pin, self.stopped, tuple(self.content.languages))
+            turn = ussd.step(state, typed, secret, seen)
+            for effect in turn.effects:
+                self._follow(effect, state, self.token(path))
+            self.state = self.show(turn.state) if turn.shows else turn.state
+
+    def _follow(self, effect: ussd.Effect, shown: State, token: UUID) -> None:
+        match effect:
+            case ussd.SetPin(secret):
+                store.set_pin(self.work, self.phone_hash, store.owner(self.caller.people), self.unit_id, secret)
+                self.pin = ussd.Pin(b"", b"")  # there is one now; it is asked for in the next dialogue
+            case ussd.WrongPin() if self.pin is not None:
+                store.count_wrong(self.work, self.phone_hash)
+                tries = self.pin.tries + 1
+                self.pin = replace(self.pin, tries=tries, locked=tries >= ussd.MOST_TRIES)
+            case ussd.RightPin() if self.pin is not None:
+                store.count_right(self.work, self.phone_hash)
+                self.pin = replace(self.pin, tries=0)
+            case ussd.Wish(meaning):
+                if meaning.meaning in ("stop", "start"):
+                    self.stopped = meaning.meaning == "stop"
+                hear_ussd.wish(self, meaning, self.label(meaning.meaning), token)
+            case ussd.AnswerVisit(answer) if self.client is not None:
+                hear_ussd.visit(self, self.client, UUID(shown.about), answer, token)
+            case ussd.TextServices(topic) if self.texts_by is not None:
+                if find_services.tell(self.work, self.vault, self.content, self.recipient, topics.TOPICS[topic],
+                                      dedupe_key=f"ussd:{token}", channel_id=self.texts_by):  # fmt: skip
+                    self.told.append(self.texts_by)
+            case _:
+                pass
+
+    def label(self, item: str) -> str:
+        """What stands in the menu for it: staff read it as the text of whoever chose it."""
+        return self.say(item)
+
+    def _check_in(self, typed: str, path: str) -> None:
+        turned = ussd.turn_page(self.state, typed) if hear_ussd.is_navigation(self, typed) else None
+        if turned is not None:
+            self.state = self.show(turned.state) if turned.shows else turned.state
+            return
+        heard = hear_ussd.in_dialogue(self, typed, self.token(path))
+        self.state = self.pages(replace(self.state, page=0, ended=heard.ends), heard.text)
+
+    def _is_told(self, text: str) -> None:
+        self.state = self.pages(replace(self.state, at="noted", page=0, ended=True), text)
+
+    # --- the screens --------------------------------------------------------------------------------------------------
+
+    def screen(self) -> Screen:
+        """What is on the screen now."""
+        state = self.state
+        return Screen(state.pages[state.page], not state.ended or state.page + 1 < len(state.pages))
+
+    def say(self, key: str, values: Mapping[str, str] | None = None) -> str:
+        """A text of the menu."""
+        known = {"helplines": self.content.helplines(self.phone)} if "{" in (said := self.content.menu[self.language][key]) else {}
+        if known:
+            details = self.owner.details if self.owner else self.unit.known
+            known = {"phone": "", **known, **{name: str(value) for name, value in details.items() if isinstance(value, str)}}
+        return wording.fill(said, known | dict(values or {}))
+
+    def pages(self, state: State, text: str) -> State:
+        """The text on as many screens as it takes."""
+        _ = self.content.gettext(self.language)
+        back, more = _("0 back"), _("98 more")
+        goes_back = not state.ended and state.at not in ("menu", "resume")
+        tones = self.owner.tones if self.owner else self.unit.tones
+        whole = segments.tidy(f"{text}\n{back}" if goes_back else text)
+        if segments.cheapest(whole, tones) != whole:  # type: ignore[arg-type]
+            text, back, more = segments.fold(text), segments.fold(back), segments.fold(more)
+        found = dialogues.screens(segments.tidy(text), dialogues.Navigation(back, more), back=goes_back)
+        return replace(state, pages=tuple(found), page=min(state.page, len(found) - 1))
+
+    def show(self, state: State) -> State:
+        """The place with its screens."""
+        self.state = state
+        match state.at:
+            case "menu":
+                return self.pages(state, self._list("menu", [self.say(item) for item in ussd.items(self.stopped)]))
+            case "language":
+                return self.pages(state, self._list("", [each.name for each in self.content.languages.values()]))
+            case "topics":
+                return self.pages(state, self._list("topics", [self.say(f"topic_{topic}") for topic in topics.TOPICS]))
+            case "found":
+                return self._found(state)
+            case "appointment":
+                return self._appointment(state)
+            case "check_in":
+                return self.pages(state, hear_ussd.question(self))
+            case "pin_wrong":
+                left = ussd.MOST_TRIES - (self.pin.tries if self.pin else 0)
+                return self.pages(state, self.say("pin_wrong", {"left": str(left)}))
+        return self.pages(state, self.say(state.at))
+
+    def _list(self, head: str, lines: list[str]) -> str:
+        numbered = [f"{number} {line}" for number, line in enumerate(lines, 1)]
+        return "\n".join([self.say(head), *numbered] if head else numbered)
+
+    def _found(self, state: State) -> State:
+        told = find_services.texts(self.work, self.content, self.recipient, topics.TOPICS[state.topic])
+        if not told:
+            return self.pages(state, self.say("nothing_near"))
+        offer = [self.say("text_me")] if self.texts_by else []
+        return self.pages(replace(state, about="services"), "\n".join([*(text.body for text in told), *offer]))
+
+    def _appointment(self, state: State) -> State:
+        booked = appointments.next_booked(self.work, self.client.id) if self.client is not None else None
+        if booked is None or self.client is None:
+            return self.pages(state, self.say("no_appointment"))
+        said = self.content.when(booked.starts_at, self.client.zone, self.language)
+        return self.pages(replace(state, about=str(booked.id)), self.say("next_appointment", said))
+
+
