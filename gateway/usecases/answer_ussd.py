@@ -132,7 +132,7 @@ class Call:
         typed, state = typed.strip(), self.state
         if state.ended:
             turned = ussd.turn_page(state, typed) if state.page + 1 < len(state.pages) else None
-            self.state = turned.state if turned else self.pages(replace(state, page=0), self.say("over"))
+            self.state = turned.state if turned else self.pages(replace(state, page=0), self.words("over"))
         elif ussd.is_words(typed) and state.at != "check_in":
             self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
         elif state.at == "check_in":
@@ -172,7 +172,7 @@ class Call:
 
     def label(self, item: str) -> str:
         """What stands in the menu for it: staff read it as the text of whoever chose it."""
-        return self.say(item)
+        return self.words(item)
 
     def _check_in(self, typed: str, path: str) -> None:
         turned = ussd.turn_page(self.state, typed) if hear_ussd.is_navigation(self, typed) else None
@@ -192,7 +192,7 @@ class Call:
         state = self.state
         return Screen(state.pages[state.page], not state.ended or state.page + 1 < len(state.pages))
 
-    def say(self, key: str, values: Mapping[str, str] | None = None) -> str:
+    def words(self, key: str, values: Mapping[str, str] | None = None) -> str:
         """A text of the menu."""
         known = {"helplines": self.content.helplines(self.phone)} if "{" in (said := self.content.menu[self.language][key]) else {}
         if known:
@@ -217,11 +217,11 @@ class Call:
         self.state = state
         match state.at:
             case "menu":
-                return self.pages(state, self._list("menu", [self.say(item) for item in ussd.items(self.stopped)]))
+                return self.pages(state, self._list("menu", [self.words(item) for item in ussd.items(self.stopped)]))
             case "language":
                 return self.pages(state, self._list("", [each.name for each in self.content.languages.values()]))
             case "topics":
-                return self.pages(state, self._list("topics", [self.say(f"topic_{topic}") for topic in topics.TOPICS]))
+                return self.pages(state, self._list("topics", [self.words(f"topic_{topic}") for topic in topics.TOPICS]))
             case "found":
                 return self._found(state)
             case "appointment":
@@ -230,25 +230,25 @@ class Call:
                 return self.pages(state, hear_ussd.question(self))
             case "pin_wrong":
                 left = ussd.MOST_TRIES - (self.pin.tries if self.pin else 0)
-                return self.pages(state, self.say("pin_wrong", {"left": str(left)}))
-        return self.pages(state, self.say(state.at))
+                return self.pages(state, self.words("pin_wrong", {"left": str(left)}))
+        return self.pages(state, self.words(state.at))
 
     def _list(self, head: str, lines: list[str]) -> str:
         numbered = [f"{number} {line}" for number, line in enumerate(lines, 1)]
-        return "\n".join([self.say(head), *numbered] if head else numbered)
+        return "\n".join([self.words(head), *numbered] if head else numbered)
 
     def _found(self, state: State) -> State:
         told = find_services.texts(self.work, self.content, self.recipient, topics.TOPICS[state.topic])
         if not told:
-            return self.pages(state, self.say("nothing_near"))
-        offer = [self.say("text_me")] if self.texts_by else []
+            return self.pages(state, self.words("nothing_near"))
+        offer = [self.words("text_me")] if self.texts_by else []
         return self.pages(replace(state, about="services"), "\n".join([*(text.body for text in told), *offer]))
 
     def _appointment(self, state: State) -> State:
         booked = appointments.next_booked(self.work, self.client.id) if self.client is not None else None
         if booked is None or self.client is None:
-            return self.pages(state, self.say("no_appointment"))
+            return self.pages(state, self.words("no_appointment"))
         said = self.content.when(booked.starts_at, self.client.zone, self.language)
-        return self.pages(replace(state, about=str(booked.id)), self.say("next_appointment", said))
+        return self.pages(replace(state, about=str(booked.id)), self.words("next_appointment", said))
 
 

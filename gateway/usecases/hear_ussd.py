@@ -75,7 +75,7 @@ def wish(call: Call, meaning: Meaning, label: str, token: UUID) -> None:
 
 def visit(call: Call, client: clients.Person, appointment_id: UUID, answer: str, token: UUID) -> None:
     """Whether the client comes to the appointment on the screen."""
-    label = call.say("next_appointment").splitlines()[1 if answer == "confirmed" else 2]
+    label = call.words("next_appointment").splitlines()[1 if answer == "confirmed" else 2]
     if (found := _scene(call, label, token)) is None:
         return
     meaning = Meaning("yes" if answer == "confirmed" else "reschedule", why="chosen from the menu")
@@ -89,13 +89,13 @@ def as_text(call: Call, typed: str, token: UUID) -> str:
     """Words are heard as a text would be, and answered as one; what the screen says of it."""
     found = _scene(call, typed, token)
     if found is None:
-        return call.say("noted")
+        return call.words("noted")
     scene, situation = found
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
     meaning = receive_message.meaning_of(call.content, typed, call.language, expecting)
     effects = decide.decide(meaning, situation, call.work.now, typed)
     _apply(call, scene, meaning, effects)
-    return _answer(call, effects) or call.say("noted")
+    return _answer(call, effects) or call.words("noted")
 
 
 def _answer(call: Call, effects: Sequence[Effect]) -> str:
@@ -148,7 +148,7 @@ def in_dialogue(call: Call, typed: str, token: UUID) -> Told:
     """The answer to the question on the screen: kept, stepped, and what is said next. Stop and danger win, as in a text."""
     found = _scene(call, typed, token)
     if found is None:
-        return Told(call.say("noted"), True)
+        return Told(call.words("noted"), True)
     scene, situation = found
     session = _open(call) if call.client is not None else None
     if call.client is not None and session is None:
@@ -164,7 +164,7 @@ def in_dialogue(call: Call, typed: str, token: UUID) -> Told:
     on_screen = _said(call, session.dialogue, moved.says) if moved else ""
     _apply(call, scene, meaning, [_silent(effect, moved) for effect in effects if not _is_shown(effect)])
     ends = moved is None or not moved.says or moved.state.status == "ended"
-    return Told("\n".join(filter(None, (on_screen, _answer(call, effects)))) or call.say("noted"), ends)
+    return Told("\n".join(filter(None, (on_screen, _answer(call, effects)))) or call.words("noted"), ends)
 
 
 def _is_shown(effect: Effect) -> bool:
@@ -184,6 +184,6 @@ def _of_nobody(call: Call, scene: Scene, situation: Situation, typed: str, token
     _apply(call, scene, meaning, [effect for effect in effects if not _is_shown(effect)])
     turn = dialogues.step(session.dialogue, session.state, Heard(meaning, typed), call.work.now)
     text = "\n".join(filter(None, (_said(call, session.dialogue, turn.says), _answer(call, effects))))
-    return Told(text or call.say("noted"), turn.state.status == "ended" or not turn.says)
+    return Told(text or call.words("noted"), turn.state.status == "ended" or not turn.says)
 
 
