@@ -36,6 +36,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
         lambda report: record_reports.record(engine, [report]),
     )
 
+    steps = GroupCommit[answer_ussd.Post](
+        lambda batch: answer_ussd.answer_all(*kept, batch, ring), lambda post: answer_ussd.answer(*kept, post, ring)
+    )
     turns = ThreadPoolExecutor(gateway.settings.web_threads, "ussd")
 
     @routes.post("/c/<uuid:channel_id>/inbound")
@@ -69,8 +72,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
             if not carrier.verify(channel.settings, callback):
                 return _forged(channel_id)
             dialled = carrier.read_ussd(callback)
-            turn = turns.submit(answer_ussd.answer, *kept, channel, dialled, ring)
-            screen = turn.result(USSD_SECONDS)
+            post = answer_ussd.Post(channel, dialled)
+            turn = turns.submit(steps.add, post)
+            turn.result(USSD_SECONDS)
+            assert post.screen is not None
+            screen = post.screen
         except (NotFound, BadCallback):
             raise
         except Exception as error:

@@ -93,6 +93,15 @@ def reaching(work: Work, e164: str) -> UUID | None:
     return found
 
 
+_TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
+
+
+def texting(work: Work, channel_id: UUID, e164: str) -> UUID | None:
+    """The channel that texts a phone which came through this one: itself, unless it has menus alone. None when none does."""
+    found: UUID | None = work.value(_TEXTS, id=channel_id)
+    return found or reaching(work, e164)
+
+
 _PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' AND texts ORDER BY length(prefix) DESC, name")
 
 

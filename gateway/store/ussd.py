@@ -1,6 +1,7 @@
 """Where each phone is in the menu, and the PINs of phones."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -12,20 +13,32 @@ from sqlalchemy import text
 from gateway.domain.ussd import MOST_TRIES, Kept, Pin, State, hash_pin
 from gateway.store import clients
 from gateway.store.base import Work
-from gateway.store.clients import Person
+from gateway.store.clients import Person, as_person
 from gateway.vault import DataKey, Vault
 
 KEPT_FOR = timedelta(days=1)
 
 # The dialogue itself, and the latest one before it.
 _DIALLED = text("""
-  SELECT s.session_hash = :session AS same, s.key_id, k.wrapped, s.state_enc, s.session_hash, s.changed_at
-  FROM ussd_sessions s JOIN keys k ON k.id = s.key_id WHERE s.channel_id = :channel AND s.phone_hash = :phone
-  ORDER BY same DESC, s.changed_at DESC LIMIT 2""")
-_PHONE = text("""
-  SELECT (SELECT reason FROM stops WHERE phone_hash = :phone) AS stopped,
-    EXISTS (SELECT FROM phones WHERE phone_hash = :phone AND to_verify IS NOT NULL) AS doubtful,
-    p.client_id, p.salt, p.hash, p.tries, p.locked_at FROM (SELECT) one LEFT JOIN ussd_pins p ON p.phone_hash = :phone""")
+  SELECT q.n, s.session_hash = q.session AS same, s.key_id, k.wrapped, s.state_enc, s.session_hash, s.changed_at
+  FROM unnest(CAST(:channels AS uuid[]), CAST(:phones AS bytea[]), CAST(:sessions AS bytea[])) WITH ORDINALITY q(channel, phone, session, n),
+    LATERAL (SELECT * FROM ussd_sessions WHERE channel_id = q.channel AND phone_hash = q.phone
+      ORDER BY session_hash = q.session DESC, changed_at DESC LIMIT 2) s JOIN keys k ON k.id = s.key_id
+  ORDER BY q.n, same DESC""")
+_PHONES = text("""
+  SELECT q.phone, (SELECT reason FROM stops WHERE phone_hash = q.phone) AS stopped,
+    (SELECT true FROM phones WHERE phone_hash = q.phone AND to_verify IS NOT NULL LIMIT 1) AS doubtful,
+    p.client_id, p.salt, p.hash, p.tries, p.locked_at
+  FROM unnest(CAST(:phones AS bytea[])) q(phone) LEFT JOIN ussd_pins p ON p.phone_hash = q.phone""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A post, by what it is known by: phones are different ones."""
+
+    channel_id: UUID
+    phone_hash: bytes
+    session_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +62,26 @@ class Caller:
     before: Dialled | None
 
 
-def look(work: Work, vault: Vault, channel_id: UUID, phone_hash: bytes, session_hash: bytes) -> Caller:
-    """All that a turn of the menu depends on, in one round trip."""
-    rows, dialled, phone = work.together(
-        (clients.ON_PHONES, {"phones": [phone_hash]}),
-        (_DIALLED, {"channel": channel_id, "phone": phone_hash, "session": session_hash}),
-        (_PHONE, {"phone": phone_hash}),
+def look(work: Work, vault: Vault, posts: Sequence[Sought]) -> list[Caller]:
+    """All that a turn of the menu depends on, for several phones, in one round trip."""
+    phones = [post.phone_hash for post in posts]
+    rows, dialled, known = work.together(
+        (clients.ON_PHONES, {"phones": phones}),
+        (_DIALLED, {"channels": [post.channel_id for post in posts], "phones": phones, "sessions": [post.session_hash for post in posts]}),
+        (_PHONES, {"phones": phones}),
     )
-    people = [clients.as_person(row, vault) for row in rows]
-    found = [(row.same, _open(row, vault, channel_id)) for row in dialled]
-    return Caller(
-        people, phone[0].stopped is not None, phone[0].doubtful, _pin(phone[0], people), next((each for same, each in found if same), None),
-        next((each for same, each in found if not same), None),
-    )  # fmt: skip
+    people: dict[bytes, list[Person]] = defaultdict(list)
+    for row in rows:
+        people[bytes(row.phone)].append(as_person(row, vault))
+    left: dict[tuple[int, bool], Dialled] = {}
+    for row in dialled:
+        left.setdefault((row.n, row.same), _open(row, vault, posts[row.n - 1].channel_id))
+    at = {bytes(row.phone): row for row in known}
+    return [
+        Caller(people[phone], at[phone].stopped is not None, bool(at[phone].doubtful), _pin(at[phone], people[phone]),
+               left.get((number, True)), left.get((number, False)))
+        for number, phone in enumerate(phones, 1)
+    ]  # fmt: skip
 
 
 def _pin(row: Any, people: Sequence[Person]) -> Pin | None:

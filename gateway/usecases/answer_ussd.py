@@ -1,12 +1,13 @@
 """Somebody dialled: show the next screen of the menu, and do what follows, in one transaction, before the carrier hears it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from uuid import UUID, uuid5
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway.channels.base import Dialled
 from gateway.content import Content
@@ -16,7 +17,7 @@ from gateway.domain.ussd import Kept, State
 from gateway.store import appointments, channels, inbound, units
 from gateway.store import ussd as store
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import compose, find_services, hear_ussd, tell_client
+from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
 from gateway.vault import Vault
 
 _MOST_REPLAYED = 60  # inputs; three minutes hold fewer
@@ -30,40 +31,81 @@ class Screen:
     goes_on: bool
 
 
+@dataclass(slots=True)
+class Post:
+    """One step of a dialogue, and the screen it gets."""
+
+    channel: channels.Channel
+    dialled: Dialled
+    screen: Screen | None = None
+
+
 def answer(
-    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, ring: Callable[[UUID], None],
-    now: datetime | None = None,
-) -> Screen:  # fmt: skip
-    """The screen that follows on what was typed. The same post again gets the same screen and moves nothing.
+    engine: Engine, vault: Vault, content: Content, post: Post, ring: Callable[[UUID], None], now: datetime | None = None
+) -> None:  # fmt: skip
+    """Give the post its screen: the one that follows on what was typed. The same post again gets the same and moves nothing.
 
     Where the dialogue is not known, or `text` does not go on from what is known, all of it is walked again: nothing that was
-    done is done twice, since every effect bears the session and what was typed until then.
+    done is done twice, since every effect bears the session and what was typed until then. If deciding raises, words that were
+    typed are kept all the same and flagged as urgent, and the error is raised.
     """
-    phone_hash, session = vault.hash_phone(dialled.phone), vault.hash_body(f"ussd:{dialled.session_id}")
-    with unit_of_work(engine, SYSTEM, now, lock=[phone_hash]) as work:
-        caller = store.look(work, vault, channel.id, phone_hash, session)
-        asked = vault.hash_body(dialled.text).hex()
-        earlier = caller.dialled.kept if caller.dialled else []
-        for kept in earlier:
-            if kept.hash == asked:
-                return Screen(kept.screen, kept.goes_on)
-        call = Call(work, vault, content, channel, dialled, phone_hash, session, caller)
-        added = ussd.added(dialled.text, earlier[-1]) if earlier and _follows(vault, dialled.text, earlier[-1]) else None
-        if caller.dialled is None or added is None:
-            before = caller.before
-            began = ussd.begin(before.state if before else None, before.changed_at if before else None, work.now)
-            call.state, typed, earlier = call.show(State() if dialled.text else began), dialled.text.split("*")[:_MOST_REPLAYED], []
-            typed = typed if dialled.text else []
-        else:
-            call.state, typed = caller.dialled.state, [added]
-        for number, each in enumerate(typed, 1):
-            call.press(each, dialled.text if number == len(typed) else "*".join(typed[:number]))
-        screen = call.screen()
-        kept = Kept(asked, len(dialled.text), screen.text, screen.goes_on)
-        store.put(work, channel.id, phone_hash, session, call.unit_id, call.key_id, call.key, call.state, [*earlier, kept])
-        if call.told:
-            work.after_commit(lambda: ring(call.told[0]))
-        return screen
+    try:
+        _answer(engine, vault, content, [post], ring, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        hear_ussd.keep_words(engine, vault, content, post.channel, post.dialled, ring, now)
+        raise
+
+
+def answer_all(
+    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None = None
+) -> None:  # fmt: skip
+    """The same for several, in one transaction for the first of each phone, the next for the second.
+
+    Raises what one of them raised, or when another transaction is in the way: then each is to be answered alone.
+    """
+    waiting = list(posts)
+    while waiting:
+        firsts = {post.dialled.phone: post for post in reversed(waiting)}
+        _answer(engine, vault, content, list(firsts.values()), ring, now, wait_s=receive_message.WAIT_SECONDS)
+        waiting = [post for post in waiting if firsts[post.dialled.phone] is not post]
+
+
+def _answer(
+    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None, wait_s: float = 0
+) -> None:  # fmt: skip
+    sought = [
+        store.Sought(post.channel.id, vault.hash_phone(post.dialled.phone), vault.hash_body(f"ussd:{post.dialled.session_id}"))
+        for post in posts
+    ]
+    with unit_of_work(engine, SYSTEM, now, lock=[each.phone_hash for each in sought], wait_s=wait_s) as work:
+        told: set[UUID] = set()
+        for post, each, caller in zip(posts, sought, store.look(work, vault, sought), strict=True):
+            post.screen = _turn(Call(work, vault, content, post, each, caller), post.dialled.text, told)
+        for channel_id in told:
+            work.after_commit(partial(ring, channel_id))
+
+
+def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
+    """Everything that one post brings about. Channels with something to send join `told`."""
+    asked, known = call.vault.hash_body(text).hex(), call.caller.dialled
+    earlier = known.kept if known else ()
+    for kept in earlier:
+        if kept.hash == asked:
+            return Screen(kept.screen, kept.goes_on)
+    added = ussd.added(text, earlier[-1]) if earlier and _follows(call.vault, text, earlier[-1]) else None
+    if known is not None and added is not None:
+        call.state, typed = known.state, [added]
+    else:
+        earlier, typed = (), text.split("*")[:_MOST_REPLAYED] if text else []
+        call.state = call.show(State() if text else call.began())
+    for number, each in enumerate(typed, 1):
+        call.press(each, text if number == len(typed) else "*".join(typed[:number]))
+    screen = call.screen()
+    call.keep([*earlier, Kept(asked, len(text), screen.text, screen.goes_on)])
+    told.update(call.told)
+    return screen
 
 
 def _follows(vault: Vault, text: str, kept: Kept) -> bool:
@@ -80,18 +122,19 @@ class Call:
     """One post of a phone that dialled: the turn it takes, and what its places show."""
 
     def __init__(
-        self, work: Work, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, phone_hash: bytes, session: bytes,
-        caller: store.Caller,
+        self, work: Work, vault: Vault, content: Content, post: Post, sought: store.Sought, caller: store.Caller
     ) -> None:  # fmt: skip
-        self.work, self.vault, self.content, self.channel = work, vault, content, channel
-        self.phone, self.phone_hash, self.session, self.caller = dialled.phone, phone_hash, session, caller
+        self.work, self.vault, self.content, self.channel, self.caller = work, vault, content, post.channel, caller
+        self.phone, self.phone_hash, self.session = post.dialled.phone, sought.phone_hash, sought.session_hash
         self.pin, self.stopped, self.state = caller.pin, caller.stopped, State()
         self.told: list[UUID] = []
         one = caller.people[0] if len(caller.people) == 1 else None
         self.owner = one
         self.client = None if caller.doubtful else one  # whom personal things may be shown to
-        self.unit_id = one.unit_id if one else channel.unit_id
-        self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(work, vault, phone_hash, channel.unit_id)
+        self.unit_id = one.unit_id if one else post.channel.unit_id
+        self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(
+            work, vault, self.phone_hash, self.unit_id
+        )
 
     @cached_property
     def unit(self) -> units.Unit:
@@ -117,13 +160,20 @@ class Call:
     @cached_property
     def texts_by(self) -> UUID | None:
         """The channel that texts this phone."""
-        if self.channel.state == "active" and hear_ussd.carries_texts(self.channel):
-            return self.channel.id
-        return channels.reaching(self.work, self.phone)
+        return channels.texting(self.work, self.channel.id, self.phone)
 
     def token(self, path: str) -> UUID:
         """One for each session and what was typed in it until then: what bears it is done once."""
         return uuid5(self.channel.id, f"{self.phone_hash.hex()}:{self.session.hex()}:{self.vault.hash_body(path).hex()}")
+
+    def began(self) -> State:
+        """Where a phone that just dialled is."""
+        before = self.caller.before
+        return ussd.begin(before.state if before else None, before.changed_at if before else None, self.work.now)
+
+    def keep(self, kept: Sequence[Kept]) -> None:
+        """Write where the dialogue is now."""
+        store.put(self.work, self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
 
     # --- the turn -----------------------------------------------------------------------------------------------------
 
@@ -160,7 +210,7 @@ class Call:
             case ussd.Wish(meaning):
                 if meaning.meaning in ("stop", "start"):
                     self.stopped = meaning.meaning == "stop"
-                hear_ussd.wish(self, meaning, self.label(meaning.meaning), token)
+                hear_ussd.wish(self, meaning, self.words(meaning.meaning), token)  # staff read what stands in the menu
             case ussd.AnswerVisit(answer) if self.client is not None:
                 hear_ussd.visit(self, self.client, UUID(shown.about), answer, token)
             case ussd.TextServices(topic) if self.texts_by is not None:
@@ -169,10 +219,6 @@ class Call:
                     self.told.append(self.texts_by)
             case _:
                 pass
-
-    def label(self, item: str) -> str:
-        """What stands in the menu for it: staff read it as the text of whoever chose it."""
-        return self.words(item)
 
     def _check_in(self, typed: str, path: str) -> None:
         turned = ussd.turn_page(self.state, typed) if hear_ussd.is_navigation(self, typed) else None

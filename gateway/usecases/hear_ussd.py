@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from gateway.channels import registry
-from gateway.channels.base import Inbound
-from gateway.domain import decide, dialogues, interpret
+from sqlalchemy import Engine
+
+from gateway.channels.base import Dialled, Inbound
+from gateway.content import Content
+from gateway.domain import decide, dialogues, interpret, ussd
 from gateway.domain import effects as fx
 from gateway.domain.decide import Effect, Session, Situation
 from gateway.domain.dialogues import Dialogue, Heard, MoveSession
@@ -19,6 +22,7 @@ from gateway.store import channels, clients, inbound, sessions
 from gateway.store.inbound import Understood
 from gateway.usecases import apply_effects, compose, read_sessions, receive_message
 from gateway.usecases.receive_message import Came, Scene
+from gateway.vault import Vault
 
 if TYPE_CHECKING:
     from gateway.usecases.answer_ussd import Call
@@ -36,9 +40,16 @@ class Told:
     ends: bool
 
 
-def carries_texts(channel: channels.Channel) -> bool:
-    """Whether texts leave through it."""
-    return registry.by_kind(channel.kind).capabilities.texts
+def keep_words(
+    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, ring: Callable[[UUID], None],
+    now: datetime | None,
+) -> None:  # fmt: skip
+    """Keep what was typed, though nothing could be decided about it: it may be a cry for help. Figures are not kept: they may be a PIN."""
+    typed = dialled.text.rpartition("*")[2]
+    if ussd.is_words(typed):
+        session = vault.hash_body(f"ussd:{dialled.session_id}:{dialled.text}").hex()
+        message = Inbound(f"ussd:{session}", dialled.phone, "", typed)
+        receive_message.keep_undecided(engine, vault, content, receive_message.came(engine, vault, channel, message), ring, now, False)
 
 
 def _scene(call: Call, text: str, token: UUID) -> tuple[Scene, Situation] | None:

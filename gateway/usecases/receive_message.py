@@ -53,14 +53,14 @@ def receive(
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
     Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    text = _came(engine, vault, channel, message)
+    text = came(engine, vault, channel, message)
     try:
         return _receive(engine, vault, content, [text], ring, now, late)[0]
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         log.error("deciding_failed", error, channel=channel.id)
-    return _keep_undecided(engine, vault, content, text, ring, now, late)
+    return keep_undecided(engine, vault, content, text, ring, now, late)
 
 
 def receive_all(
@@ -72,7 +72,7 @@ def receive_all(
     Raises what one of them raised, or when another transaction is in the way for `WAIT_SECONDS`: then each is to be received
     alone, which leaves those that were kept as they are.
     """
-    waiting = [_came(engine, vault, channel, message) for channel, message in messages]
+    waiting = [came(engine, vault, channel, message) for channel, message in messages]
     while waiting:
         firsts = {text.phone_hash: text for text in reversed(waiting)}
         in_order = sorted(firsts.values(), key=lambda text: text.phone_hash)  # one order for all who hold several phones
@@ -92,7 +92,7 @@ class Came:
     body_hash: bytes
 
 
-def _came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
+def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
     phone = e164(engine, channel, message.sender_phone)
     return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(message.text))
 
@@ -132,7 +132,7 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     return True
 
 
-def _keep_undecided(
+def keep_undecided(
     engine: Engine, vault: Vault, content: Content, text: Came, ring: Callable[[UUID], None], now: datetime | None, late: bool
 ) -> UUID | None:
     """What could not be decided about is kept, and a person hears of it at once: it may be a cry for help."""
@@ -238,8 +238,9 @@ def retry_unhandled(
                 around = situate(work, content, scene, None)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
-                if apply_effects.apply(work, vault, content, source_of(scene), effects):
-                    work.after_commit(lambda channel_id=row.channel_id: ring(channel_id))  # type: ignore[misc]
+                source = replace(source_of(scene), channel_id=channels.texting(work, row.channel_id, scene.arrived.phone))
+                if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
+                    work.after_commit(partial(ring, source.channel_id))
             decided += 1
         except Exception as error:
             log.error("deciding_failed_again", error, inbound=row.id)

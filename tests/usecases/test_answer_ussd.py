@@ -40,8 +40,10 @@ class Phone:
     def post(self, text: str) -> Screen:
         with unit_of_work(self.world.engine) as work:
             channel = channels.get(work, self.world.vault, self.world.channel_id)
-        dialled = Dialled(self.session, self.number, text)
-        screen = answer_ussd.answer(self.world.engine, self.world.vault, CONTENT, channel, dialled, queues.silent, self.now)
+        post = answer_ussd.Post(channel, Dialled(self.session, self.number, text))
+        answer_ussd.answer(self.world.engine, self.world.vault, CONTENT, post, queues.silent, self.now)
+        screen = post.screen
+        assert screen is not None
         assert SCREEN.hold(screen.text), screen.text
         self.seen.append(screen.text)
         return screen
