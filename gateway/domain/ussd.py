@@ -7,7 +7,7 @@ by the use case: it knows the appointment, the services and the dialogue.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
@@ -44,7 +44,7 @@ class State:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

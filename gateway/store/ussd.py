@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -99,7 +99,7 @@ def owner(people: Sequence[Person]) -> UUID | None:
 def _open(row: Any, vault: Vault, channel_id: UUID) -> Dialled:
     key = vault.open_key(row.wrapped, row.key_id)
     data = json.loads(key.decrypt(row.state_enc, f"ussd_sessions.{bytes(row.session_hash).hex()}", channel_id))
-    return Dialled(State.from_dict(data["state"]), [Kept(**kept) for kept in data["kept"]], row.changed_at)
+    return Dialled(State.from_dict(data["state"]), [Kept(*kept) for kept in data["kept"]], row.changed_at)
 
 
 _ON_CONFLICT = """ON CONFLICT (channel_id, phone_hash, session_hash) DO UPDATE SET unit_id = EXCLUDED.unit_id, key_id = EXCLUDED.key_id,
@@ -111,7 +111,7 @@ def put(
     kept: Sequence[Kept],
 ) -> None:  # fmt: skip
     """Write where a dialogue is now, with the other writes of the transaction."""
-    data = json.dumps({"state": state.to_dict(), "kept": [asdict(each) for each in kept]})
+    data = json.dumps({"state": state.to_dict(), "kept": [(each.hash, each.length, each.screen, each.goes_on) for each in kept]})
     work.put("ussd_sessions", {
         "channel_id": channel_id, "phone_hash": phone_hash, "session_hash": session_hash, "unit_id": unit_id, "key_id": key_id,
         "state_enc": key.encrypt(data, f"ussd_sessions.{session_hash.hex()}", channel_id), "ended": state.ended, "changed_at": work.now,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from uuid import UUID, uuid5
 
 from sqlalchemy import Engine
@@ -249,14 +249,10 @@ class Call:
     def pages(self, state: State, text: str) -> State:
         """The text on as many screens as it takes."""
         _ = self.content.gettext(self.language)
-        back, more = _("0 back"), _("98 more")
         goes_back = not state.ended and state.at not in ("menu", "resume")
         tones = self.owner.tones if self.owner else self.unit.tones
-        whole = segments.tidy(f"{text}\n{back}" if goes_back else text)
-        if segments.cheapest(whole, tones) != whole:  # type: ignore[arg-type]
-            text, back, more = segments.fold(text), segments.fold(back), segments.fold(more)
-        found = dialogues.screens(segments.tidy(text), dialogues.Navigation(back, more), back=goes_back)
-        return replace(state, pages=tuple(found), page=min(state.page, len(found) - 1))
+        found = _cut(text, _("0 back"), _("98 more"), tones, goes_back)
+        return replace(state, pages=found, page=min(state.page, len(found) - 1))
 
     def show(self, state: State) -> State:
         """The place with its screens."""
@@ -298,3 +294,12 @@ class Call:
         return self.pages(replace(state, about=str(booked.id)), self.words("next_appointment", said))
 
 
+
+
+@lru_cache(maxsize=1024)
+def _cut(text: str, back: str, more: str, tones: str, goes_back: bool) -> tuple[str, ...]:
+    """The text as screens; folded where that makes them fewer and the tones may go. Most are the same for everybody."""
+    whole = segments.tidy(f"{text}\n{back}" if goes_back else text)
+    if segments.cheapest(whole, tones) != whole:  # type: ignore[arg-type]
+        text, back, more = segments.fold(text), segments.fold(back), segments.fold(more)
+    return tuple(dialogues.screens(segments.tidy(text), dialogues.Navigation(back, more), back=goes_back))
