@@ -198,7 +198,7 @@ def test_a_moved_client_takes_everything_along(two: Two) -> None:
     with two.as_staff() as work:
         clients.move(work, two.own_client, below)
     for table in ("phones", "client_words", "consents", "consent_history", "appointments", "occurrences", "outbound", "inbound",
-                  "answers", "flags", "sessions", "session_answers", "scores"):  # fmt: skip
+                  "answers", "flags", "sessions", "session_answers", "scores", "client_dates", "enrolments"):  # fmt: skip
         units = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table} WHERE client_id = :id", id=two.own_client)}
         assert units == {below}, table
     key = "SELECT k.unit_id FROM keys k JOIN clients c ON c.key_id = k.id WHERE c.id = :id"

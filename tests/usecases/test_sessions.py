@@ -55,7 +55,7 @@ class Talk:
             self.world.run("UPDATE outbound SET state = 'submitting', attempt_id = :attempt WHERE id = :id", attempt=attempt, id=row.id)
             self.world.run("UPDATE outbound SET state = 'delivered', state_at = :now WHERE id = :id", id=row.id, now=self.now)
 
-    def say(self, words: str, *, after: timedelta = MINUTE, phone: str | None = None, **more: str) -> None:
+    def say(self, words: str, *, after: timedelta = MINUTE, phone: str | None = None, **more: Any) -> None:
         self.leave()
         self.now += after
         self.leave()

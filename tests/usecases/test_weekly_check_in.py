@@ -123,3 +123,21 @@ def test_a_campaigns_question_says_what_its_answer_costs(talk: Talk) -> None:
     launch(talk)
     pass_time(talk, 60)
     assert ["costs a normal text" in body for body in talk.heard()] == [True]
+
+
+def test_a_missed_call_in_a_dialogue_is_no_answer_and_leaves_it_to_a_person(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.say("", call=True)
+    assert talk.flags() == ["callback"] and talk.session()["status"] == "with_person"
+    talk.say("1")
+    assert talk.answers() == [("ask", "yes")]
+
+
+def test_asking_for_what_is_near_in_a_dialogue_is_answered_and_leaves_its_question_open(talk: Talk) -> None:
+    service(talk.world, "H1")
+    talk.start("needs_check")
+    talk.say("INFO 4")
+    assert [body for body in talk.heard() if body.startswith("House H1.")] and talk.flags() == []
+    assert (talk.session()["status"], talk.session()["step"]) == ("waiting", "need")
+    talk.say("8")
+    assert talk.answers() == [("need", "nothing")]
