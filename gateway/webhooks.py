@@ -20,7 +20,6 @@ from gateway.usecases.group_commit import GroupCommit
 
 MAX_BODY = 256 * 1024
 REMEMBER_SECONDS = 5.0
-USSD_SECONDS = 3.0  # whoever waits longer sees a last screen: people hang up, and carriers do after 15 s
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
@@ -74,7 +73,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
             dialled = carrier.read_ussd(callback)
             post = answer_ussd.Post(channel, dialled)
             turn = turns.submit(steps.add, post)
-            turn.result(USSD_SECONDS)
+            turn.result(answer_ussd.LONGEST_SECONDS)
             assert post.screen is not None
             screen = post.screen
         except (NotFound, BadCallback):

@@ -20,6 +20,8 @@ from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
 from gateway.vault import Vault
 
+LONGEST_SECONDS = 3.0
+"""Whoever waits longer sees a last screen: people hang up, and carriers do after 15 s."""
 _MOST_REPLAYED = 60  # inputs; three minutes hold fewer
 
 
@@ -50,7 +52,7 @@ def answer(
     typed are kept all the same and flagged as urgent, and the error is raised.
     """
     try:
-        _answer(engine, vault, content, [post], ring, now)
+        _answer(engine, vault, content, [post], ring, now, wait_s=LONGEST_SECONDS)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
@@ -73,7 +75,7 @@ def answer_all(
 
 
 def _answer(
-    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None, wait_s: float = 0
+    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None, wait_s: float
 ) -> None:  # fmt: skip
     sought = [
         store.Sought(post.channel.id, vault.hash_phone(post.dialled.phone), vault.hash_body(f"ussd:{post.dialled.session_id}"))
@@ -131,7 +133,8 @@ class Call:
         one = caller.people[0] if len(caller.people) == 1 else None
         self.owner = one
         self.client = None if caller.doubtful else one  # whom personal things may be shown to
-        self.unit_id = one.unit_id if one else post.channel.unit_id
+        homes = {person.unit_id for person in caller.people}
+        self.unit_id = homes.pop() if len(homes) == 1 else post.channel.unit_id
         self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(
             work, vault, self.phone_hash, self.unit_id
         )

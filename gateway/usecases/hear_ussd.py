@@ -68,7 +68,8 @@ def _scene(call: Call, text: str, token: UUID) -> tuple[Scene, Situation] | None
 
 
 def _apply(call: Call, scene: Scene, meaning: Meaning, effects: Sequence[Effect]) -> None:
-    inbound.add(call.work, scene.arrived, None, False, Understood(meaning, None, None))
+    answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, fx.RecordAnswer)), None)
+    inbound.add(call.work, scene.arrived, None, False, Understood(meaning, answers_id, None))
     source = replace(receive_message.source_of(scene), channel_id=call.texts_by)
     if apply_effects.apply(call.work, call.vault, call.content, source, effects) and call.texts_by is not None:
         call.told.append(call.texts_by)
