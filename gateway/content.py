@@ -53,6 +53,16 @@ class Content:
         """What is asked step by step, by name. TemplateError or Refused names file, step and reason of one that is broken."""
         return read_dialogues(self._dialogues)
 
+    @cached_property
+    def menu(self) -> dict[str, dict[str, str]]:
+        """What the menu dialled by USSD says, by language: place -> text. TemplateError for a language that lacks one."""
+        folder = self._dialogues.parent / "ussd"
+        found = {code: dialogues.sections(f"ussd/{code}.txt", _whole(folder / f"{code}.txt")) for code in self.languages}
+        for code, said in found.items():
+            if lacking := sorted({key for each in found.values() for key in each} - said.keys()):
+                raise TemplateError("templates_sms/ussd/{language}.txt: [{key}] is missing.", language=code, key=lacking[0])
+        return found
+
     @property
     def sendable(self) -> dict[tuple[str, str], Template]:
         """What a campaign may begin with: the templates, and the first question of every dialogue."""

@@ -26,7 +26,7 @@ class Gateway:
 def build(settings: Settings, pool_size: int = 6) -> Gateway:
     """The parts for these settings. Raises what is wrong with keys or templates; connects to nothing yet."""
     words = content.load()
-    _ = words.dialogues  # a broken one is refused here
+    _ = words.dialogues, words.menu  # a broken one is refused here
     return Gateway(
         settings=settings,
         engine=base.connect(settings.database_url, pool_size, stuck_s=min(STUCK_SECONDS, settings.lease_seconds)),

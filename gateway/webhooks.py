@@ -1,7 +1,8 @@
-"""Where carriers post: /c/<channel>/inbound, /c/<channel>/call and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
+"""Where carriers post: /c/<channel>/inbound, /c/<channel>/call, /c/<channel>/ussd and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -9,12 +10,12 @@ from werkzeug.exceptions import HTTPException
 
 from gateway import log
 from gateway.channels import registry
-from gateway.channels.base import BadCallback, CallbackRequest, Inbound, Report, WireReply
+from gateway.channels.base import BadCallback, CallbackRequest, Dialled, Inbound, Report, WireReply
 from gateway.domain.errors import NotFound
 from gateway.parts import Gateway
 from gateway.store import channels
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import receive_message, record_reports
+from gateway.usecases import answer_ussd, receive_message, record_reports
 from gateway.usecases.group_commit import GroupCommit
 
 MAX_BODY = 256 * 1024
@@ -33,6 +34,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
         lambda batch: record_reports.record(engine, batch, wait_s=receive_message.WAIT_SECONDS),
         lambda report: record_reports.record(engine, [report]),
     )
+
+    steps = GroupCommit[answer_ussd.Post](
+        lambda batch: answer_ussd.answer_all(*kept, batch, ring), lambda post: answer_ussd.answer(*kept, post, ring)
+    )
+    turns = ThreadPoolExecutor(gateway.settings.web_threads, "ussd")
 
     @routes.post("/c/<uuid:channel_id>/inbound")
     def inbound(channel_id: UUID) -> Response:
@@ -54,6 +60,31 @@ def blueprint(gateway: Gateway) -> Blueprint:
         else:
             texts.add((channel, called))
         return _response(carrier.call_reply())
+
+    @routes.post("/c/<uuid:channel_id>/ussd")
+    def ussd(channel_id: UUID) -> Response:
+        callback = _callback(gateway)
+        dialled: Dialled | None = None
+        try:
+            channel = known.get(channel_id)
+            carrier = registry.by_kind(channel.kind)
+            if not carrier.verify(channel.settings, callback):
+                return _forged(channel_id)
+            dialled = carrier.read_ussd(callback)
+            post = answer_ussd.Post(channel, dialled)
+            turn = turns.submit(steps.add, post)
+            turn.result(answer_ussd.LONGEST_SECONDS)
+            assert post.screen is not None
+            screen = post.screen
+        except (NotFound, BadCallback):
+            raise
+        except Exception as error:
+            if dialled is None:
+                raise  # which carrier posts is not known: nothing can be shown
+            turn.cancel()
+            log.error("ussd_failed", error, channel=channel_id, said=type(getattr(error, "orig", None)).__name__)
+            screen = answer_ussd.not_now(gateway.content, dialled.phone)
+        return _response(carrier.ussd_reply(screen.text, screen.goes_on))
 
     @routes.post("/c/<uuid:channel_id>/report")
     def report(channel_id: UUID) -> Response:

@@ -72,6 +72,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
         ("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
         ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
+        ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),
         ("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),

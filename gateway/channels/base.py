@@ -33,6 +33,8 @@ Reason = Literal[
     "bad_text", "expired", "unrecognised", "opted_out", "filtered", "bad_credentials", "bad_sender",
     "country_off", "suspended", "misconfigured", "no_answer", "server_error", "unreadable",
 ]  # fmt: skip
+LONGEST_DIALLED = 2_000
+"""Characters of all that is typed in one dialogue by USSD, which lasts three minutes."""
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
@@ -134,6 +136,15 @@ class Inbound:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialled:
+    """One step of a dialogue by USSD. `text` is all that was typed since the code was dialled, joined by `*`."""
+
+    session_id: str
+    phone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A delivery report. `state` None: a word we do not know; keep the last good state and flag it."""
 
@@ -189,6 +200,7 @@ class Capabilities:
     can_list: bool = False
     validity: bool = False
     calls: bool = False  # it reports calls to our numbers
+    texts: bool = True  # it carries texts; False: menus alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +242,12 @@ class Channel(Protocol):
     def call_reply(self) -> WireReply:
         """The answer to a call that is safely kept: it is not taken, so that it costs the caller nothing."""
 
+    def read_ussd(self, request: CallbackRequest) -> Dialled:
+        """What was typed in a verified callback. Raises BadCallback, as for everything where the carrier has no USSD."""
+
+    def ussd_reply(self, screen: str, goes_on: bool) -> WireReply:
+        """What the phone shows next; without `goes_on` the dialogue ends with it."""
+
     def inbound_reply(self) -> WireReply:
         """The answer to a callback that is safely kept; it sends nothing to the client."""
 
@@ -270,6 +288,19 @@ def call(carrier_id: str, caller: str, to: str) -> Inbound | None:
     """A call as a text without words; None where `caller` is no number that could be called back."""
     known = caller.removeprefix("+")
     return Inbound(carrier_id, caller, to, "", call=True) if known.isascii() and known.isdigit() and len(known) > 5 else None
+
+
+def dialled(session_id: object, caller: object, text: object) -> Dialled:
+    """A step of a dialogue. Raises BadCallback without a readable id, a phone and a text."""
+    session, phone = opaque(session_id), str(caller).removeprefix("+")
+    if session is None or not isinstance(text, str) or len(text) > LONGEST_DIALLED or not (phone.isascii() and phone.isdigit() and 5 < len(phone) < 16):
+        raise BadCallback("The callback lacks a session, a phone or a text: see the protocol.")
+    return Dialled(session, f"+{phone}", well_formed(text))
+
+
+def no_ussd() -> BadCallback:
+    """For a carrier without USSD."""
+    return BadCallback("This carrier has no USSD.")
 
 
 def retry_after(reply: WireReply) -> int | None:

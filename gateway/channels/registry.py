@@ -1,9 +1,10 @@
 """The channels there are. Adding a carrier adds one line here."""
 
-from gateway.channels import base, simulator, twilio
+from gateway.channels import africastalking, base, simulator, twilio
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
+    africastalking.kind: africastalking,
     simulator.kind: simulator,
     twilio.kind: twilio,
 }

@@ -14,6 +14,9 @@ It travels the same path as a real one. Its protocol, all JSON in UTF-8:
                  POST <callback_url>/call
                  {"id", "from", "to"}, a call that was not taken
     we answer    204
+    it dials     POST <callback_url>/ussd
+                 {"session", "from", "code", "text": all that was typed since, joined by *}
+    we answer    200 {"screen", "ends": true or false}
 
 `callback_url` is <public address>/c/<channel public id>. An old timestamp is not refused: a replay meets the
 unique id.
@@ -37,7 +40,7 @@ fields: tuple[Field, ...] = (
     Field("sender", N_("the number clients see and answer to")),
     Field("base_url", N_("where the simulator runs, if not at this gateway's own address"), required=False),
 )
-capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, calls=True)
+capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, calls=True, ussd=True)
 
 # inbound fields
 _INBOUND = ("id", "from", "to", "text")
@@ -117,6 +120,18 @@ def _instant(value: object) -> datetime | None:
 def inbound_reply() -> base.WireReply:
     """See Channel.inbound_reply."""
     return base.WireReply(204, {})
+
+
+def read_ussd(request: base.CallbackRequest) -> base.Dialled:
+    """See Channel.read_ussd."""
+    sent = base.read_object(request.body)
+    return base.dialled(sent.get("session"), sent.get("from"), sent.get("text"))
+
+
+def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
+    """See Channel.ussd_reply."""
+    answer = {"screen": screen, "ends": not goes_on}
+    return base.WireReply(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
 
 def call_reply() -> base.WireReply:

@@ -201,6 +201,16 @@ def inbound_reply() -> base.WireReply:
     return base.WireReply(200, {"content-type": "text/xml"}, b"<Response/>")
 
 
+def read_ussd(request: base.CallbackRequest) -> base.Dialled:
+    """See Channel.read_ussd. Twilio has no USSD."""
+    raise base.no_ussd()
+
+
+def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
+    """See Channel.ussd_reply. Twilio has no USSD."""
+    raise base.no_ussd()
+
+
 def call_reply() -> base.WireReply:
     """See Channel.call_reply. The caller hears the busy tone; a call that is rejected costs nobody anything."""
     return base.WireReply(200, {"content-type": "text/xml"}, b"<Response><Reject reason=\"busy\"/></Response>")

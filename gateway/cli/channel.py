@@ -47,17 +47,21 @@ def add(
             home = units.by_code(work, unit)
         with s.system() as work:
             channel_id = channels.add(
-                work, s.vault, unit_id=home.id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate
-            )
+                work, s.vault, unit_id=home.id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate,
+                texts=carrier.capabilities.texts,
+            )  # fmt: skip
             channels.set_replies_cost(work, channel_id, replies_cost)
             audit.add(work, "channel.add", "channel", channel_id, home.id, {"name": name, "kind": kind}, by=s.actor)
         address = f"{s.settings.public_url}/c/{channel_id}"
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
-    screen.say("  texts    {address}", address=f"{address}/inbound")
-    screen.say("  reports  {address}", address=f"{address}/report")
+    if carrier.capabilities.texts:
+        screen.say("  texts    {address}", address=f"{address}/inbound")
+        screen.say("  reports  {address}", address=f"{address}/report")
     if carrier.capabilities.calls:
         screen.say("  calls    {address}", address=f"{address}/call")
-    if not carrier.capabilities.two_way:
+    if carrier.capabilities.ussd:
+        screen.say("  USSD     {address}", address=f"{address}/ussd")
+    if carrier.capabilities.texts and not carrier.capabilities.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 
 

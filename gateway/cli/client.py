@@ -10,7 +10,7 @@ from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import appointments, audit, base, clients, consents, flags, staff, units
+from gateway.store import appointments, audit, base, clients, consents, flags, staff, units, ussd
 from gateway.usecases import change_consent, erase_client
 
 
@@ -308,6 +308,22 @@ def move(code: str, unit: str, as_code: str) -> None:
         clients.move(work, found.id, home.id)
         audit.add(work, "client.move", "client", found.id, home.id, {"from": found.unit_code, "to": home.code})
     screen.say("client {code} is with {unit}", code=code, unit=home.code)
+
+
+@client.command("pin-reset")
+@click.argument("code")
+@session.as_staff
+def pin_reset(code: str, as_code: str) -> None:
+    """Let a client choose a new PIN for the menu by USSD, when theirs is forgotten or locked. Make sure first that it is them."""
+    with session.open(as_code, *session.CARE) as s:
+        found = _seen(s, code)
+        with s.system() as work:
+            count = ussd.reset_pin(work, found.id)
+            audit.add(work, "client.pin_reset", "client", found.id, found.unit_id, by=s.actor)
+    if count:
+        screen.say("client {code} chooses a new PIN at the next dialling", code=code)
+    else:
+        screen.say("client {code} has no PIN yet", code=code)
 
 
 @client.command()

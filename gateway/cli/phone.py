@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
+from uuid import uuid4
 
 import click
 
@@ -22,6 +24,7 @@ from gateway.domain.errors import Refused
 
 POLL_SECONDS = 0.5
 TIMEOUT_SECONDS = 15.0
+_CODE = re.compile(r"\*123(\*[^#]*)?#")
 CLEAR_LINE = "\r\033[K"
 
 _DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, whatever proxy is set
@@ -33,7 +36,8 @@ _DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, what
 def phone(number: str, wait_seconds: float) -> None:
     """Be the phone NUMBER: see what it gets, and text back.
 
-    Each line is a text, unless it begins with a slash: /call (ring our number and hang up), /wait SECONDS, /quit. Lines may come from a pipe:
+    Each line is a text, unless it begins with a slash: /call (ring our number and hang up), /wait SECONDS, /quit. *123# dials the menu:
+    until it ends, or /hang, each line is what is pressed. Lines may come from a pipe:
     `echo 1 | python -m gateway phone +84…` sends 1, shows what comes, and ends.
     """
     handset = Handset(Settings.from_env(os.environ).local_url, number, content.language_of(os.environ))
@@ -55,6 +59,7 @@ class Handset:
         self._seen: set[str] = set()
         self._since: str | None = None
         self._looking = threading.Lock()
+        self._session, self._pressed = "", list[str]()
 
     def take(self, line: str) -> bool:
         """Do what was typed: send it, or obey it. False: the end."""
@@ -66,12 +71,29 @@ class Handset:
             self.watch(0)
         elif command == "/wait":
             self.watch(_seconds(rest))
+        elif command == "/hang":
+            self._session = ""
         elif line.startswith("/"):
-            raise Refused("There are three commands: /call, /wait SECONDS and /quit. Every other line is sent as a text.")
+            raise Refused("There are four commands: /call, /hang, /wait SECONDS and /quit. Every other line is sent as a text.")
+        elif (code := _CODE.fullmatch(line.strip())) is not None:
+            self._session, self._pressed = str(uuid4()), (code[1] or "").split("*")[1:]
+            self._dial()
+        elif self._session and line.strip():
+            self._pressed.append(line.strip())
+            self._dial()
         elif line.strip():
             self._ask("reply", text=line)
             self.watch(0)
         return True
+
+    def _dial(self) -> None:
+        """Say what was pressed so far, and show the screen."""
+        shown_now = self._ask("dial", session=self._session, text="*".join(self._pressed))
+        for line in str(shown_now["screen"]).splitlines():
+            click.echo(f"  | {screen.one_line(line)}")
+        if shown_now["ends"]:
+            self._session = ""
+        self.watch(0)
 
     def watch(self, seconds: float) -> None:
         """Print what is new, for so long."""

@@ -66,6 +66,15 @@ def list_between(
     return [Appointment(**row._asdict()) for row in rows]
 
 
+_NEXT = text(f"SELECT {_COLUMNS} WHERE a.client_id = :client AND a.status = 'booked' AND a.starts_at > :now ORDER BY a.starts_at, a.id LIMIT 1")
+
+
+def next_booked(work: Work, client_id: UUID) -> Appointment | None:
+    """The client's next appointment."""
+    row = work.one(_NEXT, client=client_id, now=work.now)
+    return None if row is None else Appointment(**row._asdict())
+
+
 def starts_at(work: Work, appointment_id: UUID) -> datetime | None:
     """When it begins; None when there is no such appointment."""
     at: datetime | None = work.value(text("SELECT starts_at FROM appointments WHERE id = :id"), id=appointment_id)

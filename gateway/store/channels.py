@@ -39,9 +39,9 @@ _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
 def add(
     work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
-    rate: float | None = None,
+    rate: float | None = None, texts: bool = True,
 ) -> UUID:  # fmt: skip
-    """Keep a channel; its settings are encrypted. Raises Refused when the name is taken."""
+    """Keep a channel; its settings are encrypted. `texts`: texts leave through it. Raises Refused when the name is taken."""
     if work.value(text("SELECT 1 FROM channels WHERE name = :name"), name=name):
         raise Refused("there is a channel {name!r} already: choose another name, or disable that one first", name=name)
     channel_id, key_id = uuid4(), uuid4()
@@ -49,7 +49,7 @@ def add(
     work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])
     sealed = key.encrypt(json.dumps(settings), "channels.settings", channel_id)
     row = {"id": channel_id, "unit_id": unit_id, "key_id": key_id, "name": name, "kind": kind,
-           "settings_enc": sealed, "prefix": prefix, "rate": rate}  # fmt: skip
+           "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts}  # fmt: skip
     work.insert("channels", [row])
     return channel_id
 
@@ -76,15 +76,33 @@ def _open(row: Any, vault: Vault) -> Channel:
 
 def for_phone(work: Work, e164: str) -> UUID:
     """The active channel whose prefix fits the phone best. Raises Refused when none does."""
-    found = work.value(
-        text("""SELECT id FROM channels WHERE state <> 'disabled' AND :phone LIKE prefix || '%'
-                ORDER BY length(prefix) DESC, name LIMIT 1"""), phone=e164)  # fmt: skip
+    found = reaching(work, e164)
     if found is None:
         raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`")
-    return UUID(str(found))
+    return found
 
 
-_PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' ORDER BY length(prefix) DESC, name")
+_REACHING = text("""
+  SELECT id FROM channels WHERE state <> 'disabled' AND texts AND :phone LIKE prefix || '%'
+  ORDER BY length(prefix) DESC, name LIMIT 1""")
+
+
+def reaching(work: Work, e164: str) -> UUID | None:
+    """The same; None when no channel reaches the phone."""
+    found: UUID | None = work.value(_REACHING, phone=e164)
+    return found
+
+
+_TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
+
+
+def texting(work: Work, channel_id: UUID, e164: str) -> UUID | None:
+    """The channel that texts a phone which came through this one: itself, unless it has menus alone. None when none does."""
+    found: UUID | None = work.value(_TEXTS, id=channel_id)
+    return found or reaching(work, e164)
+
+
+_PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' AND texts ORDER BY length(prefix) DESC, name")
 
 
 def prefixes(work: Work) -> list[tuple[str, UUID]]:

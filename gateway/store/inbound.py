@@ -227,6 +227,7 @@ def count_try(work: Work, inbound_id: UUID) -> None:
     work.execute(text("UPDATE inbound SET tries = tries + 1 WHERE id = :id"), {"id": inbound_id})
 
 
+KNOWN = text("SELECT true FROM inbound WHERE id = :id")
 Row = Any
 
 _UNHANDLED = text("""

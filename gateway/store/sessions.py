@@ -81,7 +81,8 @@ def open_state(row: Any, key: DataKey) -> State:
 # A lateral part that locks is never planned the other way round: it begins with the phones, however few sessions there were then.
 ON_PHONES = text("""
   SELECT q.phone, s.id, s.client_id, s.dialogue, s.version, s.status, s.urgency, s.state_enc, s.asked_at,
-    (SELECT state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed') FROM outbound WHERE id = s.prompt_id) AS was_asked
+    coalesce((SELECT state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed') FROM outbound WHERE id = s.prompt_id),
+      true) AS was_asked  -- without a text: on a screen
   FROM unnest(CAST(:phones AS bytea[])) q(phone), LATERAL (
     SELECT * FROM sessions WHERE client_id IN (SELECT client_id FROM phones WHERE phone_hash = q.phone)
       AND status IN ('waiting', 'with_person', 'suspended') ORDER BY id FOR UPDATE) s""")

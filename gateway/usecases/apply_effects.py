@@ -32,7 +32,7 @@ class Source:
     """The inbound text that effects follow from."""
 
     inbound_id: UUID
-    channel_id: UUID
+    channel_id: UUID | None  # None: no channel can text this phone
     unit_id: UUID  # of the client, else of the channel
     phone: str
     phone_hash: bytes
@@ -81,7 +81,7 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
 def _tell_services(work: Work, vault: Vault, content: Content, source: Source, effect: fx.TellServices, wait: timedelta = timedelta(0)) -> bool:
     """The services as answers; after `wait`, behind what is said besides."""
     if _may_be_answered(source, "service"):
-        person = _recipient(work, source, effect)
+        person = recipient(work, source, effect)
         key = f"services:{source.inbound_id}"
         if find_services.tell(work, vault, content, person, effect.topic, dedupe_key=key, inbound_id=source.inbound_id,
                               channel_id=source.channel_id, wait=wait):  # fmt: skip
@@ -190,7 +190,7 @@ def _queue_reply(
 ) -> list[UUID]:  # fmt: skip
     if not _may_be_answered(source, effect.purpose):
         return []
-    person = _recipient(work, source, effect)
+    person = recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
@@ -210,13 +210,14 @@ def _queue_reply(
 
 
 def _may_be_answered(source: Source, purpose: str) -> bool:
-    if source.unit is None or phone.may_be_answered(source.phone, source.unit.region):
+    reachable = source.channel_id is not None
+    if reachable and (source.unit is None or phone.may_be_answered(source.phone, source.unit.region)):
         return True
     log.info("sender_not_answered", inbound=source.inbound_id, purpose=purpose)  # staff see the text all the same
     return False
 
 
-def _recipient(work: Work, source: Source, effect: fx.Reply | fx.TellServices) -> compose.Recipient:
+def recipient(work: Work, source: Source, effect: fx.Reply | fx.TellServices) -> compose.Recipient:
     """The phone that wrote; worded for its client when it is one client's, else as discreetly as we can."""
     person = source.people.get(effect.client_id) if effect.client_id is not None else None
     if person is not None:

@@ -31,7 +31,7 @@ WAIT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class Scene:
     """A text with the people on its phone; `unit` only where it is no single client's."""
 
     arrived: Arrived
@@ -53,14 +53,14 @@ def receive(
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
     Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    text = _came(engine, vault, channel, message)
+    text = came(engine, vault, channel, message)
     try:
         return _receive(engine, vault, content, [text], ring, now, late)[0]
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         log.error("deciding_failed", error, channel=channel.id)
-    return _keep_undecided(engine, vault, content, text, ring, now, late)
+    return keep_undecided(engine, vault, content, text, ring, now, late)
 
 
 def receive_all(
@@ -72,7 +72,7 @@ def receive_all(
     Raises what one of them raised, or when another transaction is in the way for `WAIT_SECONDS`: then each is to be received
     alone, which leaves those that were kept as they are.
     """
-    waiting = [_came(engine, vault, channel, message) for channel, message in messages]
+    waiting = [came(engine, vault, channel, message) for channel, message in messages]
     while waiting:
         firsts = {text.phone_hash: text for text in reversed(waiting)}
         in_order = sorted(firsts.values(), key=lambda text: text.phone_hash)  # one order for all who hold several phones
@@ -81,7 +81,7 @@ def receive_all(
 
 
 @dataclass(frozen=True, slots=True)
-class _Came:
+class Came:
     """A text that came, and where from."""
 
     id: UUID
@@ -92,13 +92,13 @@ class _Came:
     body_hash: bytes
 
 
-def _came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> _Came:
-    phone = _e164(engine, channel, message.sender_phone)
-    return _Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(message.text))
+def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
+    phone = e164(engine, channel, message.sender_phone)
+    return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(message.text))
 
 
 def _receive(
-    engine: Engine, vault: Vault, content: Content, texts: Sequence[_Came], ring: Callable[[UUID], None], now: datetime | None, late: bool,
+    engine: Engine, vault: Vault, content: Content, texts: Sequence[Came], ring: Callable[[UUID], None], now: datetime | None, late: bool,
     wait_s: float = 0,
 ) -> list[UUID | None]:  # fmt: skip
     """Keep, decide about and apply texts of different phones, all or none; their ids, None for a repeat."""
@@ -106,41 +106,41 @@ def _receive(
         told: set[UUID] = set()
         kept = [
             text.id if _turn(work, vault, content, text, seen, told, late) else None
-            for text, seen in zip(texts, _look(work, vault, texts), strict=True)
+            for text, seen in zip(texts, look(work, vault, texts), strict=True)
         ]
         for channel_id in told:
             work.after_commit(partial(ring, channel_id))
     return kept
 
 
-def _look(work: Work, vault: Vault, texts: Sequence[_Came]) -> list[Seen]:
+def look(work: Work, vault: Vault, texts: Sequence[Came]) -> list[Seen]:
     return inbound.look(work, vault, [
         inbound.Sought(text.id, text.channel.id, text.message.carrier_id, text.phone_hash, text.body_hash) for text in texts
     ])  # fmt: skip
 
 
-def _turn(work: Work, vault: Vault, content: Content, text: _Came, seen: Seen, told: set[UUID], late: bool) -> bool:
+def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, told: set[UUID], late: bool) -> bool:
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
         return False
-    scene = _arrive(work, vault, text, seen)
-    around = _around(work, content, scene, text.message.opt_out)
+    scene = arrive(work, vault, text, seen)
+    around = situate(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
-    if apply_effects.apply(work, vault, content, _source(scene), effects):
+    if apply_effects.apply(work, vault, content, source_of(scene), effects):
         told.add(text.channel.id)
     return True
 
 
-def _keep_undecided(
-    engine: Engine, vault: Vault, content: Content, text: _Came, ring: Callable[[UUID], None], now: datetime | None, late: bool
+def keep_undecided(
+    engine: Engine, vault: Vault, content: Content, text: Came, ring: Callable[[UUID], None], now: datetime | None, late: bool
 ) -> UUID | None:
     """What could not be decided about is kept, and a person hears of it at once: it may be a cry for help."""
     with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash]) as work:
-        (seen,) = _look(work, vault, [text])
+        (seen,) = look(work, vault, [text])
         if seen.row.known:
             return None
-        arrived = _arrive(work, vault, text, seen).arrived
+        arrived = arrive(work, vault, text, seen).arrived
         inbound.add(work, arrived, text.message.sent_at, late, None)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
@@ -149,7 +149,7 @@ def _keep_undecided(
         return arrived.id
 
 
-def _arrive(work: Work, vault: Vault, text: _Came, seen: Seen) -> _Scene:
+def arrive(work: Work, vault: Vault, text: Came, seen: Seen) -> Scene:
     """The text with its owner: its single client, else the phone, in the unit of all on it or of the channel."""
     people = seen.people
     one = people[0] if len(people) == 1 else None
@@ -165,10 +165,10 @@ def _arrive(work: Work, vault: Vault, text: _Came, seen: Seen) -> _Scene:
         carrier_id=text.message.carrier_id, phone=text.phone, phone_hash=text.phone_hash, body=text.message.text,
         body_hash=text.body_hash, called=text.message.call,
     )  # fmt: skip
-    return _Scene(arrived, seen, unit)
+    return Scene(arrived, seen, unit)
 
 
-def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
+def e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
     """The sender as the register writes it; what is no phone (a short code, a name) is kept as it came."""
     if _E164.fullmatch(sender):
         return sender
@@ -180,7 +180,7 @@ def _e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
         return sender
 
 
-def _around(work: Work, content: Content, scene: _Scene, carrier_stop: str | None) -> Around:
+def situate(work: Work, content: Content, scene: Scene, carrier_stop: str | None) -> Around:
     seen = scene.seen
     running = read_sessions.opened(work, content, {person.id: person for person in seen.people}, seen.sessions) if seen.sessions else []
     return inbound.around(seen, scene.unit_language, carrier_stop, work.now, running)
@@ -194,13 +194,13 @@ def _understand(content: Content, arrived: Arrived, around: Around, now: datetim
     elif arrived.called:
         meaning = interpret.Meaning("callback", why="a missed call")
     else:
-        meaning = _meaning(content, arrived.body, situation.language, expecting)
+        meaning = meaning_of(content, arrived.body, situation.language, expecting)
     effects = decide.decide(meaning, situation, now, arrived.body)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
 
 
-def _meaning(content: Content, body: str, language: str, expecting: interpret.Expecting) -> interpret.Meaning:
+def meaning_of(content: Content, body: str, language: str, expecting: interpret.Expecting) -> interpret.Meaning:
     whole = interpret.interpret(body, content.lexicons, language, expecting)
     if len(body) <= PART or whole.meaning == "crisis":
         return whole
@@ -215,7 +215,7 @@ def _meaning(content: Content, body: str, language: str, expecting: interpret.Ex
     return replace(whole, doubt="crisis") if any(part.doubt == "crisis" for part in parts) else whole
 
 
-def _source(scene: _Scene) -> apply_effects.Source:
+def source_of(scene: Scene) -> apply_effects.Source:
     arrived = scene.arrived
     clock = scene.unit.clock if scene.unit is not None else scene.seen.people[0].unit_clock
     return apply_effects.Source(
@@ -235,11 +235,12 @@ def retry_unhandled(
         try:
             with unit_of_work(engine, SYSTEM, now, lock=[bytes(row.from_hash)]) as work:
                 scene = _again(work, vault, row)
-                around = _around(work, content, scene, None)
+                around = situate(work, content, scene, None)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
-                if apply_effects.apply(work, vault, content, _source(scene), effects):
-                    work.after_commit(lambda channel_id=row.channel_id: ring(channel_id))  # type: ignore[misc]
+                source = replace(source_of(scene), channel_id=channels.texting(work, row.channel_id, scene.arrived.phone))
+                if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
+                    work.after_commit(partial(ring, source.channel_id))
             decided += 1
         except Exception as error:
             log.error("deciding_failed_again", error, inbound=row.id)
@@ -248,7 +249,7 @@ def retry_unhandled(
     return decided
 
 
-def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
+def _again(work: Work, vault: Vault, row: inbound.Row) -> Scene:
     key = vault.open_key(row.wrapped, row.key_id)
     arrived = Arrived(
         id=row.id, unit_id=row.unit_id, channel_id=row.channel_id, client_id=row.client_id, key_id=row.key_id, key=key,
@@ -258,4 +259,4 @@ def _again(work: Work, vault: Vault, row: inbound.Row) -> _Scene:
     )  # fmt: skip
     sought = inbound.Sought(row.id, row.channel_id, row.carrier_id, arrived.phone_hash, arrived.body_hash)
     (seen,) = inbound.look(work, vault, [sought])
-    return _Scene(arrived, seen, None if len(seen.people) == 1 else units.get(work, row.unit_id))
+    return Scene(arrived, seen, None if len(seen.people) == 1 else units.get(work, row.unit_id))

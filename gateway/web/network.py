@@ -27,6 +27,7 @@ from gateway.store.base import unit_of_work
 
 LONGEST = simulator.capabilities.max_chars
 CALLED = "\N{BLACK TELEPHONE}"  # how a handset shows that it rang us
+CODE = "*123#"  # what handsets dial for the menu
 WAITING_REPORTS = 1_000
 REPORTERS = 4
 TRIES = 3
@@ -128,6 +129,24 @@ class Network:
     def call(self, phone: str) -> Answer:
         """Ring the gateway's number from the handset; nobody takes it. Raises NotFound without a simulator channel, and Busy."""
         return self._post_from(phone, "call", CALLED, uuid4())
+
+    def dial(self, phone: str, session: str, text: str) -> dict[str, Any]:
+        """A step of a dialogue by USSD: the gateway's screen, and whether it ends. Raises Refused, NotFound, and Busy."""
+        if not self._replies.acquire(blocking=False):
+            raise Busy
+        try:
+            with unit_of_work(self._gateway.engine) as work:
+                channel_id = handset.channel_of(work, self._gateway.vault.hash_phone(phone))
+                if channel_id is None:
+                    raise no_channel()
+                channel = channels.get(work, self._gateway.vault, channel_id)
+            dialled = {"session": session, "from": phone, "code": CODE, "text": base.well_formed(text)}
+            status, body = _exchange(f"{self._gateway.settings.public_url}/c/{channel.id}/ussd", dialled, channel.settings["secret"])
+            if status != 200:
+                raise Refused("The gateway answered {status}: dial again.", status=status)
+            return base.read_object(body)
+        finally:
+            self._replies.release()
 
     def _post_from(self, phone: str, what: str, text: str, text_id: UUID) -> Answer:
         if not self._replies.acquire(blocking=False):
@@ -232,13 +251,18 @@ def _tell(delivery: _Delivery, state: str) -> None:
 
 def _post(url: str, callback: Mapping[str, Any], secret: str) -> int:
     """The status of a signed post, 0 when there was no answer."""
+    return _exchange(url, callback, secret)[0]
+
+
+def _exchange(url: str, callback: Mapping[str, Any], secret: str) -> tuple[int, bytes]:
+    """Status and body of the answer to a signed post; 0 when there was none."""
     body, stamp = json.dumps(callback).encode(), str(int(time.time()))
     headers = {"Content-Type": "application/json", "X-Timestamp": stamp, "X-Signature": simulator.sign(secret, stamp, body)}
     try:
         with _DIRECT.open(Request(url, body, headers), timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (our own address)
-            return int(answer.status)
+            return int(answer.status), answer.read()
     except HTTPError as refused:
         refused.close()
-        return refused.code
+        return refused.code, b""
     except (OSError, HTTPException):
-        return 0
+        return 0, b""

@@ -99,6 +99,11 @@ def _add_questions(routes: Blueprint, gateway: Gateway, network: Network) -> Non
         answer = {"id": str(got.text_id), "status": got.status}
         return (jsonify(answer), 200) if got.arrived else (jsonify(answer | {"error": _lost(gateway.content, got)}), 502)
 
+    @routes.post("/dial")
+    def dial() -> Response:
+        asked = _json()
+        return jsonify(network.dial(_phone(gateway, asked.get("phone")), str(asked.get("session", "")), str(asked.get("text", ""))))
+
     @routes.post("/count")
     def count() -> Response:
         return jsonify(asdict(segments.count(str(_json().get("text", "")))))

@@ -18,6 +18,8 @@ from tests.builders import World
 
 # No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
 EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
+# What no member of staff ever reads: where phones are in the menu, and their PINs.
+SYSTEMS = {"ussd_sessions", "ussd_pins"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
 def _tables(world: World) -> list[str]:
     rows = world.rows("""SELECT table_name FROM information_schema.columns
                          WHERE table_schema = 'public' AND column_name = 'unit_id' ORDER BY 1""")
-    return [row.table_name for row in rows if row.table_name not in EVERYONES]
+    return [row.table_name for row in rows if row.table_name not in EVERYONES | SYSTEMS]
 
 
 def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
@@ -108,8 +110,14 @@ def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
 
 def test_every_table_with_a_unit_forces_its_policies_on_everybody(two: Two) -> None:
     rows = two.world.rows("SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY(:tables)",
-                          tables=[*_tables(two.world), "attempts"])  # fmt: skip
+                          tables=[*_tables(two.world), *SYSTEMS, "attempts"])  # fmt: skip
     assert [row.relname for row in rows if not (row.relrowsecurity and row.relforcerowsecurity)] == []
+
+
+@pytest.mark.parametrize("table", sorted(SYSTEMS))
+def test_staff_may_not_even_ask_for_what_is_the_systems_alone(two: Two, table: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), two.as_staff() as work:
+        work.all(text(f"SELECT 1 FROM {table}"))
 
 
 def test_the_system_sees_both(two: Two) -> None:

@@ -122,3 +122,20 @@ def test_without_javascript_a_text_is_read_and_answered(here: Simulated, chromiu
         page.get_by_role("button", name="1", exact=True).click()
         page.get_by_role("button", name="Send").click()
         expect(page.locator("article.out")).to_contain_text("1")
+
+
+def test_the_menu_is_dialled_and_walked(here: Simulated, page: Page) -> None:
+    take(page, here)
+    draft, menu = page.locator("#draft"), page.locator("#menu")
+    draft.fill("*123#")
+    page.locator("button[value=send]").click()
+    expect(menu).to_contain_text("7 Tro giup")
+    draft.fill("4")
+    draft.press("Enter")
+    expect(menu).to_contain_text("Đã ghi nhận")
+    assert here.world.value("SELECT reason FROM flags") == "callback"
+    draft.fill("xin chao")
+    draft.press("Enter")
+    expect(page.locator("article.out")).to_contain_text("xin chao")
+    page.locator("button[value=clear]").click()
+    expect(menu).to_be_hidden()

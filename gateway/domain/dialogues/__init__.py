@@ -9,7 +9,7 @@ walk.py        `begin`, `step`, `back`, `suspend`, `resume`: pure, so that the s
 
 from gateway.domain.dialogues.answers import REQUESTS, Heard
 from gateway.domain.dialogues.checks import Tongue, lint
-from gateway.domain.dialogues.definition import FILE, Dialogue, Silence, Step, parse, read
+from gateway.domain.dialogues.definition import FILE, Dialogue, Silence, Step, parse, read, sections
 from gateway.domain.dialogues.drawing import draw
 from gateway.domain.dialogues.effects import CloseFlag, Effect, KeepAnswer, RequestReferral, SendInformation
 from gateway.domain.dialogues.precedence import make_room
@@ -50,6 +50,7 @@ __all__ = [
     "resume",
     "say",
     "screens",
+    "sections",
     "sms",
     "step",
     "suspend",

@@ -150,7 +150,7 @@ def parse(name: str, data: Mapping[str, Any], texts: Mapping[str, str], version:
     steps = {each: _step(file, each, step, general) for each, step in data["steps"].items()}
     dialogue = Dialogue(
         name, data["source"], data["consent"], data.get("first", next(iter(steps))), steps,
-        {language: _sections(f"dialogues/{name}/{language}.txt", text) for language, text in texts.items()},
+        {language: sections(f"dialogues/{name}/{language}.txt", text) for language, text in texts.items()},
         data.get("urgency", 5), tuple(data.get("placeholders", ())), version,
     )  # fmt: skip
     _check_links(file, dialogue)
@@ -264,7 +264,7 @@ def _check_links(file: str, dialogue: Dialogue) -> None:
                 raise _broken(file, step.name, N_("{topic} is no menu to take a topic from"), topic=topic)
 
 
-def _sections(file: str, text: str) -> dict[str, str]:
+def sections(file: str, text: str) -> dict[str, str]:
     """What stands under each [key]. Lines that begin with # are notes."""
     found: dict[str, list[str]] = {}
     for line in text.splitlines():

@@ -11,6 +11,9 @@ function begin() {
   const phone = form.elements.phone.value;
   let draftId = form.elements.id.value;
   let since = [...log.querySelectorAll("article")].at(-1)?.dataset.at;
+  const menu = document.getElementById("menu");
+  let session = "";
+  let pressed = [];
   let counting;
 
   form.querySelector("[value=refresh]").hidden = true;
@@ -36,6 +39,7 @@ function begin() {
       draft.setRangeText(button.value, draft.selectionStart, draft.selectionEnd, "end");
     } else if (button.value === "clear") {
       draft.value = "";
+      hang();
     } else if (button.value === "send") {
       return send();
     } else if (button.value === "call") {
@@ -46,6 +50,8 @@ function begin() {
 
   async function send() {
     const text = draft.value;
+    const code = /^\*123(\*[^#]*)?#$/.exec(text.trim());
+    if (code || session) return dial(text.trim(), code);
     const answer = await ask("reply", { phone, text, id: draftId });
     if (answer && draft.value === text) draft.value = "";
     if (answer) {
@@ -53,6 +59,24 @@ function begin() {
       countSoon();
       refresh();
     }
+  }
+
+  // A menu by USSD: its screen stands over the texts until it ends, or Clear hangs up.
+  async function dial(typed, code) {
+    if (code) [session, pressed] = [crypto.randomUUID(), (code[1] ?? "").split("*").slice(1)];
+    else pressed.push(typed);
+    const answer = await ask("dial", { phone, session, text: pressed.join("*") });
+    if (!answer) return code ? hang() : pressed.pop();
+    draft.value = "";
+    countSoon();
+    menu.textContent = answer.screen;
+    menu.hidden = false;
+    if (answer.ends) session = "";
+  }
+
+  function hang() {
+    session = "";
+    menu.hidden = true;
   }
 
   async function refresh() {

@@ -1,0 +1,308 @@
+"""Somebody dialled: show the next screen of the menu, and do what follows, in one transaction, before the carrier hears it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property, lru_cache, partial
+from uuid import UUID, uuid5
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from gateway.channels.base import Dialled
+from gateway.content import Content
+from gateway.domain import dialogues, segments, ussd, wording
+from gateway.domain import services as topics
+from gateway.domain.ussd import Kept, State
+from gateway.store import appointments, channels, inbound, units
+from gateway.store import ussd as store
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
+from gateway.vault import Vault
+
+LONGEST_SECONDS = 3.0
+"""Whoever waits longer sees a last screen: people hang up, and carriers do after 15 s."""
+_MOST_REPLAYED = 60  # inputs; three minutes hold fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the phone shows next; without `goes_on` the dialogue is over."""
+
+    text: str
+    goes_on: bool
+
+
+@dataclass(slots=True)
+class Post:
+    """One step of a dialogue, and the screen it gets."""
+
+    channel: channels.Channel
+    dialled: Dialled
+    screen: Screen | None = None
+
+
+def answer(
+    engine: Engine, vault: Vault, content: Content, post: Post, ring: Callable[[UUID], None], now: datetime | None = None
+) -> None:  # fmt: skip
+    """Give the post its screen: the one that follows on what was typed. The same post again gets the same and moves nothing.
+
+    Where the dialogue is not known, or `text` does not go on from what is known, all of it is walked again: nothing that was
+    done is done twice, since every effect bears the session and what was typed until then. If deciding raises, words that were
+    typed are kept all the same and flagged as urgent, and the error is raised.
+    """
+    try:
+        _answer(engine, vault, content, [post], ring, now, wait_s=LONGEST_SECONDS)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        hear_ussd.keep_words(engine, vault, content, post.channel, post.dialled, ring, now)
+        raise
+
+
+def answer_all(
+    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None = None
+) -> None:  # fmt: skip
+    """The same for several, in one transaction for the first of each phone, the next for the second.
+
+    Raises what one of them raised, or when another transaction is in the way: then each is to be answered alone.
+    """
+    waiting = list(posts)
+    while waiting:
+        firsts = {post.dialled.phone: post for post in reversed(waiting)}
+        _answer(engine, vault, content, list(firsts.values()), ring, now, wait_s=receive_message.WAIT_SECONDS)
+        waiting = [post for post in waiting if firsts[post.dialled.phone] is not post]
+
+
+def _answer(
+    engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None, wait_s: float
+) -> None:  # fmt: skip
+    sought = [
+        store.Sought(post.channel.id, vault.hash_phone(post.dialled.phone), vault.hash_body(f"ussd:{post.dialled.session_id}"))
+        for post in posts
+    ]
+    with unit_of_work(engine, SYSTEM, now, lock=[each.phone_hash for each in sought], wait_s=wait_s) as work:
+        told: set[UUID] = set()
+        for post, each, caller in zip(posts, sought, store.look(work, vault, sought), strict=True):
+            post.screen = _turn(Call(work, vault, content, post, each, caller), post.dialled.text, told)
+        for channel_id in told:
+            work.after_commit(partial(ring, channel_id))
+
+
+def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
+    """Everything that one post brings about. Channels with something to send join `told`."""
+    asked, known = call.vault.hash_body(text).hex(), call.caller.dialled
+    earlier = known.kept if known else ()
+    for kept in earlier:
+        if kept.hash == asked:
+            return Screen(kept.screen, kept.goes_on)
+    added = ussd.added(text, earlier[-1]) if earlier and _follows(call.vault, text, earlier[-1]) else None
+    if known is not None and added is not None:
+        call.state, typed = known.state, [added]
+    else:
+        earlier, typed = (), text.split("*")[:_MOST_REPLAYED] if text else []
+        call.state = call.show(State() if text else call.began())
+    for number, each in enumerate(typed, 1):
+        call.press(each, text if number == len(typed) else "*".join(typed[:number]))
+    screen = call.screen()
+    call.keep([*earlier, Kept(asked, len(text), screen.text, screen.goes_on)])
+    told.update(call.told)
+    return screen
+
+
+def _follows(vault: Vault, text: str, kept: Kept) -> bool:
+    return vault.hash_body(text[: kept.length]).hex() == kept.hash
+
+
+def not_now(content: Content, phone: str) -> Screen:
+    """What is shown when deciding fails or takes too long: one screen in every language, with whom to call now."""
+    said = " ".join(segments.fold(content.menu[code]["later"]) for code in content.languages)
+    return Screen(f"{said} {content.helplines(phone)}", False)
+
+
+class Call:
+    """One post of a phone that dialled: the turn it takes, and what its places show."""
+
+    def __init__(
+        self, work: Work, vault: Vault, content: Content, post: Post, sought: store.Sought, caller: store.Caller
+    ) -> None:  # fmt: skip
+        self.work, self.vault, self.content, self.channel, self.caller = work, vault, content, post.channel, caller
+        self.phone, self.phone_hash, self.session = post.dialled.phone, sought.phone_hash, sought.session_hash
+        self.pin, self.stopped, self.state = caller.pin, caller.stopped, State()
+        self.told: list[UUID] = []
+        one = caller.people[0] if len(caller.people) == 1 else None
+        self.owner = one
+        self.client = None if caller.doubtful else one  # whom personal things may be shown to
+        homes = {person.unit_id for person in caller.people}
+        self.unit_id = homes.pop() if len(homes) == 1 else post.channel.unit_id
+        self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(
+            work, vault, self.phone_hash, self.unit_id
+        )
+
+    @cached_property
+    def unit(self) -> units.Unit:
+        """Where the phone belongs."""
+        return units.get(self.work, self.unit_id)
+
+    @property
+    def language(self) -> str:
+        """What the screens are in."""
+        known = self.caller.people[0].language if self.caller.people else self.unit.language
+        return self.state.language or (known if known in self.content.menu else "en")
+
+    @property
+    def recipient(self) -> compose.Recipient:
+        """Whoever dialled, as texts are composed for; as discreetly as we can where that is no single client."""
+        if self.owner is not None:
+            return replace(tell_client.as_recipient(replace(self.owner, phone=self.phone)), language=self.language)
+        return compose.Recipient(
+            unit_id=self.unit_id, key_id=self.key_id, key=self.key, phone=self.phone, language=self.language, zone=self.unit.time_zone,
+            unit_language=self.unit.language, tones=self.unit.tones, discreet=2, details=self.unit.known,
+        )  # fmt: skip
+
+    @cached_property
+    def texts_by(self) -> UUID | None:
+        """The channel that texts this phone."""
+        return channels.texting(self.work, self.channel.id, self.phone)
+
+    def token(self, path: str) -> UUID:
+        """One for each session and what was typed in it until then: what bears it is done once."""
+        return uuid5(self.channel.id, f"{self.phone_hash.hex()}:{self.session.hex()}:{self.vault.hash_body(path).hex()}")
+
+    def began(self) -> State:
+        """Where a phone that just dialled is."""
+        before = self.caller.before
+        return ussd.begin(before.state if before else None, before.changed_at if before else None, self.work.now)
+
+    def keep(self, kept: Sequence[Kept]) -> None:
+        """Write where the dialogue is now."""
+        store.put(self.work, self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
+
+    # --- the turn -----------------------------------------------------------------------------------------------------
+
+    def press(self, typed: str, path: str) -> None:
+        """Go where `typed` leads. `path`: all that was typed until then."""
+        typed, state = typed.strip(), self.state
+        if state.ended:
+            turned = ussd.turn_page(state, typed) if state.page + 1 < len(state.pages) else None
+            self.state = turned.state if turned else self.pages(replace(state, page=0), self.words("over"))
+        elif ussd.is_words(typed) and state.at != "check_in":
+            self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
+        elif state.at == "check_in":
+            self._check_in(typed, path)
+        else:
+            secret = self.vault.hash_body(f"pin:{typed}")
+            seen = ussd.Seen(self.pin, self.stopped, tuple(self.content.languages))
+            turn = ussd.step(state, typed, secret, seen)
+            for effect in turn.effects:
+                self._follow(effect, state, self.token(path))
+            self.state = self.show(turn.state) if turn.shows else turn.state
+
+    def _follow(self, effect: ussd.Effect, shown: State, token: UUID) -> None:
+        match effect:
+            case ussd.SetPin(secret):
+                store.set_pin(self.work, self.phone_hash, store.owner(self.caller.people), self.unit_id, secret)
+                self.pin = ussd.Pin(b"", b"")  # there is one now; it is asked for in the next dialogue
+            case ussd.WrongPin() if self.pin is not None:
+                store.count_wrong(self.work, self.phone_hash)
+                tries = self.pin.tries + 1
+                self.pin = replace(self.pin, tries=tries, locked=tries >= ussd.MOST_TRIES)
+            case ussd.RightPin() if self.pin is not None:
+                store.count_right(self.work, self.phone_hash)
+                self.pin = replace(self.pin, tries=0)
+            case ussd.Wish(meaning):
+                if meaning.meaning in ("stop", "start"):
+                    self.stopped = meaning.meaning == "stop"
+                hear_ussd.wish(self, meaning, self.words(meaning.meaning), token)  # staff read what stands in the menu
+            case ussd.AnswerVisit(answer) if self.client is not None:
+                hear_ussd.visit(self, self.client, UUID(shown.about), answer, token)
+            case ussd.TextServices(topic) if self.texts_by is not None:
+                if find_services.tell(self.work, self.vault, self.content, self.recipient, topics.TOPICS[topic],
+                                      dedupe_key=f"ussd:{token}", channel_id=self.texts_by):  # fmt: skip
+                    self.told.append(self.texts_by)
+            case _:
+                pass
+
+    def _check_in(self, typed: str, path: str) -> None:
+        turned = ussd.turn_page(self.state, typed) if hear_ussd.is_navigation(self, typed) else None
+        if turned is not None:
+            self.state = self.show(turned.state) if turned.shows else turned.state
+            return
+        heard = hear_ussd.in_dialogue(self, typed, self.token(path))
+        self.state = self.pages(replace(self.state, page=0, ended=heard.ends), heard.text)
+
+    def _is_told(self, text: str) -> None:
+        self.state = self.pages(replace(self.state, at="noted", page=0, ended=True), text)
+
+    # --- the screens --------------------------------------------------------------------------------------------------
+
+    def screen(self) -> Screen:
+        """What is on the screen now."""
+        state = self.state
+        return Screen(state.pages[state.page], not state.ended or state.page + 1 < len(state.pages))
+
+    def words(self, key: str, values: Mapping[str, str] | None = None) -> str:
+        """A text of the menu."""
+        known = {"helplines": self.content.helplines(self.phone)} if "{" in (said := self.content.menu[self.language][key]) else {}
+        if known:
+            details = self.owner.details if self.owner else self.unit.known
+            known = {"phone": "", **known, **{name: str(value) for name, value in details.items() if isinstance(value, str)}}
+        return wording.fill(said, known | dict(values or {}))
+
+    def pages(self, state: State, text: str) -> State:
+        """The text on as many screens as it takes."""
+        _ = self.content.gettext(self.language)
+        goes_back = not state.ended and state.at not in ("menu", "resume")
+        tones = self.owner.tones if self.owner else self.unit.tones
+        found = _cut(text, _("0 back"), _("98 more"), tones, goes_back)
+        return replace(state, pages=found, page=min(state.page, len(found) - 1))
+
+    def show(self, state: State) -> State:
+        """The place with its screens."""
+        self.state = state
+        match state.at:
+            case "menu":
+                return self.pages(state, self._list("menu", [self.words(item) for item in ussd.items(self.stopped)]))
+            case "language":
+                return self.pages(state, self._list("", [each.name for each in self.content.languages.values()]))
+            case "topics":
+                return self.pages(state, self._list("topics", [self.words(f"topic_{topic}") for topic in topics.TOPICS]))
+            case "found":
+                return self._found(state)
+            case "appointment":
+                return self._appointment(state)
+            case "check_in":
+                return self.pages(state, hear_ussd.question(self))
+            case "pin_wrong":
+                left = ussd.MOST_TRIES - (self.pin.tries if self.pin else 0)
+                return self.pages(state, self.words("pin_wrong", {"left": str(left)}))
+        return self.pages(state, self.words(state.at))
+
+    def _list(self, head: str, lines: list[str]) -> str:
+        numbered = [f"{number} {line}" for number, line in enumerate(lines, 1)]
+        return "\n".join([self.words(head), *numbered] if head else numbered)
+
+    def _found(self, state: State) -> State:
+        told = find_services.texts(self.work, self.content, self.recipient, topics.TOPICS[state.topic])
+        if not told:
+            return self.pages(state, self.words("nothing_near"))
+        offer = [self.words("text_me")] if self.texts_by else []
+        return self.pages(replace(state, about="services"), "\n".join([*(text.body for text in told), *offer]))
+
+    def _appointment(self, state: State) -> State:
+        booked = appointments.next_booked(self.work, self.client.id) if self.client is not None else None
+        if booked is None or self.client is None:
+            return self.pages(state, self.words("no_appointment"))
+        said = self.content.when(booked.starts_at, self.client.zone, self.language)
+        return self.pages(replace(state, about=str(booked.id)), self.words("next_appointment", said))
+
+
+
+
+@lru_cache(maxsize=1024)
+def _cut(text: str, back: str, more: str, tones: str, goes_back: bool) -> tuple[str, ...]:
+    """The text as screens; folded where that makes them fewer and the tones may go. Most are the same for everybody."""
+    whole = segments.tidy(f"{text}\n{back}" if goes_back else text)
+    if segments.cheapest(whole, tones) != whole:  # type: ignore[arg-type]
+        text, back, more = segments.fold(text), segments.fold(back), segments.fold(more)
+    return tuple(dialogues.screens(segments.tidy(text), dialogues.Navigation(back, more), back=goes_back))
