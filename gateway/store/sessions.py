@@ -40,14 +40,14 @@ def pinned(work: Work, name: str, version: str) -> Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A session that begins. `prompt_id` is its first text; `key` the client's."""
+    """A session that begins. `prompt_id` is its first text, None where it was asked on a screen; `key` the client's."""
 
     state: State
     unit_id: UUID
     key_id: UUID
     key: DataKey
     dialogue: Dialogue
-    prompt_id: UUID
+    prompt_id: UUID | None
     started_by: UUID | None = None
 
 
@@ -169,7 +169,7 @@ def stop_phone(work: Work, phone_hash: bytes, status: str) -> None:
 _LOCK_DUE = text("SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")
 # A statement of its own, after the locks are held: it sees what the last holder committed.
 _DUE = text("""
-  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose,
+  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose, s.prompt_id,
     p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
     coalesce(co.granted, false) AS consented
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id

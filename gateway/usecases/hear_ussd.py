@@ -166,7 +166,7 @@ def in_dialogue(call: Call, typed: str, token: UUID) -> Told:
     if call.client is not None and session is None:
         session = _begun(call, call.client.id, token)
         sessions.pin(call.work, session.dialogue)
-        began = sessions.New(session.state, call.client.unit_id, call.client.key_id, call.client.key, session.dialogue, session.state.session_id)
+        began = sessions.New(session.state, call.client.unit_id, call.client.key_id, call.client.key, session.dialogue, None)
         sessions.add(call.work, [began])
     if session is None:
         return _of_nobody(call, scene, situation, typed, token)

@@ -66,7 +66,7 @@ def _look(batch: _Batch, row: Any) -> None:
     work = batch.work
     if row.client_status == "closed" or not row.consented:
         sessions.close(work, row.id, row.client_id, "stopped")
-    elif row.prompt_state is None or row.prompt_state in NEVER_LEFT:
+    elif row.prompt_id is not None and (row.prompt_state is None or row.prompt_state in NEVER_LEFT):
         sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
     elif row.asked_state == "planned":
         sessions.look_again(work, row.id, work.now + STILL_TO_LEAVE)

@@ -15,7 +15,7 @@ from gateway.domain.dialogues import SCREEN
 from gateway.domain.services import Service
 from gateway.store import channels, clients, erasure, services, ussd
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import answer_ussd, start_dialogue
+from gateway.usecases import answer_ussd, notice_silence, start_dialogue
 from gateway.usecases.answer_ussd import Screen
 from gateway.vault import Vault
 from tests import builders
@@ -245,10 +245,12 @@ def test_the_open_dialogue_is_answered_figure_by_figure(phone: Phone, here: Worl
     assert here.value("SELECT count(*) FROM session_answers") == 2
 
 
-def builders_actor(here: World, staff: object):
-    from gateway.store.base import Actor
-
-    return Actor(staff, here.unit_id, "case_worker")  # type: ignore[arg-type]
+def test_a_check_in_that_was_begun_on_the_screen_and_left_open_is_noticed(phone: Phone, here: World) -> None:
+    assert phone.dial("2", "1234", "1234", "hm").goes_on
+    phone.now += timedelta(hours=49)
+    notice_silence.notice(here.engine, here.vault, CONTENT, queues.silent, phone.now)
+    assert "no_reply" in flags(here)
+    assert here.value("SELECT status FROM sessions") == "with_person"
 
 
 def test_the_language_is_changed_for_screens_and_texts(phone: Phone, here: World) -> None:

@@ -1,5 +1,6 @@
 -- Menus: where each phone is in its dialled dialogue, and the PIN before anything personal.
 
+ALTER TABLE sessions ALTER prompt_id DROP NOT NULL, ALTER asked_id DROP NOT NULL;  -- NULL: on a screen
 ALTER TABLE channels ADD texts boolean NOT NULL DEFAULT true;  -- false: a menu alone, no text leaves through it
 
 CREATE TABLE ussd_sessions (
