@@ -51,11 +51,11 @@ class Gateway:
                 form = {name: values[0] for name, values in base.read_form(body).items()}
                 signature = self.headers["X-Twilio-Signature"]
                 good = RequestValidator("token").validate(gateway.url + self.path, form, signature)
-                self.send_response(200)
-                self.end_headers()
-                with gateway.changed:
+                with gateway.changed:  # kept before it is answered: who has the answer looks at once
                     taken.append((self.path, form, good))
                     gateway.changed.notify_all()
+                self.send_response(200)
+                self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -18,6 +18,8 @@ from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from gateway import log
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,17 @@ _BEGIN = {
     for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""))
 }
 # In one order for all, so that no two wait for each other.
+def untangled(write: Callable[[], T]) -> T:
+    """What `write` returns. When PostgreSQL ended it to undo a deadlock, nothing was written, and it is called again, twice at most."""
+    for _ in range(2):
+        try:
+            return write()
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+                raise
+    return write()
+
+
 _LOCK = """
   SELECT pg_advisory_xact_lock(key) FROM (
     SELECT DISTINCT hashtextextended(encode(name, 'hex'), 1) AS key FROM unnest(%(names)s::bytea[]) name ORDER BY key) k"""

@@ -164,6 +164,19 @@ def stop_phone(work: Work, phone_hash: bytes, status: str) -> None:
     work.later(_STOP, phone=phone_hash, status=status, now=work.now)
 
 
+_HOLD = text("""
+  WITH held AS (
+    UPDATE sessions SET status = 'with_person', due_at = NULL, changed_at = :now
+    WHERE client_id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) AND status = 'waiting' RETURNING id, client_id)
+  UPDATE outbound o SET state = 'cancelled', reason = 'a person is called', state_at = :now
+  FROM held WHERE o.client_id = held.client_id AND o.about_id = held.id AND o.state || '' = 'planned' AND o.lane >= :lane""")
+
+
+def hold_phone(work: Work, phone_hash: bytes) -> None:
+    """Leave what anybody on a phone is being asked to a person: no reminder of it leaves any more."""
+    work.later(_HOLD, phone=phone_hash, now=work.now, lane=lanes.BULK)
+
+
 # --- silence --------------------------------------------------------------------------------------------------------
 
 _LOCK_DUE = text("SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")

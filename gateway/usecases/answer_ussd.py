@@ -16,7 +16,7 @@ from gateway.domain import services as topics
 from gateway.domain.ussd import Kept, State
 from gateway.store import appointments, channels, inbound, units
 from gateway.store import ussd as store
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
 from gateway.vault import Vault
 
@@ -52,7 +52,7 @@ def answer(
     typed are kept all the same and flagged as urgent, and the error is raised.
     """
     try:
-        _answer(engine, vault, content, [post], ring, now, wait_s=LONGEST_SECONDS)
+        untangled(lambda: _answer(engine, vault, content, [post], ring, now, wait_s=LONGEST_SECONDS))
     except (OperationalError, InterfaceError):
         raise
     except Exception:

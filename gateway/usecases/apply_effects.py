@@ -68,6 +68,8 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
             case fx.SetLanguage(client_id, language):
                 clients.set_language(work, client_id, language)
             case fx.RaiseFlag():
+                if effect.reason in ("crisis", "crisis_in_doubt"):  # whoever on the phone it is about, nobody is asked how they are
+                    sessions.hold_phone(work, source.phone_hash)
                 told |= _raise_flag(work, vault, content, source, effect)
             case fx.Reply():
                 told |= _reply(work, vault, content, source, effect)

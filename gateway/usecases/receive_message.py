@@ -17,7 +17,7 @@ from gateway.domain import decide, interpret, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
 from gateway.store import channels, flags, inbound, units
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, read_sessions
 from gateway.vault import Vault
@@ -55,7 +55,7 @@ def receive(
     """
     text = came(engine, vault, channel, message)
     try:
-        return _receive(engine, vault, content, [text], ring, now, late)[0]
+        return untangled(lambda: _receive(engine, vault, content, [text], ring, now, late))[0]
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -94,7 +94,8 @@ class Came:
 
 def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
     phone = e164(engine, channel, message.sender_phone)
-    return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(message.text))
+    said = "\0call" if message.call else message.text  # a call is no repeat of a text that was empty
+    return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(said))
 
 
 def _receive(

@@ -125,6 +125,12 @@ def test_a_campaigns_question_says_what_its_answer_costs(talk: Talk) -> None:
     assert ["costs a normal text" in body for body in talk.heard()] == [True]
 
 
+def test_a_missed_call_after_an_empty_text_is_a_call(talk: Talk) -> None:
+    talk.say("")
+    talk.say("", call=True)
+    assert "callback" in talk.flags()
+
+
 def test_a_missed_call_in_a_dialogue_is_no_answer_and_leaves_it_to_a_person(talk: Talk) -> None:
     talk.start("weekly_check_in")
     talk.say("", call=True)
