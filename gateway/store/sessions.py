@@ -13,6 +13,7 @@ from gateway.domain import dialogues
 from gateway.domain import messages as lanes
 from gateway.domain.dialogues import Dialogue, State
 from gateway.store.base import Work
+from gateway.store.enrolments import ALL_DONE
 from gateway.vault import DataKey, Vault
 
 # --- dialogues by version -------------------------------------------------------------------------------------------
@@ -168,13 +169,18 @@ def stop_phone(work: Work, phone_hash: bytes, status: str) -> None:
 
 _LOCK_DUE = text("SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")
 # A statement of its own, after the locks are held: it sees what the last holder committed.
-_DUE = text("""
+_DUE = text(f"""
   SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose, s.prompt_id,
     p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
-    coalesce(co.granted, false) AS consented
+    coalesce(co.granted, false) AS consented, m.campaign_id, ca.state AS campaign_state,
+    coalesce(e.end_reason NOT IN ('{ALL_DONE}', 'reply'), false) AS left_programme  -- those who left it in the middle
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id
     LEFT JOIN outbound p ON p.id = s.prompt_id LEFT JOIN outbound a ON a.id = s.asked_id LEFT JOIN attempts t ON t.id = a.attempt_id
-    LEFT JOIN consents co ON co.client_id = s.client_id AND co.purpose = s.consent_purpose""")
+    LEFT JOIN consents co ON co.client_id = s.client_id AND co.purpose = s.consent_purpose
+    LEFT JOIN LATERAL (  -- not by prompt_id: one that was suspended has gone on with an answer, which is no campaign's
+      SELECT campaign_id FROM outbound WHERE client_id = s.client_id AND about_id = s.id AND campaign_id IS NOT NULL LIMIT 1) m ON true
+    LEFT JOIN campaigns ca ON ca.id = m.campaign_id
+    LEFT JOIN enrolments e ON e.campaign_id = m.campaign_id AND e.client_id = s.client_id AND e.ended_at IS NOT NULL""")
 
 
 def due(work: Work, most: int) -> Sequence[Any]:

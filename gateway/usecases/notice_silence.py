@@ -22,7 +22,7 @@ from gateway.usecases import read_sessions, send_text, tell_client
 from gateway.vault import Vault
 
 BATCH = 200
-STILL_TO_LEAVE, PAUSED, UNREADABLE = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+STILL_TO_LEAVE, PAUSED, CAMPAIGN_PAUSED, UNREADABLE = timedelta(hours=1), timedelta(days=1), timedelta(hours=1), timedelta(hours=1)
 REMINDER_LIVES = timedelta(hours=12)
 NEVER_LEFT = frozenset({"cancelled", "suppressed", "expired"})
 
@@ -64,7 +64,7 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
 def _look(batch: _Batch, row: Any) -> None:
     """Judge one silence: is it one at all? Then remind, or call a person."""
     work = batch.work
-    if row.client_status == "closed" or not row.consented:
+    if row.client_status == "closed" or not row.consented or row.campaign_state == "cancelled" or row.left_programme:
         sessions.close(work, row.id, row.client_id, "stopped")
     elif row.prompt_id is not None and (row.prompt_state is None or row.prompt_state in NEVER_LEFT):
         sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
@@ -72,6 +72,8 @@ def _look(batch: _Batch, row: Any) -> None:
         sessions.look_again(work, row.id, work.now + STILL_TO_LEAVE)
     elif row.client_status == "paused":
         sessions.look_again(work, row.id, work.now + PAUSED)
+    elif row.campaign_state == "paused":
+        sessions.look_again(work, row.id, work.now + CAMPAIGN_PAUSED)
     else:
         person = batch.people[row.client_id]
         dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
@@ -84,7 +86,7 @@ def _look(batch: _Batch, row: Any) -> None:
 def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
     turn = dialogues.step(dialogue, state, None, batch.work.now)
     if turn.says:
-        batch.news += _reminder(batch, person, dialogue, turn)
+        batch.news += [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
     for effect in turn.effects:
         if isinstance(effect, RaiseFlag):
             flags.put(
