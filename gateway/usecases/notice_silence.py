@@ -102,7 +102,7 @@ def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues
     """The question once more, as long as it makes sense: until the next step of silence, in the hours of unit and client."""
     due_at = dialogues.due_at(dialogue, turn.state)
     now = batch.work.now
-    if person.phone is None:
+    if person.phone is None or person.to_verify:
         return []
     channel_id = next((channel for prefix, channel in batch.prefixes if person.phone.startswith(prefix)), None)
     if channel_id is None:

@@ -193,7 +193,7 @@ def test_a_reminder_belongs_to_the_campaign_of_its_question(talk: Talk) -> None:
     assert [row.campaign_id for row in talk.world.rows("SELECT campaign_id FROM outbound")] == [made.id] * 2
 
 
-@pytest.mark.parametrize("reason, reminded", [(enrolments.BY_STAFF, False), (enrolments.ALL_DONE, True)])
+@pytest.mark.parametrize(("reason", "reminded"), [(enrolments.BY_STAFF, False), (enrolments.ALL_DONE, True)])
 def test_whoever_left_a_programme_is_not_reminded(talk: Talk, reason: str, reminded: bool) -> None:
     made = launch(talk, kind="programme", schedule={"at": "11:00"}, steps=[{"dialogue": "after_discharge_welcome", "day": 0}])
     pass_time(talk, 3)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway import queues
+from gateway.domain.errors import Refused
 from gateway.store import clients, consents
 from gateway.store.base import unit_of_work
 from gateway.usecases import notice_silence
@@ -190,3 +191,19 @@ def test_a_reminder_of_a_client_at_discreet_level_2_waits_behind_its_own_first_t
 def replace_now(talk: Talk) -> Talk:
     talk.world = replace(talk.world, now=talk.now)
     return talk
+
+
+def test_nobody_is_reminded_on_a_number_that_is_to_be_verified(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    wait(talk, 1)
+    talk.world.run("UPDATE phones SET to_verify = 'it was altered'")
+    wait(talk, 60)
+    assert len(talk.heard()) == 1
+    assert talk.flags() == ["no_reply"]
+
+
+def test_staff_begin_no_dialogue_on_a_number_that_is_to_be_verified(talk: Talk) -> None:
+    talk.world.run("UPDATE phones SET to_verify = 'it was altered'")
+    with pytest.raises(Refused, match="number to be verified"):
+        talk.start("weekly_check_in")
+    assert talk.heard() == []
