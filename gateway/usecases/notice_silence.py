@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.content import Content
@@ -22,21 +23,21 @@ from gateway.usecases import read_sessions, send_text, tell_client
 from gateway.vault import Vault
 
 BATCH = 200
-STILL_TO_LEAVE, PAUSED, CAMPAIGN_PAUSED, UNREADABLE = timedelta(hours=1), timedelta(days=1), timedelta(hours=1), timedelta(hours=1)
+STILL_TO_LEAVE, PAUSED, CAMPAIGN_PAUSED = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
 REMINDER_LIVES = timedelta(hours=12)
 NEVER_LEFT = frozenset({"cancelled", "suppressed", "expired"})
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction gathers: texts, and those who fell silent."""
+    """What one transaction gathers: channels with texts to send, and those who fell silent."""
 
     work: Work
     vault: Vault
     content: Content
     people: dict[UUID, Person]
     prefixes: list[tuple[str, UUID]]
-    news: list[messages.New] = field(default_factory=list)
+    channels: set[UUID] = field(default_factory=set)
     silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
 
 
@@ -50,15 +51,26 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
         batch = _Batch(work, vault, content, people, channels.prefixes(work))
         for row in rows:
             try:
-                _look(batch, row)
-            except Exception as error:  # one bad row must not hold up the batch
+                with work.attempt():
+                    _look(batch, row)
+            except (OperationalError, InterfaceError):  # the database is away or busy: all of it again at the next tick
+                raise
+            except Exception as error:  # one bad row must not hold up the batch, nor be forgotten
                 log.error("silence_not_noticed", error, session=row.id)
-                sessions.look_again(work, row.id, work.now + UNREADABLE)
-        messages.add(work, vault, batch.news)
-        for channel_id in {new.channel_id for new in batch.news}:
+                batch.silent.pop(row.client_id, None)
+                _leave_to_person(batch, row)
+        for channel_id in batch.channels:
             work.after_commit(partial(ring, channel_id))
         _look_for_the_lost(batch)
     return len(rows)
+
+
+def _leave_to_person(batch: _Batch, row: Any) -> None:
+    """What became of the session cannot be read any more: somebody calls."""
+    person = batch.people[row.client_id]
+    flags.put(batch.work, unit_id=person.unit_id, reason="no_reply", client_id=person.id, about_id=row.id,
+              dedupe_key=f"no_reply:{row.id}:not_read", clock=person.unit_clock)  # fmt: skip
+    sessions.leave_to_person(batch.work, row.id)
 
 
 def _look(batch: _Batch, row: Any) -> None:
@@ -86,7 +98,9 @@ def _look(batch: _Batch, row: Any) -> None:
 def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
     turn = dialogues.step(dialogue, state, None, batch.work.now)
     if turn.says:
-        batch.news += [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
+        news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
+        messages.add(batch.work, batch.vault, news)
+        batch.channels |= {new.channel_id for new in news}
     for effect in turn.effects:
         if isinstance(effect, RaiseFlag):
             flags.put(
