@@ -38,6 +38,7 @@ class Person:
     status: str
     details: Mapping[str, Any]  # of the unit
     unit_clock: Clock
+    to_verify: bool = False  # whether a person is to ask first whose phone it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
 _PEOPLE = f"""
   SELECT c.id, c.unit_id, c.key_id, k.wrapped, c.name_enc, p.id AS phone_id, p.phone_enc, c.language, u.language AS unit_language,
     coalesce(c.time_zone, u.time_zone) AS zone, coalesce(c.tones, u.tones) AS tones, c.discreet, c.status,
-    {units.KNOWN} AS details, u.opens, u.closes, u.time_zone
+    {units.KNOWN} AS details, u.opens, u.closes, u.time_zone, p.to_verify
   FROM clients c JOIN keys k ON k.id = c.key_id JOIN units u ON u.id = c.unit_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0"""
 _RECIPIENTS = text(f"{_PEOPLE} WHERE c.id = ANY(:ids)")
@@ -238,6 +239,7 @@ def as_person(row: Any, vault: Vault) -> Person:
         row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
         key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
         row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, Clock(hours, row.time_zone),
+        row.to_verify is not None,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from gateway.domain import dialogues
 from gateway.domain import messages as lanes
 from gateway.domain.dialogues import Dialogue, State
 from gateway.store.base import Work
+from gateway.store.enrolments import ALL_DONE
 from gateway.vault import DataKey, Vault
 
 # --- dialogues by version -------------------------------------------------------------------------------------------
@@ -108,6 +109,16 @@ def move(
     )  # fmt: skip
 
 
+_HEARD = text("UPDATE sessions SET heard_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))")
+
+
+def hear(work: Work, rows: Iterable[Any]) -> None:
+    """Whoever writes at all, though it be no answer, is not silent. Takes rows of ON_PHONES."""
+    ids = [row.id for row in rows if row.was_asked and row.status != "suspended"]
+    if ids:
+        work.later(_HEARD, ids=ids, now=work.now)
+
+
 def keep_answer(work: Work, session_id: UUID, step: str, value: str, client_id: UUID, unit_id: UUID, inbound_id: UUID, key: DataKey) -> None:
     """Keep what was answered at a step; a later answer takes its place."""
     row = {
@@ -139,7 +150,10 @@ _GIVE_WAY = text("""
 _CANCEL = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'another question takes its place', state_at = :now
   FROM sessions s WHERE s.id = ANY(CAST(:ids AS uuid[])) AND o.client_id = s.client_id AND o.about_id = s.id AND o.state || '' = 'planned'
-    AND o.lane >= :lane""")
+    AND o.lane >= :lane
+    -- A "you have a message" stays for as long as any other text waits behind it.
+    AND (SELECT true FROM outbound w WHERE w.waits_for = o.id AND w.state || '' = 'planned'
+      AND (w.about_id = ANY(CAST(:ids AS uuid[]))) IS NOT TRUE LIMIT 1) IS NULL""")
 
 
 def give_way(work: Work, becoming: Mapping[UUID, str]) -> None:
@@ -179,20 +193,29 @@ def hold_phone(work: Work, phone_hash: bytes) -> None:
 
 # --- silence --------------------------------------------------------------------------------------------------------
 
-_LOCK_DUE = text("SELECT id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")
+_LOCK_DUE = text("SELECT id, client_id FROM sessions WHERE due_at <= :now ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED")
 # A statement of its own, after the locks are held: it sees what the last holder committed.
-_DUE = text("""
+_DUE = text(f"""
   SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose, s.prompt_id,
     p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
-    coalesce(co.granted, false) AS consented
+    coalesce(co.granted, false) AS consented, m.campaign_id, ca.state AS campaign_state,
+    coalesce(e.end_reason NOT IN ('{ALL_DONE}', 'reply'), false) AS left_programme  -- those who left it in the middle
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id
     LEFT JOIN outbound p ON p.id = s.prompt_id LEFT JOIN outbound a ON a.id = s.asked_id LEFT JOIN attempts t ON t.id = a.attempt_id
-    LEFT JOIN consents co ON co.client_id = s.client_id AND co.purpose = s.consent_purpose""")
+    LEFT JOIN consents co ON co.client_id = s.client_id AND co.purpose = s.consent_purpose
+    LEFT JOIN LATERAL (  -- not by prompt_id: one that was suspended has gone on with an answer, which is no campaign's
+      SELECT campaign_id FROM outbound WHERE client_id = s.client_id AND about_id = s.id AND campaign_id IS NOT NULL LIMIT 1) m ON true
+    LEFT JOIN campaigns ca ON ca.id = m.campaign_id
+    LEFT JOIN enrolments e ON e.campaign_id = m.campaign_id AND e.client_id = s.client_id AND e.ended_at IS NOT NULL""")
 
 
 def due(work: Work, most: int) -> Sequence[Any]:
     """Sessions whose silence is to be looked at now, held, with what became of their questions. Those held elsewhere are left."""
-    ids = list(work.execute(_LOCK_DUE, {"now": work.now, "most": most}).scalars())
+    locked = work.all(_LOCK_DUE, now=work.now, most=most)
+    # With all else that is live of the same client, which closing one may wake: never waited for, so that no text in waits for us.
+    beside = live(work, {row.client_id for row in locked}) if locked else []
+    answering = {row.client_id for row in beside if not row.held}
+    ids = [row.id for row in locked if row.client_id not in answering]
     return work.all(_DUE, ids=ids) if ids else []
 
 
@@ -208,6 +231,14 @@ def close(work: Work, session_id: UUID, client_id: UUID, status: str) -> None:
     """End a held session without a further word, stopped or not_asked; the one that it had suspended waits again."""
     work.later(_CLOSE, id=session_id, status=status, now=work.now)
     work.later(_WAKE, client=client_id, now=work.now)
+
+
+_LEAVE = text("UPDATE sessions SET status = 'with_person', due_at = NULL, changed_at = :now WHERE id = :id")
+
+
+def leave_to_person(work: Work, session_id: UUID) -> None:
+    """A held session that cannot be gone on with is a person's."""
+    work.later(_LEAVE, id=session_id, now=work.now)
 
 
 def look_again(work: Work, session_id: UUID, at: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.content import Content
@@ -22,21 +23,21 @@ from gateway.usecases import read_sessions, send_text, tell_client
 from gateway.vault import Vault
 
 BATCH = 200
-STILL_TO_LEAVE, PAUSED, UNREADABLE = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
+STILL_TO_LEAVE, PAUSED, CAMPAIGN_PAUSED = timedelta(hours=1), timedelta(days=1), timedelta(hours=1)
 REMINDER_LIVES = timedelta(hours=12)
 NEVER_LEFT = frozenset({"cancelled", "suppressed", "expired"})
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one transaction gathers: texts, and those who fell silent."""
+    """What one transaction gathers: channels with texts to send, and those who fell silent."""
 
     work: Work
     vault: Vault
     content: Content
     people: dict[UUID, Person]
     prefixes: list[tuple[str, UUID]]
-    news: list[messages.New] = field(default_factory=list)
+    channels: set[UUID] = field(default_factory=set)
     silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
 
 
@@ -50,21 +51,32 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
         batch = _Batch(work, vault, content, people, channels.prefixes(work))
         for row in rows:
             try:
-                _look(batch, row)
-            except Exception as error:  # one bad row must not hold up the batch
+                with work.attempt():
+                    _look(batch, row)
+            except (OperationalError, InterfaceError):  # the database is away or busy: all of it again at the next tick
+                raise
+            except Exception as error:  # one bad row must not hold up the batch, nor be forgotten
                 log.error("silence_not_noticed", error, session=row.id)
-                sessions.look_again(work, row.id, work.now + UNREADABLE)
-        messages.add(work, vault, batch.news)
-        for channel_id in {new.channel_id for new in batch.news}:
+                batch.silent.pop(row.client_id, None)
+                _leave_to_person(batch, row)
+        for channel_id in batch.channels:
             work.after_commit(partial(ring, channel_id))
         _look_for_the_lost(batch)
     return len(rows)
 
 
+def _leave_to_person(batch: _Batch, row: Any) -> None:
+    """What became of the session cannot be read any more: somebody calls."""
+    person = batch.people[row.client_id]
+    flags.put(batch.work, unit_id=person.unit_id, reason="no_reply", client_id=person.id, about_id=row.id,
+              dedupe_key=f"no_reply:{row.id}:not_read", clock=person.unit_clock)  # fmt: skip
+    sessions.leave_to_person(batch.work, row.id)
+
+
 def _look(batch: _Batch, row: Any) -> None:
     """Judge one silence: is it one at all? Then remind, or call a person."""
     work = batch.work
-    if row.client_status == "closed" or not row.consented:
+    if row.client_status == "closed" or not row.consented or row.campaign_state == "cancelled" or row.left_programme:
         sessions.close(work, row.id, row.client_id, "stopped")
     elif row.prompt_id is not None and (row.prompt_state is None or row.prompt_state in NEVER_LEFT):
         sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
@@ -72,6 +84,8 @@ def _look(batch: _Batch, row: Any) -> None:
         sessions.look_again(work, row.id, work.now + STILL_TO_LEAVE)
     elif row.client_status == "paused":
         sessions.look_again(work, row.id, work.now + PAUSED)
+    elif row.campaign_state == "paused":
+        sessions.look_again(work, row.id, work.now + CAMPAIGN_PAUSED)
     else:
         person = batch.people[row.client_id]
         dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
@@ -84,7 +98,9 @@ def _look(batch: _Batch, row: Any) -> None:
 def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
     turn = dialogues.step(dialogue, state, None, batch.work.now)
     if turn.says:
-        batch.news += _reminder(batch, person, dialogue, turn)
+        news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
+        messages.add(batch.work, batch.vault, news)
+        batch.channels |= {new.channel_id for new in news}
     for effect in turn.effects:
         if isinstance(effect, RaiseFlag):
             flags.put(
@@ -100,7 +116,7 @@ def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues
     """The question once more, as long as it makes sense: until the next step of silence, in the hours of unit and client."""
     due_at = dialogues.due_at(dialogue, turn.state)
     now = batch.work.now
-    if person.phone is None:
+    if person.phone is None or person.to_verify:
         return []
     channel_id = next((channel for prefix, channel in batch.prefixes if person.phone.startswith(prefix)), None)
     if channel_id is None:

@@ -16,7 +16,7 @@ from gateway.content import Content
 from gateway.domain import decide, interpret, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
-from gateway.store import channels, flags, inbound, units
+from gateway.store import channels, flags, inbound, sessions, units
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, read_sessions
@@ -128,6 +128,7 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     around = situate(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
+    sessions.hear(work, seen.sessions)
     if apply_effects.apply(work, vault, content, source_of(scene), effects):
         told.add(text.channel.id)
     return True

@@ -55,5 +55,7 @@ def why_not(work: Work, vault: Vault, person: clients.Person | None, consent: st
         return None
     if person.status != "active":
         return N_("client paused") if person.status == "paused" else N_("client closed")
+    if person.to_verify:
+        return N_("number to be verified")
     granted = {each.purpose for each in consents.current(work, person.id) if each.granted}
     return N_("no consent for {consent}").format(consent=consent) if consent and consent not in granted else None

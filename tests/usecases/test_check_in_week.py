@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from gateway import queues
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
-from gateway.store import campaigns
+from gateway.store import campaigns, clients, enrolments
 from gateway.store.base import Actor, unit_of_work
 from gateway.usecases import launch_campaign, notice_silence, plan_due, preview_campaign
 from gateway.vault import Vault
@@ -164,3 +164,51 @@ def test_the_preview_shows_the_first_question_and_a_client_of_discreet_level_2_g
 def test_a_campaign_of_a_dialogue_that_cannot_be_is_refused(talk: Talk, steps: list[dict[str, Any]], said: str) -> None:
     with pytest.raises(Refused, match=said):
         launch(talk, steps=steps)
+
+
+@pytest.mark.parametrize("state", ["cancelled", "paused"])
+def test_a_campaign_that_is_cancelled_or_paused_reminds_nobody(talk: Talk, state: str) -> None:
+    launch(talk, steps=[{"dialogue": "after_discharge_welcome", "lasts": "24h"}])
+    pass_time(talk, 2)
+    set_campaign(talk, state)
+    pass_time(talk, 60)
+    assert talk.world.value("SELECT count(*) FROM outbound") == 1
+    assert (talk.flags(), talk.session()["status"]) == ([], {"cancelled": "stopped", "paused": "waiting"}[state])
+
+
+def test_a_campaign_that_is_resumed_goes_on_with_the_silence(talk: Talk) -> None:
+    launch(talk, steps=[{"dialogue": "after_discharge_welcome", "lasts": "24h"}])
+    pass_time(talk, 2)
+    set_campaign(talk, "paused")
+    pass_time(talk, 8)
+    talk.world.run("UPDATE campaigns SET state = 'running'")
+    pass_time(talk, 60)
+    assert talk.world.value("SELECT count(*) FROM outbound") == 2
+    assert talk.flags() == ["no_reply"]
+
+
+def test_a_reminder_belongs_to_the_campaign_of_its_question(talk: Talk) -> None:
+    made = launch(talk, steps=[{"dialogue": "after_discharge_welcome", "lasts": "24h"}])
+    pass_time(talk, 14)
+    assert [row.campaign_id for row in talk.world.rows("SELECT campaign_id FROM outbound")] == [made.id] * 2
+
+
+@pytest.mark.parametrize(("reason", "reminded"), [(enrolments.BY_STAFF, False), (enrolments.ALL_DONE, True)])
+def test_whoever_left_a_programme_is_not_reminded(talk: Talk, reason: str, reminded: bool) -> None:
+    made = launch(talk, kind="programme", schedule={"at": "11:00"}, steps=[{"dialogue": "after_discharge_welcome", "day": 0}])
+    pass_time(talk, 3)
+    assert talk.world.value("SELECT count(*) FROM outbound") == 1
+    with unit_of_work(talk.world.engine, now=talk.now) as work:
+        clients.lock(work, [talk.client])
+        enrolments.leave(work, made.id, [talk.client], reason)
+    talk.world.run("UPDATE enrolments SET ended_at = now(), end_reason = :reason", reason=reason)
+    pass_time(talk, 12)
+    assert talk.world.value("SELECT count(*) FROM outbound") == 1 + reminded
+
+
+def set_campaign(talk: Talk, state: str) -> None:
+    if state == "cancelled":
+        launch_campaign.cancel(talk.world.engine, boss(talk), "Monday", "wrong wording", talk.now)
+    else:
+        with unit_of_work(talk.world.engine, boss(talk), talk.now) as work:
+            launch_campaign.pause(work, "Monday", "wrong wording")

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from gateway import queues
+from gateway.domain.errors import Refused
 from gateway.store import clients, consents
 from gateway.store.base import unit_of_work
 from gateway.usecases import notice_silence
@@ -172,7 +173,7 @@ def test_silence_that_a_broken_row_stands_in_front_of_is_noticed(talk: Talk) -> 
     talk.world.run("UPDATE sessions SET state_enc = '\\x00' WHERE client_id = :id", id=talk.client)
     talk.now += 60 * HOUR
     assert notice(talk) == 2
-    assert talk.world.value("SELECT client_id FROM flags") == other
+    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags")} == {talk.client, other}
 
 
 def test_a_reminder_of_a_client_at_discreet_level_2_waits_behind_its_own_first_text(talk: Talk) -> None:
@@ -190,3 +191,56 @@ def test_a_reminder_of_a_client_at_discreet_level_2_waits_behind_its_own_first_t
 def replace_now(talk: Talk) -> Talk:
     talk.world = replace(talk.world, now=talk.now)
     return talk
+
+
+def test_nobody_is_reminded_on_a_number_that_is_to_be_verified(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    wait(talk, 1)
+    talk.world.run("UPDATE phones SET to_verify = 'it was altered'")
+    wait(talk, 60)
+    assert len(talk.heard()) == 1
+    assert talk.flags() == ["no_reply"]
+
+
+def test_staff_begin_no_dialogue_on_a_number_that_is_to_be_verified(talk: Talk) -> None:
+    talk.world.run("UPDATE phones SET to_verify = 'it was altered'")
+    with pytest.raises(Refused, match="number to be verified"):
+        talk.start("weekly_check_in")
+    assert talk.heard() == []
+
+
+def test_silence_in_a_version_that_nobody_can_read_is_left_to_a_person_once(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.world.run("UPDATE sessions SET version = 'gone'")
+    wait(talk, 100, 4 * HOUR)
+    assert (talk.flags(), talk.session()["status"], talk.session()["due_at"]) == (["no_reply"], "with_person", None)
+
+
+def test_a_client_whose_other_dialogue_is_being_answered_is_looked_at_later(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.start("after_discharge_welcome")
+    talk.leave()
+    talk.now += 60 * HOUR
+    with unit_of_work(talk.world.engine) as work:
+        work.execute(text("SELECT FROM sessions WHERE status = 'suspended' FOR UPDATE"))
+        assert notice(talk) == 0
+    assert notice(talk) == 1
+
+
+def test_whoever_writes_each_week_is_not_losing_touch_though_it_answers_nothing(talk: Talk) -> None:
+    for _ in range(3):
+        talk.start("weekly_check_in")
+        talk.say("HELP")
+        wait(talk, 7 * 24, 4 * HOUR)
+    assert "losing_touch" not in talk.flags()
+
+
+def test_a_ping_that_another_text_waits_behind_outlives_the_dialogue_it_was_for(talk: Talk) -> None:
+    talk.client = talk.world.client(language="en", discreet=2)
+    talk.start("weekly_check_in")
+    talk.world.run("""UPDATE outbound SET about_id = NULL WHERE waits_for IS NOT NULL""")  # a text of its own behind the same ping
+    talk.start("after_discharge_welcome")
+    pings = "SELECT p.state FROM outbound o JOIN outbound p ON p.id = o.waits_for WHERE o.state = 'planned'"
+    assert [row.state for row in talk.world.rows(pings)] == ["planned", "planned"]
