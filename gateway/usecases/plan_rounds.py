@@ -122,7 +122,8 @@ class Rounds:
         key = zone, calendar
         if key not in self._known:
             start = self._started_at.astimezone(windows.zone_of(zone)).date()
-            self._known[key] = rounds.of_rule(self._rule, start, zone, calendar, self.since, self.until)
+            asked = self._rule, start, zone, calendar, self.since, self.until
+            self._known[key] = rounds.of_rule(*asked) + rounds.missed(*asked)
         return self._known[key]
 
     def _of_step(self, number: int, day_zero: date, zone: str, calendar: Calendar) -> list[Round]:

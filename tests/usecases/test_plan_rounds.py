@@ -329,3 +329,23 @@ def test_who_joins_a_topic_after_the_enrolment_gets_its_steps(world: World, boss
     days(world, now + DAY, 5)
     assert dues(world) == [now + 3 * DAY + HOUR]
     assert world.value("SELECT end_reason FROM enrolments") == "all steps are done"
+
+
+def test_a_holiday_added_the_evening_before_leaves_a_text_listed_that_should_have_left_before_it(world: World, boss: Actor, now: datetime) -> None:
+    world.client()
+    launch(world, boss, schedule={**WEEKLY, "holidays": "before"})
+    plan(world, now)
+    plan(world, NINE - 12 * HOUR)
+    with unit_of_work(world.engine, SYSTEM, now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 11), "Tết")
+    days(world, NINE - 11 * HOUR, 3)
+    assert skipped(world) == ["holiday"] and dues(world) == []
+
+
+def test_a_text_that_left_before_the_holiday_is_not_listed_again_on_its_day(world: World, boss: Actor, now: datetime) -> None:
+    world.client()
+    with unit_of_work(world.engine, SYSTEM, now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 18), "Tết")
+    launch(world, boss, schedule={**WEEKLY, "holidays": "before"})
+    days(world, now, 10)
+    assert dues(world) == [NINE, NINE + 6 * DAY] and skipped(world) == []
