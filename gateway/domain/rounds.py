@@ -7,7 +7,7 @@ planned again with other holidays or hours.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, get_args
 
@@ -161,6 +161,20 @@ def of_step(step: StepDays, day_zero: date, zone: Zone, calendar: Calendar) -> l
     """All rounds of a programme's step for a client with this day 0."""
     days = (day_zero + (step.day + n * step.every) * DAY for n in range(step.times))
     return list(_placed(days, step.timing, zone, calendar))
+
+
+def overtaken(named: Iterable[Round], placed: Iterable[Round], since: datetime) -> list[Round]:
+    """Rounds `named` without holidays that those took to a day before `since`: too late to send, they are listed as skipped."""
+    gone = {each.on for each in placed if not each.skipped and each.at < since}
+    return [replace(each, moved=None, skipped=ON_A_HOLIDAY) for each in named if each.on in gone and each.at >= since and not each.skipped]
+
+
+def missed(plan: Recurring, start: date, zone: Zone, calendar: Calendar, since: datetime, until: datetime) -> list[Round]:
+    """The rounds of a rule that would lie in [since, until), had holidays not taken them to a day before."""
+    if plan.timing.holidays != "before" or not calendar:
+        return []
+    named = of_rule(plan, start, zone, frozenset(), since, until)
+    return overtaken(named, of_rule(plan, start, zone, calendar, since - SLACK, since), since) if named else []
 
 
 def ends(plan: Recurring, start: date) -> date | None:

@@ -87,9 +87,11 @@ _LEAVE = text("""
 _CANCEL_STEPS = text("""
   UPDATE occurrences SET state = 'cancelled', reason = :reason
   WHERE campaign_id = :campaign AND client_id = ANY(:clients) AND state || '' = 'waiting'""")
+# With the occurrence of each, so that it can be planned anew.
 _CANCEL_TEXTS = text("""
-  UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
-  WHERE client_id = ANY(:clients) AND campaign_id = :campaign AND state || '' = 'planned'""")
+  WITH gone AS (UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
+    WHERE client_id = ANY(:clients) AND campaign_id = :campaign AND state || '' = 'planned' RETURNING occurrence_id)
+  UPDATE occurrences o SET state = 'cancelled', reason = :reason FROM gone WHERE o.id = gone.occurrence_id""")
 
 
 def leave(work: Work, campaign_id: UUID, client_ids: Sequence[UUID], reason: str) -> int:
@@ -102,7 +104,10 @@ def leave(work: Work, campaign_id: UUID, client_ids: Sequence[UUID], reason: str
 
 
 _HAPPENED = {
-    "reply": "EXISTS (SELECT FROM inbound i WHERE i.client_id = e.client_id AND i.received_at > e.enrolled_at)",
+    # A text from a shared phone that names nobody may be from any of its people.
+    "reply": """(EXISTS (SELECT FROM inbound i WHERE i.client_id = e.client_id AND i.received_at > e.enrolled_at)
+      OR EXISTS (SELECT FROM phones p JOIN inbound i ON i.from_hash = p.phone_hash
+        WHERE p.client_id = e.client_id AND i.client_id IS NULL AND i.received_at > e.enrolled_at))""",
     "appointment_booked": "EXISTS (SELECT FROM appointments a WHERE a.client_id = e.client_id AND a.created_at > e.enrolled_at)",
     "appointment_attended": """EXISTS (SELECT FROM appointments a WHERE a.client_id = e.client_id AND a.status = 'attended'
       AND a.updated_at > e.enrolled_at)""",
@@ -121,7 +126,7 @@ _MOVED = text("""
   SELECT e.client_id FROM enrolments e JOIN client_dates d ON d.client_id = e.client_id AND d.name = :since
   WHERE e.campaign_id = :campaign AND e.ended_at IS NULL AND d.on_date <> e.day_zero""")
 _FOLLOW = text("""
-  UPDATE enrolments e SET day_zero = d.on_date, planned_to = :now, look_at = :now FROM client_dates d
+  UPDATE enrolments e SET day_zero = d.on_date, planned_to = NULL, look_at = :now FROM client_dates d
   WHERE e.campaign_id = :campaign AND e.client_id = ANY(:clients) AND e.ended_at IS NULL AND d.client_id = e.client_id AND d.name = :since""")
 
 
@@ -131,7 +136,7 @@ def moved(work: Work, campaign: Campaign) -> list[UUID]:
 
 
 def follow(work: Work, campaign: Campaign, client_ids: Sequence[UUID], reason: str) -> None:
-    """Count from the clients' new dates from now on: what waits is cancelled. Take the clients' rows first."""
+    """Count from the clients' new dates: what waits is cancelled, and planned anew if it has not been sent. Take the clients' rows first."""
     values = {"campaign": campaign.id, "clients": list(client_ids), "since": campaign.spec.since, "reason": reason, "now": work.now}
     for statement in (_FOLLOW, _CANCEL_STEPS, _CANCEL_TEXTS):
         work.execute(statement, values)
@@ -207,6 +212,19 @@ def had(work: Work, campaign_id: UUID, client_ids: Sequence[UUID]) -> dict[UUID,
     found: dict[UUID, list[tuple[UUID, date]]] = {}
     for row in work.all(_HAD, clients=list(client_ids), campaign=campaign_id):
         found.setdefault(row.client_id, []).append((row.step_id, row.round))
+    return found
+
+
+_SENT = text("""
+  SELECT o.client_id, o.step_id, o.nth FROM occurrences o JOIN enrolments e ON e.campaign_id = o.campaign_id AND e.client_id = o.client_id
+  WHERE o.client_id = ANY(:clients) AND o.campaign_id = :campaign AND o.state IN ('waiting', 'planned') AND o.due_at >= e.enrolled_at""")
+
+
+def sent(work: Work, campaign_id: UUID, client_ids: Sequence[UUID]) -> dict[UUID, set[tuple[UUID, int]]]:
+    """The texts of a programme that these clients got since they were enrolled, or wait for: (step, which of its texts)."""
+    found: dict[UUID, set[tuple[UUID, int]]] = {}
+    for row in work.all(_SENT, clients=list(client_ids), campaign=campaign_id):
+        found.setdefault(row.client_id, set()).add((row.step_id, row.nth))
     return found
 
 

@@ -54,7 +54,10 @@ def expand(
 
 @dataclass(frozen=True, slots=True)
 class NewRound:
-    """A text that comes again, for one client; `on` is the day of the plan, `moved` what took it to another."""
+    """A text that comes again, for one client; `on` is the day of the plan, `moved` what took it to another.
+
+    `nth`: which text of a programme's step it is.
+    """
 
     unit_id: UUID
     step_id: UUID
@@ -64,14 +67,27 @@ class NewRound:
     send_before: datetime
     moved: str | None
     skipped: str | None
+    nth: int | None
+
+
+_MAKE_ROOM = text("""
+  DELETE FROM occurrences o USING unnest(CAST(:clients AS uuid[]), CAST(:steps AS uuid[]), CAST(:rounds AS date[]),
+    CAST(:dues AS timestamptz[])) k(client, step, round, due)
+  WHERE o.client_id = k.client AND o.step_id = k.step AND (o.round = k.round OR o.due_at = k.due) AND o.state || '' = 'cancelled'""")
 
 
 def add_rounds(work: Work, campaign_id: UUID, news: Sequence[NewRound]) -> int:
-    """Keep rounds, each once whatever its moment has become since; the number made."""
+    """Keep rounds, each once whatever its moment has become since; the number made. A cancelled one waits again, under a new id."""
+    if not news:
+        return 0
+    work.execute(_MAKE_ROOM, {
+        "clients": [new.client_id for new in news], "steps": [new.step_id for new in news],
+        "rounds": [new.on for new in news], "dues": [new.due_at for new in news],
+    })  # fmt: skip
     rows = [{
         "id": uuid4(), "unit_id": new.unit_id, "campaign_id": campaign_id, "step_id": new.step_id, "client_id": new.client_id,
         "round": new.on, "due_at": new.due_at, "send_before": new.send_before, "state": "skipped" if new.skipped else "waiting",
-        "reason": new.skipped or new.moved,
+        "reason": new.skipped or new.moved, "nth": new.nth,
     } for new in news]  # fmt: skip
     return work.insert("occurrences", rows, "ON CONFLICT DO NOTHING")
 

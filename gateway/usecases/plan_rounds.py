@@ -5,7 +5,7 @@ rehearsal asks the same questions here (`Rounds`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,10 @@ NO_CALENDAR: Calendar = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One text of a campaign for one person: its round, its moment, what moved it, or why there is none."""
+    """One text of a campaign for one person: its round, its moment, what moved it, or why there is none.
+
+    `nth`: which text of a programme's step it is.
+    """
 
     step: Step
     on: date
@@ -38,6 +41,7 @@ class Planned:
     send_before: datetime
     moved: str | None
     skipped: str | None
+    nth: int | None = None
 
 
 class Rounds:
@@ -72,22 +76,26 @@ class Rounds:
         return planned
 
     def programme(
-        self, client: UUID | str, groups: Collection[str], place: Place, day_zero: date, enrolled_at: datetime, since: datetime | None
+        self, client: UUID | str, groups: Collection[str], place: Place, day_zero: date, enrolled_at: datetime, since: datetime | None,
+        sent: Collection[tuple[UUID, int]] = (),
     ) -> tuple[list[Planned], datetime | None]:  # fmt: skip
-        """A person's texts from `since` (None: from the beginning) to the end, and when to look again; None: all is done and over."""
+        """A person's texts from `since` (None: from the beginning) to the end, and when to look again; None: all is done and over.
+
+        No text of `sent` (step, which of its texts) comes again. A step of another topic is waited for: they may join it.
+        """
         planned: list[Planned] = []
         coming: list[datetime] = []
         for number, (step, spec) in enumerate(self._steps):
             days = self._days[number]
-            if spec.topic is not None and spec.topic not in groups:
-                continue
-            for found in self._of_step(number, day_zero, place.zone, self._calendar(place)):
-                coming.append(found.at if found.at >= self.until else found.send_before)
+            theirs = spec.topic is None or spec.topic in groups
+            for nth, found in enumerate(self._of_step(number, day_zero, place.zone, self._calendar(place))):
                 if found.at >= self.until:
+                    coming += [] if (step.id, nth) in sent else [found.at]
                     continue
-                if since is None or found.at >= since:
+                coming.append(found.send_before)
+                if theirs and (step.id, nth) not in sent and (since is None or found.at >= since):
                     past = reminders.IN_THE_PAST if found.at < enrolled_at else None
-                    planned.append(self._planned(step, found, days.timing, client, place, past))
+                    planned.append(replace(self._planned(step, found, days.timing, client, place, past), nth=nth))
         return planned, min((at for at in coming if at > self.since), default=None)
 
     def day_zero(self, place: Place, now: datetime) -> date:
@@ -114,7 +122,8 @@ class Rounds:
         key = zone, calendar
         if key not in self._known:
             start = self._started_at.astimezone(windows.zone_of(zone)).date()
-            self._known[key] = rounds.of_rule(self._rule, start, zone, calendar, self.since, self.until)
+            asked = self._rule, start, zone, calendar, self.since, self.until
+            self._known[key] = rounds.of_rule(*asked) + rounds.missed(*asked)
         return self._known[key]
 
     def _of_step(self, number: int, day_zero: date, zone: str, calendar: Calendar) -> list[Round]:
@@ -169,7 +178,7 @@ def _after(campaign: Campaign, until: datetime) -> dict[str, str]:
 
 def _add(work: Work, campaign: Campaign, news: Iterable[tuple[Any, Planned]]) -> None:
     occurrences.add_rounds(work, campaign.id, [
-        occurrences.NewRound(row.unit_id, each.step.id, row.id, each.on, each.due_at, each.send_before, each.moved, each.skipped)
+        occurrences.NewRound(row.unit_id, each.step.id, row.id, each.on, each.due_at, each.send_before, each.moved, each.skipped, each.nth)
         for row, each in news
     ])  # fmt: skip
 
@@ -190,9 +199,12 @@ def _programme(work: Work, campaign: Campaign, limit: int) -> int:
         return done
     found = Rounds(work, campaign, work.now, work.now + AHEAD)
     places = Places(units.list_seen(work))
+    sent = enrolments.sent(work, campaign.id, [row.id for row in people])
     news, looks = [], {}
     for row in people:
-        planned, coming = found.programme(row.id, row.groups, places.of(row), row.day_zero, row.enrolled_at, row.planned_to)
+        planned, coming = found.programme(
+            row.id, row.groups, places.of(row), row.day_zero, row.enrolled_at, row.planned_to,
+            sent.get(row.id, ()))  # fmt: skip
         news += [(row, each) for each in planned]
         looks[row.id] = None if coming is None else max(work.now + EVERY, min(coming - EVERY, work.now + LOOK_AGAIN))
     _add(work, campaign, news)

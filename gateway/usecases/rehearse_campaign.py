@@ -92,6 +92,7 @@ class _Stage:
         self.again = Rounds(work, campaign, seen.since, seen.until) if campaign.kind in rules.AGAIN else None
         self.enrolled = enrolments.all_of(work, campaign.id) if campaign.kind == "programme" else {}
         self.dates = enrolments.dates_of(work, campaign.spec.since) if campaign.kind == "programme" else {}
+        self.sent: dict[UUID, set[tuple[UUID, int]]] = {}
         self.caps = units.caps(work)
         self.steps = {step.id: str(step.id) for step in campaign.steps}
         self.places: set[Place] = set()
@@ -101,7 +102,9 @@ class _Stage:
 
     def enter(self, work: Work, rows: Sequence[Any]) -> None:
         """Rehearse some people."""
-        had = enrolments.had(work, self.campaign.id, [row.client_id for row in rows]) if self.again else {}
+        had = enrolments.had(work, self.campaign.id, [row.client_id for row in rows]) if self.campaign.kind == "recurring" else {}
+        if self.campaign.kind == "programme":
+            self.sent = enrolments.sent(work, self.campaign.id, [row.client_id for row in rows])
         for row in rows:
             if row.covered and row.status != "closed":  # read many times: a plain object is several times as fast
                 self._person(SimpleNamespace(**row._mapping), had.get(row.client_id, []))
@@ -139,7 +142,8 @@ class _Stage:
         known = self.enrolled.get(row.client_id)
         if known is not None:
             return [] if known.ended else self.again.programme(
-                client, row.groups, place, known.day_zero, known.enrolled_at, known.planned_to)[0]  # fmt: skip
+                client, row.groups, place, known.day_zero, known.enrolled_at, known.planned_to,
+                self.sent.get(row.client_id, ()))[0]  # fmt: skip
         day_zero = self.dates.get(row.client_id)
         if self.campaign.spec.since == rules.ENROLMENT:
             day_zero = self.again.day_zero(place, since)

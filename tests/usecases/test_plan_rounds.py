@@ -8,14 +8,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine
 
+from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import NotAllowed
 from gateway.domain.windows import Window
 from gateway.queues import silent
-from gateway.store import clients, enrolments, holidays
+from gateway.store import campaigns, channels, clients, enrolments, holidays
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import launch_campaign, plan_due
+from gateway.usecases import launch_campaign, plan_due, plan_rounds, receive_message
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
@@ -212,6 +213,7 @@ def test_a_programme_ends_with_the_event_it_names(world: World, boss: Actor, now
     visit = world.appointment(client_id, now + 9 * DAY) if event == "appointment_attended" else None
     programme(world, boss, [{"day": 1}, {"day": 2}], exit=[event])
     days(world, now + HOUR, 1)
+    leave_for_good(world)
     if event == "appointment_booked":
         world.appointment(client_id, now + 9 * DAY)
         world.run("UPDATE appointments SET created_at = :at", at=now + DAY + 2 * HOUR)
@@ -245,3 +247,105 @@ def test_a_second_person_approves_what_many_will_get_once_they_have_a_date(world
         launch_campaign.create(work, CONTENT, rules.read(asked))
     with pytest.raises(NotAllowed, match="2 people would get it"):
         launch_campaign.approve(world.engine, world.vault, CONTENT, boss, "P", world.now, self_approval_up_to=1)
+
+
+def say(world: World, client_id: UUID, day: date, at: datetime) -> None:
+    """Keep the client's discharge."""
+    with unit_of_work(world.engine, SYSTEM, at) as work:
+        enrolments.set_date(work, client_id, "discharge", day)
+
+
+def leave_for_good(world: World) -> None:
+    """What is planned was sent and has arrived."""
+    world.run("UPDATE outbound SET state = 'submitting' WHERE state = 'planned'")
+    world.run("UPDATE outbound SET state = 'delivered' WHERE state = 'submitting'")
+
+
+def test_a_corrected_date_sends_no_text_twice_and_takes_along_what_is_to_come(world: World, boss: Actor, now: datetime) -> None:
+    client_id = world.client()
+    say(world, client_id, now.date() - 2 * DAY, now)
+    programme(world, boss, [{"day": 3, "every": 3, "times": 2}, {"day": 40}], since="discharge")
+    days(world, now, 2)
+    leave_for_good(world)
+    say(world, client_id, now.date(), now + 2 * DAY)
+    days(world, now + 2 * DAY, 6)
+    eleven = now + HOUR
+    assert dues(world) == [eleven + DAY, eleven + 6 * DAY]
+    assert len(world.bodies()) == 2
+
+
+def test_a_date_put_back_sends_the_text_that_was_cancelled(world: World, boss: Actor, now: datetime) -> None:
+    client_id = world.client(hours=Window(time(14), time(16)))
+    say(world, client_id, now.date(), now)
+    programme(world, boss, [{"day": 1}, {"day": 60}], since="discharge")
+    plan(world, now)
+    written = now + DAY + HOUR + 5 * MINUTE  # the text waits for the client's hours
+    plan(world, written)
+    say(world, client_id, now.date() + DAY, written)
+    plan(world, written + 6 * MINUTE)
+    assert dues(world) == [] and dues(world, "cancelled") == [now + DAY + HOUR]
+    say(world, client_id, now.date(), written + 10 * MINUTE)
+    days(world, written + 20 * MINUTE, 2)
+    assert dues(world) == [now + DAY + HOUR] and dues(world, "cancelled") == []
+    assert [row.state for row in world.rows("SELECT state FROM outbound ORDER BY state")] == ["cancelled", "planned"]
+
+
+def test_who_left_by_mistake_and_is_enrolled_again_gets_the_text_of_the_day(world: World, boss: Actor, now: datetime) -> None:
+    client_id = world.client(hours=Window(time(14), time(16)))
+    campaign_id = programme(world, boss, [{"day": 0}, {"day": 30}], at="13:00")
+    plan(world, now)
+    shortly_before = now + 2 * HOUR + 55 * MINUTE
+    plan(world, shortly_before)
+    with unit_of_work(world.engine, SYSTEM, shortly_before) as work:
+        clients.lock(work, [client_id])
+        enrolments.leave(work, campaign_id, [client_id], enrolments.BY_STAFF)
+    with unit_of_work(world.engine, SYSTEM, shortly_before + MINUTE) as work:
+        campaign = next(each for each in campaigns.live(work) if each.id == campaign_id)
+        plan_rounds.enrol_by_hand(work, campaign, [client_id])
+    days(world, shortly_before + 2 * MINUTE, 1)
+    assert dues(world) == [now + 3 * HOUR]
+    assert len(world.bodies("state = 'planned'")) == 1
+
+
+def test_a_reply_from_a_shared_phone_ends_the_programme_of_its_people(world: World, boss: Actor, now: datetime) -> None:
+    for _ in range(2):
+        world.client("+84912345678")
+    world.client("+84912345679")
+    programme(world, boss, [{"day": 3}], exit=["reply"])
+    plan(world, now)
+    with unit_of_work(world.engine) as work:
+        channel = channels.get(work, world.vault, world.channel_id)
+    told = Inbound("x1", "+84912345678", "+84900000000", "ok em khoe")
+    receive_message.receive(world.engine, world.vault, CONTENT, channel, told, silent, now + HOUR)
+    plan(world, now + 2 * HOUR)
+    assert [row.end_reason for row in world.rows("SELECT end_reason FROM enrolments ORDER BY 1 NULLS LAST")] == ["reply", "reply", None]
+
+
+def test_who_joins_a_topic_after_the_enrolment_gets_its_steps(world: World, boss: Actor, now: datetime) -> None:
+    client_id = world.client()
+    programme(world, boss, [{"day": 3, "topic": "work"}])
+    days(world, now, 1)
+    world.run("UPDATE clients SET groups = '{work}' WHERE id = :id", id=client_id)
+    days(world, now + DAY, 5)
+    assert dues(world) == [now + 3 * DAY + HOUR]
+    assert world.value("SELECT end_reason FROM enrolments") == "all steps are done"
+
+
+def test_a_holiday_added_the_evening_before_leaves_a_text_listed_that_should_have_left_before_it(world: World, boss: Actor, now: datetime) -> None:
+    world.client()
+    launch(world, boss, schedule={**WEEKLY, "holidays": "before"})
+    plan(world, now)
+    plan(world, NINE - 12 * HOUR)
+    with unit_of_work(world.engine, SYSTEM, now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 11), "Tết")
+    days(world, NINE - 11 * HOUR, 3)
+    assert skipped(world) == ["holiday"] and dues(world) == []
+
+
+def test_a_text_that_left_before_the_holiday_is_not_listed_again_on_its_day(world: World, boss: Actor, now: datetime) -> None:
+    world.client()
+    with unit_of_work(world.engine, SYSTEM, now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 18), "Tết")
+    launch(world, boss, schedule={**WEEKLY, "holidays": "before"})
+    days(world, now, 10)
+    assert dues(world) == [NINE, NINE + 6 * DAY] and skipped(world) == []

@@ -5,6 +5,8 @@ ALTER TABLE campaigns ADD CONSTRAINT campaigns_kind_check CHECK (kind IN ('one_o
 
 -- The day of the plan that makes it the same text when it is planned again, whatever day or minute it is moved to.
 ALTER TABLE occurrences ADD round date;
+-- Of a programme's step, which of its texts it is, from 0: the same text when the client's day 0 is corrected.
+ALTER TABLE occurrences ADD nth smallint;
 CREATE UNIQUE INDEX occurrences_round ON occurrences (client_id, step_id, round) WHERE round IS NOT NULL;
 
 -- At most so many texts of our own accord for a client; null: what the units above say.
