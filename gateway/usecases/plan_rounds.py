@@ -88,7 +88,12 @@ class Rounds:
         for number, (step, spec) in enumerate(self._steps):
             days = self._days[number]
             theirs = spec.topic is None or spec.topic in groups
-            for nth, found in enumerate(self._of_step(number, day_zero, place.zone, self._calendar(place))):
+            placed = self._of_step(number, day_zero, place.zone, self._calendar(place))
+            late: dict[date, Round] = {}
+            if since is not None and days.timing.holidays == "before":
+                named = self._of_step(number, day_zero, place.zone, NO_CALENDAR)
+                late = {each.on: each for each in rounds.overtaken(named, placed, since)}
+            for nth, found in enumerate(late.get(each.on, each) for each in placed):
                 if found.at >= self.until:
                     coming += [] if (step.id, nth) in sent else [found.at]
                     continue

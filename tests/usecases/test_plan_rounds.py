@@ -349,3 +349,13 @@ def test_a_text_that_left_before_the_holiday_is_not_listed_again_on_its_day(worl
     launch(world, boss, schedule={**WEEKLY, "holidays": "before"})
     days(world, now, 10)
     assert dues(world) == [NINE, NINE + 6 * DAY] and skipped(world) == []
+
+
+def test_a_step_that_a_late_holiday_takes_to_a_day_before_is_listed_too(world: World, boss: Actor, now: datetime) -> None:
+    world.client()
+    programme(world, boss, [{"day": 2}], holidays="before", at="09:00")
+    days(world, now, 1)
+    with unit_of_work(world.engine, SYSTEM, now) as work:
+        holidays.add(work, world.unit_id, date(2026, 2, 12), "Tết")
+    days(world, now + DAY + 2 * HOUR, 2)
+    assert skipped(world) == ["holiday"] and dues(world) == []
