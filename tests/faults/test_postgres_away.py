@@ -1,6 +1,5 @@
 """PostgreSQL is restarted or killed under running processes: nobody restarts them by hand, and nothing leaves twice."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from tests.faults.processes import until
-from tests.faults.stage import FULL, LEASE_S, SETTLED_WITHIN_S, Stage
+from tests.faults.stage import FULL, SETTLED_WITHIN_S, Stage
 
 AWAY_S = 60 if FULL else 1
 
@@ -39,17 +38,15 @@ def test_in_mid_campaign_outcomes_wait_for_it_and_all_texts_are_accepted_once(st
     before = pids(stage)
     stage.plan(700)
     stage.until_accepted(100)
-    gone = time.monotonic()
     with away(stage, how):
         until(lambda: "outcomes_wait_for_database" in stage.processes.log("send"), what="the notice that outcomes wait")
         stage.wait(AWAY_S)
     back = stage.world.value("SELECT now()")
     stage.figures["campaign done after (s)"] = stage.until_done(SETTLED_WITHIN_S)
-    lapsed = time.monotonic() - gone >= LEASE_S  # on a busy machine: what was taken and not sent is taken again
     until(lambda: beats(stage, back) == 2, 30, "the return of worker and clock")
     assert pids(stage) == before
     assert len(stage.accepted()) == 700
-    assert stage.world.value("SELECT max(attempts) FROM outbound WHERE id = ANY(:ids)", ids=stage.planned) == 1 or lapsed
+    assert stage.world.value("SELECT max(attempts) FROM outbound WHERE id = ANY(:ids)", ids=stage.planned) == 1
 
 
 def test_a_webhook_is_refused_so_that_the_carrier_tries_again_and_kept_as_soon_as_it_can_be(stage: Stage) -> None:
