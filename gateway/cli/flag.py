@@ -21,12 +21,14 @@ def list_flags(as_code: str) -> None:
     """Open flags of your units, the gravest and soonest due first."""
     with session.open(as_code) as s, s.work() as work:
         zone = s.zone(work)
-        found = flags.list_open(work)
+        found, all_open = flags.list_open(work), flags.count_open(work)
         screen.table(
             (_("flag"), _("severity"), _("due"), _("client"), _("what"), _("owner")),
             [(f.number, shown(f.severity), screen.local(f.due_at, zone) + (" " + _("OVERDUE") if f.due_at < work.now else ""),
               f.client_code, shown(rules.RULES[f.reason].what), f.owner_code) for f in found],
         )  # fmt: skip
+    if all_open > len(found):
+        screen.say("the first {shown} of {all} open flags", shown=len(found), all=all_open)
 
 
 @flag.command()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -21,10 +22,13 @@ from gateway.cli import screen
 from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import Refused
+from gateway.usecases import let_time_pass
 
 POLL_SECONDS = 0.5
-TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 60.0
 _CODE = re.compile(r"\*123(\*[^#]*)?#")
+_LENGTH = re.compile(r"(\d{1,5}) ?([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 CLEAR_LINE = "\r\033[K"
 
 _DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, whatever proxy is set
@@ -36,8 +40,8 @@ _DIRECT = build_opener(ProxyHandler({}))  # the gateway is on this machine, what
 def phone(number: str, wait_seconds: float) -> None:
     """Be the phone NUMBER: see what it gets, and text back.
 
-    Each line is a text, unless it begins with a slash: /call (ring our number and hang up), /wait SECONDS, /quit. *123# dials the menu:
-    until it ends, or /hang, each line is what is pressed. Lines may come from a pipe:
+    Each line is a text, unless it begins with a slash: /call (ring our number and hang up), /wait SECONDS, /later 36h (let hours or days
+    pass, two hours a second, for the whole gateway), /quit. *123# dials the menu: until it ends, or /hang, each line is what is pressed. Lines may come from a pipe:
     `echo 1 | python -m gateway phone +84…` sends 1, shows what comes, and ends.
     """
     handset = Handset(Settings.from_env(os.environ).local_url, number, content.language_of(os.environ))
@@ -71,10 +75,12 @@ class Handset:
             self.watch(0)
         elif command == "/wait":
             self.watch(_seconds(rest))
+        elif command == "/later":
+            self._let_pass(rest)
         elif command == "/hang":
             self._session = ""
         elif line.startswith("/"):
-            raise Refused("There are four commands: /call, /hang, /wait SECONDS and /quit. Every other line is sent as a text.")
+            raise Refused("There are five commands: /call, /hang, /wait SECONDS, /later 36h and /quit. Every other line is sent as a text.")
         elif (code := _CODE.fullmatch(line.strip())) is not None:
             self._session, self._pressed = str(uuid4()), (code[1] or "").split("*")[1:]
             self._dial()
@@ -94,6 +100,14 @@ class Handset:
         if shown_now["ends"]:
             self._session = ""
         self.watch(0)
+
+    def _let_pass(self, typed: str) -> None:
+        """Hours within seconds, with the texts that come meanwhile."""
+        now: dict[str, Any] = {}
+        for step in let_time_pass.steps(_length(typed)):
+            now = self._ask("clock", minutes=round(step.total_seconds() / 60))
+            self.watch(let_time_pass.PAUSE_SECONDS)
+        screen.say("It is {day} {date} {time} now.", **now)
 
     def watch(self, seconds: float) -> None:
         """Print what is new, for so long."""
@@ -121,7 +135,7 @@ class Handset:
             arrow = "<" if text["incoming"] else ">"
             yield f"{text['date']} {text['time']} {arrow} {screen.one_line(text['text'])}  [{price}]"
 
-    def _ask(self, what: str, **body: str) -> dict[str, Any]:
+    def _ask(self, what: str, **body: object) -> dict[str, Any]:
         url = f"{self._url}/simulator/{what}?language={self._language}"
         data = json.dumps({"phone": self._number, **body}).encode()
         asked = Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 (our own address)
@@ -150,6 +164,11 @@ def _seconds(typed: str) -> float:
         return min(max(float(typed), 0.0), 3600.0)
     except ValueError:
         raise Refused("How many seconds? For example: /wait 3") from None
+
+
+def _length(typed: str) -> timedelta:
+    found = _LENGTH.fullmatch(typed.strip())
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
 
 
 def _converse(handset: Handset) -> None:

@@ -53,7 +53,9 @@ RULES: dict[str, Rule] = {
     "referral": _rule("medium", 16, N_("wants to be put in touch with a service; ask for their consent first")),
     "loop": _rule("medium", 8, N_("too many texts back and forth; automatic answers are muted")),
     "cannot_reach": _rule("medium", 8, N_("texts do not reach this phone")),
-    "not_sent_in_time": _rule("medium", 4, N_("a text expired before it could be sent")),
+    "not_sent_in_time": _rule(
+        "medium", 4, N_("a text was not sent in time, or the client did not ask for it after “you have a message”")
+    ),
     "delivery_unknown": _rule(
         "medium", 8, N_("nobody knows whether a text went out; it is not sent again by itself")
     ),

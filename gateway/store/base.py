@@ -234,11 +234,14 @@ _BY_INDEX = ", set_config('plan_cache_mode', 'force_generic_plan', true)" + "".j
     f", set_config('{way}', 'off', true)"
     for way in ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_seqscan", "enable_bitmapscan", "jit")
 )
+# Only a gateway for practice ever moves its clock (store/practice.py).
+_TIME = "now() + (SELECT ahead FROM practice_clock)"
 _BEGIN = {
-    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(), set_config('lock_timeout', %(wait)s, true){by_index}"
+    role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), {_TIME}, set_config('lock_timeout', %(wait)s, true){by_index}"
     for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""))
 }
-# In one order for all, so that no two wait for each other.
+
+
 def untangled(write: Callable[[], T]) -> T:
     """What `write` returns. When PostgreSQL ended it to undo a deadlock, nothing was written, and it is called again, twice at most."""
     for _ in range(2):
@@ -250,6 +253,7 @@ def untangled(write: Callable[[], T]) -> T:
     return write()
 
 
+# In one order for all, so that no two wait for each other.
 _LOCK = """
   SELECT pg_advisory_xact_lock(key) FROM (
     SELECT DISTINCT hashtextextended(encode(name, 'hex'), 1) AS key FROM unnest(%(names)s::bytea[]) name ORDER BY key) k"""
@@ -264,7 +268,7 @@ def unit_of_work(
     `lock` (the system's alone) lets one transaction at a time through for each name in it, in every process: what a phone
     writes is handled one after the other. A lock that is not free within `wait_s` (0: for ever) fails the transaction.
 
-    The time is the database's unless given (simulation, tests). What was registered with `after_commit` runs after
+    The time is the database's (moved ahead, on a gateway for practice) unless given (simulation, tests). What was registered with `after_commit` runs after
     the commit, and an error in it is logged, never raised: the work is done by then.
     """
     with engine.connect() as connection:

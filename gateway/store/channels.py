@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from gateway.domain.errors import NotFound, Refused
+from gateway.store import practice
 from gateway.store.base import Work
 from gateway.vault import Vault
 
@@ -41,7 +42,12 @@ def add(
     work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
     rate: float | None = None, texts: bool = True,
 ) -> UUID:  # fmt: skip
-    """Keep a channel; its settings are encrypted. `texts`: texts leave through it. Raises Refused when the name is taken."""
+    """Keep a channel; its settings are encrypted. `texts`: texts leave through it.
+
+    Raises Refused when the name is taken, or when it would reach people and the clock was moved for practice.
+    """
+    if kind != "simulator" and practice.is_ahead(work):
+        raise Refused("the clock of this gateway was moved for practice: start an empty one with `make reset` before it reaches people")
     if work.value(text("SELECT 1 FROM channels WHERE name = :name"), name=name):
         raise Refused("there is a channel {name!r} already: choose another name, or disable that one first", name=name)
     channel_id, key_id = uuid4(), uuid4()

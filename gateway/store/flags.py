@@ -115,6 +115,11 @@ def list_open(work: Work, client_id: UUID | None = None, most: int = 200) -> Seq
     return [Flag(**row._asdict()) for row in work.all(_OPEN, client=client_id, most=most)]
 
 
+def count_open(work: Work) -> int:
+    """How many flags are not closed."""
+    return int(work.value(text("SELECT count(*) FROM flags WHERE state <> 'closed'")))
+
+
 _ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner WHERE id = :id AND state <> 'closed'")
 _CLOSE = text("""
   UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now WHERE id = :id AND state <> 'closed'""")

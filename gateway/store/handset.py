@@ -51,12 +51,13 @@ def add(
     work.insert("handset_texts", [row], "ON CONFLICT (id) DO NOTHING")
 
 
-# A text carries the time at which its transaction began, so it may appear after a later one was read: 10 s come again.
-_SINCE = text("""
-  SELECT t.id, t.incoming, t.body_enc, t.at, t.key_id, k.wrapped, coalesce(
+_ZONE = """coalesce(
       (SELECT coalesce(c.time_zone, cu.time_zone) FROM phones p JOIN clients c ON c.id = p.client_id
          JOIN units cu ON cu.id = c.unit_id WHERE p.phone_hash = :phone ORDER BY c.id LIMIT 1),
-      u.time_zone) AS zone
+      u.time_zone) AS zone"""
+# A text carries the time at which its transaction began, so it may appear after a later one was read: 10 s come again.
+_SINCE = text(f"""
+  SELECT t.id, t.incoming, t.body_enc, t.at, t.key_id, k.wrapped, {_ZONE}
   FROM handset_texts t JOIN keys k ON k.id = t.key_id JOIN channels h ON h.id = t.channel_id JOIN units u ON u.id = h.unit_id
   WHERE t.phone_hash = :phone AND (CAST(:since AS timestamptz) IS NULL OR t.at >= CAST(:since AS timestamptz) - interval '10 s')
   ORDER BY t.at DESC, t.id DESC LIMIT :most""")
@@ -83,6 +84,14 @@ def channel_of(work: Work, phone_hash: bytes = b"") -> UUID | None:
     """The simulator channel that texted this phone last, else any; None when there is none."""
     found = work.value(_CHANNEL, phone=phone_hash)
     return None if found is None else UUID(str(found))
+
+
+_ZONE_OF = text(f"SELECT {_ZONE} FROM channels h JOIN units u ON u.id = h.unit_id WHERE h.id = :channel")
+
+
+def zone_of(work: Work, phone_hash: bytes, channel_id: UUID) -> str:
+    """The time zone of whoever has the phone; of the channel's unit where nobody is known to."""
+    return str(work.value(_ZONE_OF, phone=phone_hash, channel=channel_id))
 
 
 _OWNERS = text("""

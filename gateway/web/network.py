@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.client import HTTPException
 from queue import SimpleQueue
 from typing import Any
@@ -148,6 +147,15 @@ class Network:
         finally:
             self._replies.release()
 
+    def zone_of(self, phone: str) -> str:
+        """The zone that the handset's clock shows. Raises NotFound without a simulator channel."""
+        phone_hash = self._gateway.vault.hash_phone(phone)
+        with unit_of_work(self._gateway.engine) as work:
+            channel_id = handset.channel_of(work, phone_hash)
+            if channel_id is None:
+                raise no_channel()
+            return handset.zone_of(work, phone_hash, channel_id)
+
     def _post_from(self, phone: str, what: str, text: str, text_id: UUID) -> Answer:
         if not self._replies.acquire(blocking=False):
             raise Busy
@@ -166,9 +174,10 @@ class Network:
             handset.add(
                 work, vault, text_id=text_id, channel_id=channel.id, unit_id=channel.unit_id, phone=phone, incoming=False, body=text
             )
+            sent_at = work.now
         callback = {"id": str(text_id), "from": phone, "to": channel.settings["sender"]}
         if what == "inbound":
-            callback |= {"text": text, "sent_at": datetime.now(UTC).isoformat()}
+            callback |= {"text": text, "sent_at": sent_at.isoformat()}
         url = f"{self._gateway.settings.public_url}/c/{channel.id}/{what}"
         return Answer(text_id, _post(url, callback, channel.settings["secret"]))
 

@@ -7,7 +7,7 @@ by themselves.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,6 +19,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
 from gateway.store import clients, handset
 from gateway.store.base import unit_of_work
+from gateway.usecases import let_time_pass
 from gateway.web import loopback
 from gateway.web.network import LONGEST, Answer, Busy, Network, Rejected, no_channel
 
@@ -104,6 +105,12 @@ def _add_questions(routes: Blueprint, gateway: Gateway, network: Network) -> Non
         asked = _json()
         return jsonify(network.dial(_phone(gateway, asked.get("phone")), str(asked.get("session", "")), str(asked.get("text", ""))))
 
+    @routes.post("/clock")
+    def clock() -> Response:
+        asked = _json()
+        at = let_time_pass.step(gateway.engine, timedelta(minutes=_number(asked.get("minutes"))))
+        return jsonify(gateway.content.when(at, network.zone_of(_phone(gateway, asked.get("phone"))), _language(gateway.content)))
+
     @routes.post("/count")
     def count() -> Response:
         return jsonify(asdict(segments.count(str(_json().get("text", "")))))
@@ -139,6 +146,12 @@ def _uuid(typed: object) -> UUID:
         return UUID(str(typed))
     except ValueError:
         raise Refused("The id is not readable: reload the page.") from None
+
+
+def _number(typed: object) -> int:
+    if not isinstance(typed, int):
+        raise Refused("How many minutes? A whole number.")
+    return max(-1, min(typed, 10**6))
 
 
 def _since(typed: object) -> datetime | None:

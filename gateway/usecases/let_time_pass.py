@@ -1,0 +1,50 @@
+"""On a gateway for practice: let hours pass within a second, so that a week of check-ins can be lived through in minutes."""
+
+import time
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from gateway.domain.errors import Refused
+from gateway.store import practice
+from gateway.store.base import SYSTEM, unit_of_work
+
+STEP = timedelta(hours=1)
+PAUSE_SECONDS = 0.5
+"""Between two steps: what is planned anew each second is then some two hours late at most."""
+MOST = timedelta(days=31)
+NOTHING = practice.Unsent(0, 0)
+
+
+def step(engine: Engine, by: timedelta = STEP, patience_s: float = 3.0) -> datetime:
+    """Move the clock by an hour at most; what it shows then.
+
+    First what is due is done, as long as less of it is left every `patience_s`, and the carrier's answers come in. Raises Refused where a
+    channel leads to real phones, or when the carrier does not answer.
+    """
+    if not timedelta(0) < by <= STEP:
+        raise Refused("The clock moves on by an hour at a time.")
+    least: int | None = None
+    until = time.monotonic() + patience_s
+    while True:
+        with unit_of_work(engine, SYSTEM) as work:
+            if practice.reaches_people(work):
+                raise Refused("The clock can be moved only where every channel is a simulator: here a text may reach a real phone.")
+            unsent = practice.unsent(work)
+            if unsent == NOTHING or (time.monotonic() > until and not unsent.handed_over):
+                practice.move(work, by)
+                return work.now + by
+        if time.monotonic() > until:
+            raise Refused("A text is still on its way: try again when it has arrived.")
+        left = unsent.due + unsent.handed_over
+        if least is None or left < least:
+            least, until = left, time.monotonic() + patience_s
+        time.sleep(0.1)
+
+
+def steps(length: timedelta) -> list[timedelta]:
+    """A length of time in steps of an hour, and the rest. Raises Refused."""
+    if not timedelta(0) < length <= MOST:
+        raise Refused("How long? Up to 31 days, such as 90m, 36h or 7d.")
+    whole, rest = divmod(length, STEP)
+    return [STEP] * whole + [rest] * bool(rest)

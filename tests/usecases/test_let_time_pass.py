@@ -1,0 +1,87 @@
+"""On a gateway for practice the clock can be set ahead, hour by hour; nowhere else."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from gateway.domain.errors import Refused
+from gateway.store import channels, health
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import let_time_pass
+from gateway.usecases.let_time_pass import MOST, STEP
+from gateway.vault import Vault
+from tests import builders
+from tests.builders import World
+
+
+@pytest.fixture
+def practice(engine: Engine, vault: Vault) -> World:
+    """A gateway whose only channel is the simulator, on the database's clock."""
+    unit_id = builders.unit(engine, shown(engine), hours=None)
+    settings = {"secret": "s3cret", "sender": "+84900000000"}
+    return World(engine, vault, unit_id, builders.channel(engine, vault, shown(engine), unit_id, settings=settings), shown(engine))
+
+
+def shown(engine: Engine) -> datetime:
+    """What the clock shows."""
+    with unit_of_work(engine, SYSTEM) as work:
+        return work.now
+
+
+def test_every_transaction_sees_the_new_time_and_it_runs_on_from_there(practice: World) -> None:
+    before = shown(practice.engine)
+    at = let_time_pass.step(practice.engine, STEP)
+    assert STEP <= at - before < STEP + timedelta(seconds=10)
+    assert shown(practice.engine) >= at
+    assert let_time_pass.step(practice.engine, timedelta(minutes=5)) >= at + timedelta(minutes=5)
+
+
+def test_hearts_beat_in_real_time(practice: World) -> None:
+    with unit_of_work(practice.engine, SYSTEM) as work:
+        health.beat(work, "clock", "clock-1")
+    let_time_pass.step(practice.engine)
+    assert health.look(practice.engine)["clock"] is True
+
+
+def test_it_waits_for_what_is_on_its_way_and_says_so(practice: World) -> None:
+    message = practice.planned(practice.client())
+    practice.run("UPDATE outbound SET state = 'submitting' WHERE id = :id", id=message)
+    before = shown(practice.engine)
+    with pytest.raises(Refused, match="still on its way"):
+        let_time_pass.step(practice.engine, patience_s=0.2)
+    assert shown(practice.engine) - before < STEP
+
+
+def test_a_text_that_cannot_leave_does_not_stop_the_clock(practice: World) -> None:
+    practice.planned(practice.client(), send_before=practice.now + timedelta(days=2))
+    before = shown(practice.engine)
+    assert let_time_pass.step(practice.engine, patience_s=0.2) - before >= STEP
+
+
+def test_where_a_text_may_reach_a_real_phone_the_clock_stays(practice: World, engine: Engine, vault: Vault) -> None:
+    before = shown(engine)
+    builders.channel(engine, vault, before, practice.unit_id, kind="twilio", name="real")
+    with pytest.raises(Refused, match="every channel is a simulator"):
+        let_time_pass.step(engine)
+    assert shown(engine) - before < STEP
+
+
+def test_a_gateway_whose_clock_was_moved_gets_no_channel_to_real_phones(practice: World, engine: Engine, vault: Vault) -> None:
+    let_time_pass.step(engine, timedelta(minutes=1))
+    with pytest.raises(Refused, match="moved for practice"), unit_of_work(engine, SYSTEM) as work:
+        channels.add(work, vault, unit_id=practice.unit_id, name="real", kind="twilio", settings={})
+
+
+@given(st.timedeltas(min_value=timedelta(minutes=1), max_value=MOST))
+def test_steps_add_up_to_the_whole(length: timedelta) -> None:
+    made = let_time_pass.steps(length)
+    assert sum(made, timedelta()) == length and all(timedelta(0) < step <= STEP for step in made)
+
+
+@pytest.mark.parametrize("length", [timedelta(0), timedelta(hours=-1), MOST + timedelta(seconds=1)])
+def test_a_length_that_makes_no_sense_is_refused(length: timedelta) -> None:
+    with pytest.raises(Refused):
+        let_time_pass.steps(length)
