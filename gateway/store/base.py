@@ -14,7 +14,14 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, MultipleResultsFound, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    MultipleResultsFound,
+    OperationalError,
+    ProgrammingError,
+)
 
 from gateway import log
 

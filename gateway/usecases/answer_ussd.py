@@ -1,7 +1,7 @@
 """Somebody dialled: show the next screen of the menu, and do what follows, in one transaction, before the carrier hears it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from uuid import UUID, uuid5
@@ -82,15 +82,16 @@ def _answer(
         for post in posts
     ]
     with unit_of_work(engine, SYSTEM, now, lock=[each.phone_hash for each in sought], wait_s=wait_s) as work:
-        told: set[UUID] = set()
+        around = Around(work, vault, content)
         for post, each, caller in zip(posts, sought, store.look(work, vault, sought), strict=True):
-            post.screen = _turn(Call(work, vault, content, post, each, caller), post.dialled.text, told)
-        for channel_id in told:
+            post.screen = _turn(Call(around, post, each, caller), post.dialled.text)
+        store.put(work, around.moved)
+        for channel_id in around.told:
             work.after_commit(partial(ring, channel_id))
 
 
-def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
-    """Everything that one post brings about. Channels with something to send join `told`."""
+def _turn(call: "Call", text: str) -> Screen:
+    """Everything that one post brings about."""
     asked, known = call.vault.hash_body(text).hex(), call.caller.dialled
     earlier = known.kept if known else ()
     for kept in earlier:
@@ -106,7 +107,6 @@ def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
         call.press(each, text if number == len(typed) else "*".join(typed[:number]))
     screen = call.screen()
     call.keep([*earlier, Kept(asked, len(text), screen.text, screen.goes_on)])
-    told.update(call.told)
     return screen
 
 
@@ -120,29 +120,53 @@ def not_now(content: Content, phone: str) -> Screen:
     return Screen(f"{said} {content.helplines(phone)}", False)
 
 
+@dataclass(slots=True)
+class Around:
+    """What the posts of one transaction share. `moved`: the dialogues to be written; `told`: channels with something to send."""
+
+    work: Work
+    vault: Vault
+    content: Content
+    moved: list[store.Moved] = field(default_factory=list)
+    told: set[UUID] = field(default_factory=set)
+    _units: dict[UUID, units.Unit] = field(default_factory=dict)
+    _near: dict[tuple[UUID, str, str], list[topics.Found]] = field(default_factory=dict)
+
+    def unit(self, unit_id: UUID) -> units.Unit:
+        """The unit, read once."""
+        if unit_id not in self._units:
+            self._units[unit_id] = units.get(self.work, unit_id)
+        return self._units[unit_id]
+
+    def near(self, unit: units.Unit, language: str, topic: str) -> list[topics.Found]:
+        """The services near, read once."""
+        sought = (unit.id, language, topic)
+        if sought not in self._near:
+            self._near[sought] = find_services.find(self.work, unit, language, topic)
+        return self._near[sought]
+
+
 class Call:
     """One post of a phone that dialled: the turn it takes, and what its places show."""
 
-    def __init__(
-        self, work: Work, vault: Vault, content: Content, post: Post, sought: store.Sought, caller: store.Caller
-    ) -> None:  # fmt: skip
-        self.work, self.vault, self.content, self.channel, self.caller = work, vault, content, post.channel, caller
+    def __init__(self, around: Around, post: Post, sought: store.Sought, caller: store.Caller) -> None:
+        self.work, self.vault, self.content, self.channel, self.caller = around.work, around.vault, around.content, post.channel, caller
+        self.around, self.told = around, around.told
         self.phone, self.phone_hash, self.session = post.dialled.phone, sought.phone_hash, sought.session_hash
         self.pin, self.stopped, self.state = caller.pin, caller.stopped, State()
-        self.told: list[UUID] = []
         one = caller.people[0] if len(caller.people) == 1 else None
         self.owner = one
         self.client = None if caller.doubtful else one  # whom personal things may be shown to
         homes = {person.unit_id for person in caller.people}
         self.unit_id = homes.pop() if len(homes) == 1 else post.channel.unit_id
         self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(
-            work, vault, self.phone_hash, self.unit_id
+            self.work, self.vault, self.phone_hash, self.unit_id
         )
 
-    @cached_property
+    @property
     def unit(self) -> units.Unit:
         """Where the phone belongs."""
-        return units.get(self.work, self.unit_id)
+        return self.around.unit(self.unit_id)
 
     @property
     def language(self) -> str:
@@ -175,8 +199,10 @@ class Call:
         return ussd.begin(before.state if before else None, before.changed_at if before else None, self.work.now)
 
     def keep(self, kept: Sequence[Kept]) -> None:
-        """Write where the dialogue is now."""
-        store.put(self.work, self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
+        """Have it written where the dialogue is now."""
+        self.around.moved.append(
+            store.Moved(self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
+        )
 
     # --- the turn -----------------------------------------------------------------------------------------------------
 
@@ -219,7 +245,7 @@ class Call:
             case ussd.TextServices(topic) if self.texts_by is not None:
                 if find_services.tell(self.work, self.vault, self.content, self.recipient, topics.TOPICS[topic],
                                       dedupe_key=f"ussd:{token}", channel_id=self.texts_by):  # fmt: skip
-                    self.told.append(self.texts_by)
+                    self.told.add(self.texts_by)
             case _:
                 pass
 
@@ -283,7 +309,8 @@ class Call:
         return "\n".join([self.words(head), *numbered] if head else numbered)
 
     def _found(self, state: State) -> State:
-        told = find_services.texts(self.work, self.content, self.recipient, topics.TOPICS[state.topic])
+        found = self.around.near(self.unit, self.language, topics.TOPICS[state.topic])
+        told = find_services.worded(self.content, self.recipient, self.unit, found, self.work.now)
         if not told:
             return self.pages(state, self.words("nothing_near"))
         offer = [self.words("text_me")] if self.texts_by else []

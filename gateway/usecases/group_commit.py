@@ -53,14 +53,18 @@ class GroupCommit(Generic[T]):
             raise TimeoutError
         if mine.told == LEAD:
             self._lead()
-        if mine.told == ALONE and self._threads is None:
+        if mine.told == ALONE:
+            self._write_alone(item, None if wait_s is None else max(0.0, until - time.monotonic()))
+
+    def _write_alone(self, item: T, wait_s: float | None) -> None:
+        if self._threads is None:
             self._alone(item)
-        elif mine.told == ALONE:
-            writes = self._threads.submit(self._alone, item)
-            try:
-                writes.result(None if wait_s is None else max(0.0, until - time.monotonic()))
-            finally:
-                writes.cancel()  # if it has not begun
+            return
+        writes = self._threads.submit(self._alone, item)
+        try:
+            writes.result(wait_s)
+        finally:
+            writes.cancel()  # if it has not begun
 
     def _hand_on(self) -> None:
         """Have the first who waits lead, if any does. Under the lock."""
