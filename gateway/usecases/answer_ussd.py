@@ -14,10 +14,10 @@ from gateway.content import Content
 from gateway.domain import dialogues, segments, ussd, wording
 from gateway.domain import services as topics
 from gateway.domain.ussd import Kept, State
-from gateway.store import appointments, channels, inbound, units
+from gateway.store import appointments, channels, clients, inbound, units
 from gateway.store import ussd as store
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
-from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
+from gateway.usecases import compose, doubt_phone, find_services, hear_ussd, receive_message, tell_client
 from gateway.vault import Vault
 
 LONGEST_SECONDS = 3.0
@@ -216,6 +216,8 @@ class Call:
             self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
         elif state.at == "check_in":
             self._check_in(typed, path)
+        elif state.at == "appointment" and typed in ("1", "2") and self._was_moved(state.about):
+            self.state = self.show(replace(state, pages=(), page=0, about=""))
         else:
             secret = self.vault.hash_body(f"pin:{typed}")
             seen = ussd.Seen(self.pin, self.stopped, tuple(self.content.languages))
@@ -223,6 +225,11 @@ class Call:
             for effect in turn.effects:
                 self._follow(effect, state, self.token(path))
             self.state = self.show(turn.state) if turn.shows else turn.state
+
+    def _was_moved(self, about: str) -> bool:
+        """Whether the appointment on the screen is no longer the next one, or at another time."""
+        booked = appointments.next_booked(self.work, self.client.id, hold=True) if self.client is not None else None
+        return about != (_about(booked) if booked is not None else "")
 
     def _follow(self, effect: ussd.Effect, shown: State, token: UUID) -> None:
         match effect:
@@ -233,15 +240,19 @@ class Call:
                 store.count_wrong(self.work, self.phone_hash)
                 tries = self.pin.tries + 1
                 self.pin = replace(self.pin, tries=tries, locked=tries >= ussd.MOST_TRIES)
+                if self.pin.locked:
+                    doubt_phone.doubt(self.work, self.phone_hash, doubt_phone.PIN_LOCKED)
             case ussd.RightPin() if self.pin is not None:
                 store.count_right(self.work, self.phone_hash)
+                if self.owner is not None:
+                    clients.prove_phone(self.work, self.owner.id, self.phone_hash)
                 self.pin = replace(self.pin, tries=0)
             case ussd.Wish(meaning):
                 if meaning.meaning in ("stop", "start"):
                     self.stopped = meaning.meaning == "stop"
                 hear_ussd.wish(self, meaning, self.words(meaning.meaning), token)  # staff read what stands in the menu
             case ussd.AnswerVisit(answer) if self.client is not None:
-                hear_ussd.visit(self, self.client, UUID(shown.about), answer, token)
+                hear_ussd.visit(self, self.client, UUID(shown.about.split()[0]), answer, token)
             case ussd.TextServices(topic) if self.texts_by is not None:
                 if find_services.tell(self.work, self.vault, self.content, self.recipient, topics.TOPICS[topic],
                                       dedupe_key=f"ussd:{token}", channel_id=self.texts_by):  # fmt: skip
@@ -321,9 +332,14 @@ class Call:
         if booked is None or self.client is None:
             return self.pages(state, self.words("no_appointment"))
         said = self.content.when(booked.starts_at, self.client.zone, self.language)
-        return self.pages(replace(state, about=str(booked.id)), self.words("next_appointment", said))
+        return self.pages(replace(state, about=_about(booked)), self.words("next_appointment", said))
 
 
+
+
+def _about(visit: appointments.Appointment) -> str:
+    """The appointment at its time: a yes to another time says nothing about this one."""
+    return f"{visit.id} {visit.starts_at.isoformat()}"
 
 
 @lru_cache(maxsize=1024)
