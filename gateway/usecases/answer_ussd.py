@@ -219,7 +219,7 @@ class Call:
         elif state.at == "appointment" and typed in ("1", "2") and self._was_moved(state.about):
             self.state = self.show(replace(state, pages=(), page=0, about=""))
         else:
-            secret = self.vault.hash_body(f"pin:{typed}")
+            secret = self.vault.hash_body(f"pin:{typed}") if state.at.startswith("pin") else b""
             seen = ussd.Seen(self.pin, self.stopped, tuple(self.content.languages))
             turn = ussd.step(state, typed, secret, seen)
             for effect in turn.effects:
@@ -280,11 +280,11 @@ class Call:
 
     def words(self, key: str, values: Mapping[str, str] | None = None) -> str:
         """A text of the menu."""
-        known = {"helplines": self.content.helplines(self.phone)} if "{" in (said := self.content.menu[self.language][key]) else {}
-        if known:
-            details = self.owner.details if self.owner else self.unit.known
-            known = {"phone": "", **known, **{name: str(value) for name, value in details.items() if isinstance(value, str)}}
-        return wording.fill(said, known | dict(values or {}))
+        if "{" not in (said := self.content.menu[self.language][key]):
+            return said
+        details = self.owner.details if self.owner else self.unit.known
+        known = {name: str(value) for name, value in details.items() if isinstance(value, str)}
+        return wording.fill(said, {"phone": "", "helplines": self.content.helplines(self.phone), **known, **(values or {})})
 
     def pages(self, state: State, text: str) -> State:
         """The text on as many screens as it takes."""
