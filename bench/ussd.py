@@ -82,14 +82,15 @@ def main() -> None:
             wait_listening(port)
             url = f"http://127.0.0.1:{port}/c/{channel_id}/ussd?key={SECRET}"
             Dialogues(url, 64, given.people, 8).run()
-            before = ground.cpu_seconds(web.pid) + ground.cpu_seconds(here.postgres_pid())
+            pids = (web.pid, here.postgres_pid())
+            before = [ground.cpu_seconds(pid) for pid in pids]
             did = Dialogues(url, given.count + 64, given.people, given.at_once)
             seconds = did.run()
-            cpu = ground.cpu_seconds(web.pid) + ground.cpu_seconds(here.postgres_pid()) - before
+            web_cpu, postgres_cpu = (ground.cpu_seconds(pid) - then for pid, then in zip(pids, before, strict=True))
     took = sorted(did.took)
     print(
         f"USSD: {len(took) / seconds:,.0f} turns/s at {given.at_once} dialogues at once, p50 {took[len(took) // 2] * 1000:.1f} ms, "
-        f"p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms, {cpu / len(took) * 1000:.2f} CPU-s per 1,000 turns with PostgreSQL; "
+        f"p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms, CPU-s per 1,000 turns: {web_cpu / len(took) * 1000:.2f} web, {postgres_cpu / len(took) * 1000:.2f} PostgreSQL; "
         f"{', '.join(f'{count} {said}' for said, count in sorted(did.kinds.items()))}"
     )
 

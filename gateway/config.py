@@ -86,7 +86,7 @@ class Settings:
     host: str = _setting("GATEWAY_HOST", str, "127.0.0.1")
     port: int = _setting("GATEWAY_PORT", _whole(1, 65535), "8000")
     region: str = _setting("GATEWAY_REGION", _region, "VN")
-    web_threads: int = _setting("GATEWAY_WEB_THREADS", _whole(1, 64), "8")
+    web_threads: int = _setting("GATEWAY_WEB_THREADS", _whole(1, 64), "16")
     web_workers: int = _setting("GATEWAY_WEB_WORKERS", _whole(1, 64), "2")
     lease_seconds: float = _setting("GATEWAY_LEASE_SECONDS", _duration(0.5, 3600), "90")
     reconcile_after_seconds: float = _setting("GATEWAY_RECONCILE_AFTER_SECONDS", _duration(0.1, 3600), "60")

@@ -36,9 +36,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
     )
 
     steps = GroupCommit[answer_ussd.Post](
-        lambda batch: answer_ussd.answer_all(*kept, batch, ring), lambda post: answer_ussd.answer(*kept, post, ring)
-    )
-    turns = ThreadPoolExecutor(gateway.settings.web_threads, "ussd")
+        lambda batch: answer_ussd.answer_all(*kept, batch, ring), lambda post: answer_ussd.answer(*kept, post, ring),
+        threads=ThreadPoolExecutor(gateway.settings.web_threads + 1, "ussd"),
+    )  # fmt: skip
 
     @routes.post("/c/<uuid:channel_id>/inbound")
     def inbound(channel_id: UUID) -> Response:
@@ -72,8 +72,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
                 return _forged(channel_id)
             dialled = carrier.read_ussd(callback)
             post = answer_ussd.Post(channel, dialled)
-            turn = turns.submit(steps.add, post)
-            turn.result(answer_ussd.LONGEST_SECONDS)
+            steps.add(post, answer_ussd.LONGEST_SECONDS)
             assert post.screen is not None
             screen = post.screen
         except (NotFound, BadCallback):
@@ -81,7 +80,6 @@ def blueprint(gateway: Gateway) -> Blueprint:
         except Exception as error:
             if dialled is None:
                 raise  # which carrier posts is not known: nothing can be shown
-            turn.cancel()
             log.error("ussd_failed", error, channel=channel_id, said=type(getattr(error, "orig", None)).__name__)
             screen = answer_ussd.not_now(gateway.content, dialled.phone)
         return _response(carrier.ussd_reply(screen.text, screen.goes_on))

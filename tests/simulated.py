@@ -74,6 +74,7 @@ def running(engine: Engine, vault: Vault, redis_url: str, web_threads: int = 8) 
     url = f"http://127.0.0.1:{server.port}"
     world = _world(engine, vault, {"secret": "s3cret", "sender": "+84900000000", "base_url": url})
     settings = Settings.from_env({"GATEWAY_PORT": str(server.port), "GATEWAY_WEB_THREADS": str(web_threads)})
+    builders.CONTENT.listen()
     gateway = Gateway(settings, engine, vault, builders.CONTENT, Bell(redis_url))
     app.register_blueprint(webhooks.blueprint(gateway))
     app.register_blueprint(simulator.blueprint(gateway))

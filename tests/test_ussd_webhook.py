@@ -1,14 +1,20 @@
 """/c/<channel>/ussd over HTTP: both protocols, wrong posts, what a failing database shows, the handset."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlencode
+from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
+from gateway.channels import simulator
+from gateway.domain.dialogues import SCREEN
 from gateway.store.base import unit_of_work
 from gateway.vault import Vault
 from tests import builders, simulated
@@ -34,10 +40,10 @@ def menus(here: Simulated) -> str:
     return f"{here.url}/c/{channel_id}/ussd"
 
 
-def post(url: str, form: dict[str, str] | bytes) -> tuple[int, str]:
+def post(url: str, form: dict[str, str] | bytes, headers: dict[str, str] | None = None) -> tuple[int, str]:
     try:
         data = form if isinstance(form, bytes) else urlencode(form).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=20) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -68,6 +74,53 @@ def test_a_wrong_post_is_refused_and_is_no_fault_of_ours(menus: str, query: str,
 def test_no_text_is_too_odd_for_a_screen(menus: str, typed: str) -> None:
     status, body = post(f"{menus}?key={SECRET}", form(typed))
     assert status == 200 and body.startswith(("CON ", "END "))
+
+
+_forms = st.dictionaries(
+    st.sampled_from(["sessionId", "phoneNumber", "text", "networkCode", "serviceCode", "x"]),
+    st.one_of(st.text(max_size=30), st.sampled_from([NUMBER, "A1", "", "1*1", "+", "0" * 400, "1*1234*1234", "STOP*0", "\x00"])), max_size=6,
+)  # fmt: skip
+_jsons = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["session", "from", "code", "text"]), inner, max_size=4)),
+    max_leaves=8,
+)
+_posts = st.one_of(_jsons, st.fixed_dictionaries({"session": st.text(max_size=8), "from": st.just(NUMBER), "text": st.text(max_size=40)}))
+_walks = st.lists(st.one_of(st.sampled_from([*"012345678", "98", "1234", "*", "#", "stop", "xin chào", "🙂" * 40]), st.text(max_size=8)), max_size=8)
+
+
+def check_screen(status: int, text: str) -> None:
+    """A screen fits any phone; a refusal is the poster's own fault, never ours."""
+    if status != 200:
+        assert 400 <= status < 500, status
+        return
+    assert SCREEN.hold(text), text
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.one_of(st.binary(max_size=200), _forms.map(lambda form: urlencode(form, errors="surrogatepass").encode())), key=st.booleans())
+def test_whatever_is_posted_as_a_form_gets_a_screen_or_a_refusal(menus: str, raw: bytes, key: bool) -> None:
+    status, body = post(f"{menus}?key={SECRET}" if key else menus, raw)
+    assert status != 200 or body.startswith(("CON ", "END "))
+    check_screen(status, body[4:])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.one_of(st.binary(max_size=200), _posts.map(lambda value: json.dumps(value).encode())), signed=st.booleans())
+def test_whatever_is_posted_as_json_gets_a_screen_or_a_refusal(here: Simulated, raw: bytes, signed: bool) -> None:
+    at = str(int(time.time()))
+    headers = {"X-Timestamp": at, "X-Signature": simulator.sign("s3cret", at, raw)} if signed else {}
+    status, body = post(f"{here.url}/c/{here.world.channel_id}/ussd", raw, headers)
+    check_screen(status, json.loads(body)["screen"] if status == 200 else "")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(presses=_walks, session=st.uuids())
+def test_whatever_is_pressed_every_screen_fits(menus: str, presses: list[str], session: UUID) -> None:
+    for length in range(len(presses) + 1):
+        status, body = post(f"{menus}?key={SECRET}", form("*".join(presses[:length]), str(session)))
+        assert status == 200
+        check_screen(status, body[4:])
 
 
 def test_a_crisis_on_a_channel_of_menus_is_texted_through_another_one(here: Simulated, menus: str) -> None:

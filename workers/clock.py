@@ -17,7 +17,16 @@ from gateway import embedded, log, parts
 from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
+from gateway.usecases import (
+    backfill,
+    doubt_phone,
+    notice_silence,
+    plan_due,
+    receive_message,
+    reconcile,
+    redact,
+    sweep,
+)
 from gateway.wire import Wire
 
 BEAT_SECONDS = 5.0
@@ -72,6 +81,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
         ("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
         ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
+        ("quiet", 3600, lambda: doubt_phone.doubt_quiet(engine)),
         ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),

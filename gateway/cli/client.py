@@ -310,6 +310,19 @@ def move(code: str, unit: str, as_code: str) -> None:
     screen.say("client {code} is with {unit}", code=code, unit=home.code)
 
 
+@client.command()
+@click.argument("code")
+@session.as_staff
+def verify(code: str, as_code: str) -> None:
+    """Say that a client's phones are theirs, after asking them. Texts go out again; closing flags and undoing a stop are steps of their own."""
+    with session.open(as_code, *session.CARE) as s:
+        found = _seen(s, code)
+        with s.system() as work:
+            clients.verify_phones(work, found.id)
+            audit.add(work, "client.verify", "client", found.id, found.unit_id, by=s.actor)
+    screen.say("client {code}: the phones are known to be theirs", code=code)
+
+
 @client.command("pin-reset")
 @click.argument("code")
 @session.as_staff

@@ -10,6 +10,7 @@ from gateway.domain import effects as fx
 from gateway.domain.dialogues import Dialogue, Heard, KeepAnswer, MoveSession, State
 from gateway.domain.effects import (
     AnswerAppointment,
+    DoubtPhone,
     RaiseFlag,
     RecordAnswer,
     ReleaseWaiting,
@@ -19,7 +20,8 @@ from gateway.domain.effects import (
     StopPhone,
     TellServices,
 )
-from gateway.domain.interpret import Expecting, Meaning
+from gateway.domain.interpret import ASKS_WHO, Expecting, Meaning
+from gateway.domain.told import N_
 
 Effect = fx.Effect | dialogues.Effect | MoveSession
 """All that a text may lead to."""
@@ -254,7 +256,8 @@ def _doubtful_stop(situation: Situation) -> list[Effect]:
 
 def _stranger(meaning: Meaning, situation: Situation, now: datetime) -> list[Effect]:
     """An unknown phone is answered as a known one would be, so that no answer tells who is enrolled."""
-    effects: list[Effect] = [RaiseFlag("unknown_sender")]
+    wants = (meaning.meaning, *meaning.also)
+    effects: list[Effect] = [RaiseFlag("callback" if "callback" in wants else "unknown_sender")]
     match meaning.meaning:
         case "start":
             return [*effects, StartPhone(), Reply("started", situation.language)]
@@ -275,6 +278,8 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
     match meaning.meaning:
         case "start":
             return [StartPhone(), Reply("started", language, client_id=client_id)]
+        case "help" if meaning.value == ASKS_WHO:  # perhaps not the client: nobody is named, not even to those who chose open texts
+            return [DoubtPhone(N_("somebody asked who this is")), Reply("help", language)]
         case "help":
             return [Reply("help", language, client_id=client_id)]
         case "wrong_number":

@@ -12,6 +12,13 @@ class StopPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtPhone:
+    """Somebody else may have the phone: nothing of our own accord is sent to it until a person has asked."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartPhone:
     """The phone wants texts again: earlier consents count again, nothing new is granted."""
 
@@ -80,5 +87,5 @@ class TellServices:
 
 
 Effect = (
-    StopPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | Reply | TellServices
+    StopPhone | DoubtPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | Reply | TellServices
 )

@@ -67,11 +67,12 @@ def list_between(
 
 
 _NEXT = text(f"SELECT {_COLUMNS} WHERE a.client_id = :client AND a.status = 'booked' AND a.starts_at > :now ORDER BY a.starts_at, a.id LIMIT 1")
+_NEXT_HELD = text(f"{_NEXT.text} FOR NO KEY UPDATE OF a")
 
 
-def next_booked(work: Work, client_id: UUID) -> Appointment | None:
-    """The client's next appointment."""
-    row = work.one(_NEXT, client=client_id, now=work.now)
+def next_booked(work: Work, client_id: UUID, hold: bool = False) -> Appointment | None:
+    """The client's next appointment. `hold`: nobody moves it before the transaction ends."""
+    row = work.one(_NEXT_HELD if hold else _NEXT, client=client_id, now=work.now)
     return None if row is None else Appointment(**row._asdict())
 
 

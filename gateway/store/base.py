@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,8 +14,14 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, TextClause, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine import Row
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    MultipleResultsFound,
+    OperationalError,
+    ProgrammingError,
+)
 
 from gateway import log
 
@@ -61,17 +67,25 @@ class Work:
         """Run one statement; a list of values runs it for each."""
         return self._ready().execute(sql, values)
 
-    def one(self, sql: TextClause, **values: Any) -> Row[Any] | None:
+    def one(self, sql: TextClause, **values: Any) -> Any:
         """The only row, or None. Raises when there are several."""
-        return self._ready().execute(sql, values).one_or_none()
+        rows = self.all(sql, **values)
+        if len(rows) > 1:
+            raise MultipleResultsFound
+        return rows[0] if rows else None
 
-    def all(self, sql: TextClause, **values: Any) -> Sequence[Row[Any]]:
-        """All rows."""
-        return self._ready().execute(sql, values).all()
+    def all(self, sql: TextClause, **values: Any) -> list[Any]:
+        """All rows, as named tuples."""
+        self._ready()
+        with _errors():
+            cursor = _driver(self.connection).cursor(row_factory=namedtuple_row)
+            rows: list[Any] = cursor.execute(_compiled(sql), values).fetchall()
+        return rows
 
     def value(self, sql: TextClause, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        return self._ready().execute(sql, values).scalar()
+        rows = self.all(sql, **values)
+        return rows[0][0] if rows else None
 
     def together(self, *statements: tuple[TextClause, Mapping[str, Any]]) -> list[list[Any]]:
         """The rows of several queries, asked in one round trip; of constant statements alone, since they are remembered."""
@@ -188,27 +202,37 @@ def _types(cursor: Any, table: str, columns: str) -> list[int]:
 @contextmanager
 def _in_one_flush(connection: Connection) -> Iterator[Any]:
     """psycopg's connection in pipeline mode: what is executed in the block goes out together. Raises SQLAlchemy's errors."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
+    driver = _driver(connection)
+    with _errors(), driver.pipeline():
+        yield driver
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Raises psycopg's errors as SQLAlchemy's."""
     try:
-        with driver.pipeline():
-            yield driver
+        yield
     except psycopg.OperationalError as error:
         raise OperationalError(None, None, error) from error
+    except psycopg.IntegrityError as error:
+        raise IntegrityError(None, None, error) from error
+    except psycopg.ProgrammingError as error:
+        raise ProgrammingError(None, None, error) from error
     except psycopg.Error as error:
         raise DBAPIError(None, None, error) from error
 
 
-_COMPILED: dict[TextClause, str] = {}
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
+@lru_cache(maxsize=2048)
 def _compiled(sql: TextClause) -> str:
-    """The statement as psycopg takes it; remembered, since statements are constants of their modules."""
-    known = _COMPILED.get(sql)
-    if known is None:
-        known = _COMPILED[sql] = str(sql.compile(dialect=_DIALECT))
-    return known
+    """The statement as psycopg takes it; remembered, since nearly all are constants of their modules."""
+    return str(sql.compile(dialect=_DIALECT))
 
 
 def connect(url: str, pool_size: int = 6, stuck_s: float | None = None, **options: Any) -> Engine:

@@ -310,6 +310,14 @@ def cancel_for_phone(work: Work, phone_hash: bytes, reason: str, keep: Iterable[
         {"phone": phone_hash, "reason": reason, "now": work.now, "keep": list(keep)}).rowcount)  # fmt: skip
 
 
+def cancel_bulk_for_phone(work: Work, phone_hash: bytes, reason: str) -> int:
+    """Cancel all bulk texts planned for a phone. The number cancelled."""
+    return int(work.execute(
+        text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
+                WHERE to_hash = :phone AND state || '' = 'planned' AND lane = 2"""),
+        {"phone": phone_hash, "reason": reason, "now": work.now}).rowcount)  # fmt: skip
+
+
 def cancel_about(work: Work, client_id: UUID, about_id: UUID, reason: str) -> int:
     """Cancel all bulk texts planned for a client about an appointment. The number cancelled."""
     return int(work.execute(

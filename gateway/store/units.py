@@ -98,9 +98,13 @@ def save(work: Work, unit: Unit) -> None:
     })  # fmt: skip
 
 
+_GET = text(f"SELECT {_COLUMNS} FROM units u WHERE u.id = :id")
+_FIND = text(f"SELECT {_COLUMNS} FROM units u WHERE u.code = :code")
+
+
 def get(work: Work, unit_id: UUID) -> Unit:
     """The unit. Raises NotFound."""
-    row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.id = :id"), id=unit_id)
+    row = work.one(_GET, id=unit_id)
     if row is None:
         raise NotFound("no such unit")
     return Unit(**row._asdict())
@@ -108,7 +112,7 @@ def get(work: Work, unit_id: UUID) -> Unit:
 
 def find(work: Work, code: str) -> Unit | None:
     """The unit of this code, wherever it is."""
-    row = work.one(text(f"SELECT {_COLUMNS} FROM units u WHERE u.code = :code"), code=code)
+    row = work.one(_FIND, code=code)
     return None if row is None else Unit(**row._asdict())
 
 

@@ -18,13 +18,12 @@ from gateway.vault import DataKey, Vault
 
 KEPT_FOR = timedelta(days=1)
 
-# The dialogue itself, and the latest one before it.
+# The dialogue itself, else the latest one before it.
 _DIALLED = text("""
   SELECT q.n, s.session_hash = q.session AS same, s.key_id, k.wrapped, s.state_enc, s.session_hash, s.changed_at
   FROM unnest(CAST(:channels AS uuid[]), CAST(:phones AS bytea[]), CAST(:sessions AS bytea[])) WITH ORDINALITY q(channel, phone, session, n),
     LATERAL (SELECT * FROM ussd_sessions WHERE channel_id = q.channel AND phone_hash = q.phone
-      ORDER BY session_hash = q.session DESC, changed_at DESC LIMIT 2) s JOIN keys k ON k.id = s.key_id
-  ORDER BY q.n, same DESC""")
+      ORDER BY session_hash = q.session DESC, changed_at DESC LIMIT 1) s JOIN keys k ON k.id = s.key_id""")
 _PHONES = text("""
   SELECT q.phone, (SELECT reason FROM stops WHERE phone_hash = q.phone) AS stopped,
     (SELECT true FROM phones WHERE phone_hash = q.phone AND to_verify IS NOT NULL LIMIT 1) AS doubtful,
@@ -59,7 +58,7 @@ class Caller:
     doubtful: bool
     pin: Pin | None
     dialled: Dialled | None
-    before: Dialled | None
+    before: Dialled | None  # the latest other dialogue, where this one is not known
 
 
 def look(work: Work, vault: Vault, posts: Sequence[Sought]) -> list[Caller]:
@@ -73,9 +72,7 @@ def look(work: Work, vault: Vault, posts: Sequence[Sought]) -> list[Caller]:
     people: dict[bytes, list[Person]] = defaultdict(list)
     for row in rows:
         people[bytes(row.phone)].append(as_person(row, vault))
-    left: dict[tuple[int, bool], Dialled] = {}
-    for row in dialled:
-        left.setdefault((row.n, row.same), _open(row, vault, posts[row.n - 1].channel_id))
+    left = {(row.n, row.same): _open(row, vault, posts[row.n - 1].channel_id) for row in dialled}
     at = {bytes(row.phone): row for row in known}
     return [
         Caller(people[phone], at[phone].stopped is not None, bool(at[phone].doubtful), _pin(at[phone], people[phone]),
@@ -106,16 +103,29 @@ _ON_CONFLICT = """ON CONFLICT (channel_id, phone_hash, session_hash) DO UPDATE S
   state_enc = EXCLUDED.state_enc, ended = EXCLUDED.ended, changed_at = EXCLUDED.changed_at"""
 
 
-def put(
-    work: Work, channel_id: UUID, phone_hash: bytes, session_hash: bytes, unit_id: UUID, key_id: UUID, key: DataKey, state: State,
-    kept: Sequence[Kept],
-) -> None:  # fmt: skip
-    """Write where a dialogue is now, with the other writes of the transaction."""
-    data = json.dumps({"state": state.to_dict(), "kept": [(each.hash, each.length, each.screen, each.goes_on) for each in kept]})
-    work.put("ussd_sessions", {
-        "channel_id": channel_id, "phone_hash": phone_hash, "session_hash": session_hash, "unit_id": unit_id, "key_id": key_id,
-        "state_enc": key.encrypt(data, f"ussd_sessions.{session_hash.hex()}", channel_id), "ended": state.ended, "changed_at": work.now,
-    }, _ON_CONFLICT)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a dialogue is after a post of it."""
+
+    channel_id: UUID
+    phone_hash: bytes
+    session_hash: bytes
+    unit_id: UUID
+    key_id: UUID
+    key: DataKey
+    state: State
+    kept: Sequence[Kept]
+
+
+def put(work: Work, moved: Sequence[Moved]) -> None:
+    """Write where dialogues are now, with the other writes of the transaction."""
+    for each in moved:
+        data = json.dumps({"state": each.state.to_dict(), "kept": [(k.hash, k.length, k.screen, k.goes_on) for k in each.kept]})
+        sealed = each.key.encrypt(data, f"ussd_sessions.{each.session_hash.hex()}", each.channel_id)
+        work.put("ussd_sessions", {
+            "channel_id": each.channel_id, "phone_hash": each.phone_hash, "session_hash": each.session_hash, "unit_id": each.unit_id,
+            "key_id": each.key_id, "state_enc": sealed, "ended": each.state.ended, "changed_at": work.now,
+        }, _ON_CONFLICT)  # fmt: skip
 
 
 _SET = text("""

@@ -1,7 +1,7 @@
 """Somebody dialled: show the next screen of the menu, and do what follows, in one transaction, before the carrier hears it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
 from uuid import UUID, uuid5
@@ -14,10 +14,10 @@ from gateway.content import Content
 from gateway.domain import dialogues, segments, ussd, wording
 from gateway.domain import services as topics
 from gateway.domain.ussd import Kept, State
-from gateway.store import appointments, channels, inbound, units
+from gateway.store import appointments, channels, clients, inbound, units
 from gateway.store import ussd as store
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
-from gateway.usecases import compose, find_services, hear_ussd, receive_message, tell_client
+from gateway.usecases import compose, doubt_phone, find_services, hear_ussd, receive_message, tell_client
 from gateway.vault import Vault
 
 LONGEST_SECONDS = 3.0
@@ -82,15 +82,16 @@ def _answer(
         for post in posts
     ]
     with unit_of_work(engine, SYSTEM, now, lock=[each.phone_hash for each in sought], wait_s=wait_s) as work:
-        told: set[UUID] = set()
+        around = Around(work, vault, content)
         for post, each, caller in zip(posts, sought, store.look(work, vault, sought), strict=True):
-            post.screen = _turn(Call(work, vault, content, post, each, caller), post.dialled.text, told)
-        for channel_id in told:
+            post.screen = _turn(Call(around, post, each, caller), post.dialled.text)
+        store.put(work, around.moved)
+        for channel_id in around.told:
             work.after_commit(partial(ring, channel_id))
 
 
-def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
-    """Everything that one post brings about. Channels with something to send join `told`."""
+def _turn(call: "Call", text: str) -> Screen:
+    """Everything that one post brings about."""
     asked, known = call.vault.hash_body(text).hex(), call.caller.dialled
     earlier = known.kept if known else ()
     for kept in earlier:
@@ -106,7 +107,6 @@ def _turn(call: "Call", text: str, told: set[UUID]) -> Screen:
         call.press(each, text if number == len(typed) else "*".join(typed[:number]))
     screen = call.screen()
     call.keep([*earlier, Kept(asked, len(text), screen.text, screen.goes_on)])
-    told.update(call.told)
     return screen
 
 
@@ -120,29 +120,53 @@ def not_now(content: Content, phone: str) -> Screen:
     return Screen(f"{said} {content.helplines(phone)}", False)
 
 
+@dataclass(slots=True)
+class Around:
+    """What the posts of one transaction share. `moved`: the dialogues to be written; `told`: channels with something to send."""
+
+    work: Work
+    vault: Vault
+    content: Content
+    moved: list[store.Moved] = field(default_factory=list)
+    told: set[UUID] = field(default_factory=set)
+    _units: dict[UUID, units.Unit] = field(default_factory=dict)
+    _near: dict[tuple[UUID, str, str], list[topics.Found]] = field(default_factory=dict)
+
+    def unit(self, unit_id: UUID) -> units.Unit:
+        """The unit, read once."""
+        if unit_id not in self._units:
+            self._units[unit_id] = units.get(self.work, unit_id)
+        return self._units[unit_id]
+
+    def near(self, unit: units.Unit, language: str, topic: str) -> list[topics.Found]:
+        """The services near, read once."""
+        sought = (unit.id, language, topic)
+        if sought not in self._near:
+            self._near[sought] = find_services.find(self.work, unit, language, topic)
+        return self._near[sought]
+
+
 class Call:
     """One post of a phone that dialled: the turn it takes, and what its places show."""
 
-    def __init__(
-        self, work: Work, vault: Vault, content: Content, post: Post, sought: store.Sought, caller: store.Caller
-    ) -> None:  # fmt: skip
-        self.work, self.vault, self.content, self.channel, self.caller = work, vault, content, post.channel, caller
+    def __init__(self, around: Around, post: Post, sought: store.Sought, caller: store.Caller) -> None:
+        self.work, self.vault, self.content, self.channel, self.caller = around.work, around.vault, around.content, post.channel, caller
+        self.around, self.told = around, around.told
         self.phone, self.phone_hash, self.session = post.dialled.phone, sought.phone_hash, sought.session_hash
         self.pin, self.stopped, self.state = caller.pin, caller.stopped, State()
-        self.told: list[UUID] = []
         one = caller.people[0] if len(caller.people) == 1 else None
         self.owner = one
         self.client = None if caller.doubtful else one  # whom personal things may be shown to
         homes = {person.unit_id for person in caller.people}
         self.unit_id = homes.pop() if len(homes) == 1 else post.channel.unit_id
         self.key_id, self.key = (one.key_id, one.key) if one else inbound.stranger_key(
-            work, vault, self.phone_hash, self.unit_id
+            self.work, self.vault, self.phone_hash, self.unit_id
         )
 
-    @cached_property
+    @property
     def unit(self) -> units.Unit:
         """Where the phone belongs."""
-        return units.get(self.work, self.unit_id)
+        return self.around.unit(self.unit_id)
 
     @property
     def language(self) -> str:
@@ -175,8 +199,10 @@ class Call:
         return ussd.begin(before.state if before else None, before.changed_at if before else None, self.work.now)
 
     def keep(self, kept: Sequence[Kept]) -> None:
-        """Write where the dialogue is now."""
-        store.put(self.work, self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
+        """Have it written where the dialogue is now."""
+        self.around.moved.append(
+            store.Moved(self.channel.id, self.phone_hash, self.session, self.unit_id, self.key_id, self.key, self.state, kept)
+        )
 
     # --- the turn -----------------------------------------------------------------------------------------------------
 
@@ -190,13 +216,20 @@ class Call:
             self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
         elif state.at == "check_in":
             self._check_in(typed, path)
+        elif state.at == "appointment" and typed in ("1", "2") and self._was_moved(state.about):
+            self.state = self.show(replace(state, pages=(), page=0, about=""))
         else:
-            secret = self.vault.hash_body(f"pin:{typed}")
+            secret = self.vault.hash_body(f"pin:{typed}") if state.at.startswith("pin") else b""
             seen = ussd.Seen(self.pin, self.stopped, tuple(self.content.languages))
             turn = ussd.step(state, typed, secret, seen)
             for effect in turn.effects:
                 self._follow(effect, state, self.token(path))
             self.state = self.show(turn.state) if turn.shows else turn.state
+
+    def _was_moved(self, about: str) -> bool:
+        """Whether the appointment on the screen is no longer the next one, or at another time."""
+        booked = appointments.next_booked(self.work, self.client.id, hold=True) if self.client is not None else None
+        return about != (_about(booked) if booked is not None else "")
 
     def _follow(self, effect: ussd.Effect, shown: State, token: UUID) -> None:
         match effect:
@@ -207,19 +240,23 @@ class Call:
                 store.count_wrong(self.work, self.phone_hash)
                 tries = self.pin.tries + 1
                 self.pin = replace(self.pin, tries=tries, locked=tries >= ussd.MOST_TRIES)
+                if self.pin.locked:
+                    doubt_phone.doubt(self.work, self.phone_hash, doubt_phone.PIN_LOCKED)
             case ussd.RightPin() if self.pin is not None:
                 store.count_right(self.work, self.phone_hash)
+                if self.owner is not None:
+                    clients.prove_phone(self.work, self.owner.id, self.phone_hash)
                 self.pin = replace(self.pin, tries=0)
             case ussd.Wish(meaning):
                 if meaning.meaning in ("stop", "start"):
                     self.stopped = meaning.meaning == "stop"
                 hear_ussd.wish(self, meaning, self.words(meaning.meaning), token)  # staff read what stands in the menu
             case ussd.AnswerVisit(answer) if self.client is not None:
-                hear_ussd.visit(self, self.client, UUID(shown.about), answer, token)
+                hear_ussd.visit(self, self.client, UUID(shown.about.split()[0]), answer, token)
             case ussd.TextServices(topic) if self.texts_by is not None:
                 if find_services.tell(self.work, self.vault, self.content, self.recipient, topics.TOPICS[topic],
                                       dedupe_key=f"ussd:{token}", channel_id=self.texts_by):  # fmt: skip
-                    self.told.append(self.texts_by)
+                    self.told.add(self.texts_by)
             case _:
                 pass
 
@@ -243,11 +280,11 @@ class Call:
 
     def words(self, key: str, values: Mapping[str, str] | None = None) -> str:
         """A text of the menu."""
-        known = {"helplines": self.content.helplines(self.phone)} if "{" in (said := self.content.menu[self.language][key]) else {}
-        if known:
-            details = self.owner.details if self.owner else self.unit.known
-            known = {"phone": "", **known, **{name: str(value) for name, value in details.items() if isinstance(value, str)}}
-        return wording.fill(said, known | dict(values or {}))
+        if "{" not in (said := self.content.menu[self.language][key]):
+            return said
+        details = self.owner.details if self.owner else self.unit.known
+        known = {name: str(value) for name, value in details.items() if isinstance(value, str)}
+        return wording.fill(said, {"phone": "", "helplines": self.content.helplines(self.phone), **known, **(values or {})})
 
     def pages(self, state: State, text: str) -> State:
         """The text on as many screens as it takes."""
@@ -283,7 +320,8 @@ class Call:
         return "\n".join([self.words(head), *numbered] if head else numbered)
 
     def _found(self, state: State) -> State:
-        told = find_services.texts(self.work, self.content, self.recipient, topics.TOPICS[state.topic])
+        found = self.around.near(self.unit, self.language, topics.TOPICS[state.topic])
+        told = find_services.worded(self.content, self.recipient, self.unit, found, self.work.now)
         if not told:
             return self.pages(state, self.words("nothing_near"))
         offer = [self.words("text_me")] if self.texts_by else []
@@ -294,9 +332,14 @@ class Call:
         if booked is None or self.client is None:
             return self.pages(state, self.words("no_appointment"))
         said = self.content.when(booked.starts_at, self.client.zone, self.language)
-        return self.pages(replace(state, about=str(booked.id)), self.words("next_appointment", said))
+        return self.pages(replace(state, about=_about(booked)), self.words("next_appointment", said))
 
 
+
+
+def _about(visit: appointments.Appointment) -> str:
+    """The appointment at its time: a yes to another time says nothing about this one."""
+    return f"{visit.id} {visit.starts_at.isoformat()}"
 
 
 @lru_cache(maxsize=1024)

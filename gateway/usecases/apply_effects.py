@@ -15,7 +15,7 @@ from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
 from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, staff, units
 from gateway.store.base import Work
-from gateway.usecases import compose, find_services, send_text
+from gateway.usecases import compose, doubt_phone, find_services, send_text
 from gateway.vault import DataKey, Vault
 
 REPLY_EXEMPT = timedelta(minutes=10)
@@ -56,7 +56,9 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
             case fx.StopPhone(reason):
                 stop_phone(work, source.phone_hash, reason, "inbound", source.inbound_id)
                 if reason == "wrong_number":  # whatever they text later, START too: a person asks first whose phone it is
-                    clients.doubt_phone(work, source.phone_hash, "whoever has it said that it is a wrong number")
+                    clients.doubt_phone(work, source.phone_hash, doubt_phone.WRONG_NUMBER)
+            case fx.DoubtPhone(why):
+                doubt_phone.doubt(work, source.phone_hash, why)
             case fx.StartPhone():
                 consents.start_phone(work, source.phone_hash, "inbound", source.inbound_id)
             case fx.AnswerAppointment(appointment_id, answer):

@@ -1,6 +1,6 @@
 """Tell a client what there is near them: INFO and TT by text, menus and dialogues by topic. One rule chooses, one text is one segment."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -48,13 +48,15 @@ def _ahead(now: datetime) -> tuple[date, date]:
 
 
 def texts(work: Work, content: Content, person: Recipient, topic: str | int) -> list[Text]:
-    """What the person is told, in their language, each in one segment; nothing when there is nothing to tell.
-
-    A screen of USSD shows the bodies; `tell` sends them.
-    """
+    """What the person is told, in their language, each in one segment; nothing when there is nothing to tell."""
     unit = units.get(work, person.unit_id)
+    return worded(content, person, unit, find(work, unit, person.language, topic), work.now)
+
+
+def worded(content: Content, person: Recipient, unit: units.Unit, found: Sequence[Found], now: datetime) -> list[Text]:
+    """What was found near the person's unit, as they are told: a screen of USSD shows the bodies, `tell` sends them."""
     there = replace(person, zone=unit.time_zone)
-    return [word(content, there, found, work.now) for found in find(work, unit, person.language, topic)]
+    return [word(content, there, each, now) for each in found]
 
 
 def tell(

@@ -72,7 +72,7 @@ def _apply(call: Call, scene: Scene, meaning: Meaning, effects: Sequence[Effect]
     inbound.add(call.work, scene.arrived, None, False, Understood(meaning, answers_id, None))
     source = replace(receive_message.source_of(scene), channel_id=call.texts_by)
     if apply_effects.apply(call.work, call.vault, call.content, source, effects) and call.texts_by is not None:
-        call.told.append(call.texts_by)
+        call.told.add(call.texts_by)
 
 
 def wish(call: Call, meaning: Meaning, label: str, token: UUID) -> None:

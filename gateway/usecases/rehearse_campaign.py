@@ -107,7 +107,7 @@ class _Stage:
             self.sent = enrolments.sent(work, self.campaign.id, [row.client_id for row in rows])
         for row in rows:
             if row.covered and row.status != "closed":  # read many times: a plain object is several times as fast
-                self._person(SimpleNamespace(**row._mapping), had.get(row.client_id, []))
+                self._person(SimpleNamespace(**row._asdict()), had.get(row.client_id, []))
         self.seen.clients, self.seen.reached = len(self._clients), len(self._reached)
 
     def _person(self, row: Any, had: list[tuple[UUID, date]]) -> None:

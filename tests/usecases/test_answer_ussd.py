@@ -1,5 +1,6 @@
 """The menu through the real path: screens, PIN, appointment, check-in, services, stop and danger, repeats, a lost dialogue."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -13,9 +14,9 @@ from gateway.channels.base import Dialled
 from gateway.domain import opening
 from gateway.domain.dialogues import SCREEN
 from gateway.domain.services import Service
-from gateway.store import channels, clients, erasure, services, ussd
+from gateway.store import appointments, channels, clients, erasure, services, ussd
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import answer_ussd, notice_silence, start_dialogue
+from gateway.usecases import answer_ussd, notice_silence, start_dialogue, tell_client
 from gateway.usecases.answer_ussd import Screen
 from gateway.vault import Vault
 from tests import builders
@@ -294,3 +295,73 @@ def test_every_place_fits_its_screens(here: World, now: datetime, language: str,
         phone.now += 11 * MINUTE
         phone.dial(*presses)
     assert len(phone.seen) > 20
+
+
+def test_an_appointment_that_was_moved_meanwhile_is_shown_again_and_not_confirmed(phone: Phone, here: World, now: datetime) -> None:
+    visit = here.appointment(owner(phone).id, now + timedelta(days=2))
+    before = phone.dial("1", "1234", "1234").text
+    with unit_of_work(here.engine) as work:
+        appointments.move(work, visit, now + timedelta(days=3))
+    again = phone.press("1")
+    assert again.goes_on and "I will come" in again.text and again.text != before
+    assert here.value("SELECT answer FROM appointments WHERE id = :id", id=visit) is None
+    assert not phone.press("1").goes_on
+    assert here.value("SELECT answer FROM appointments WHERE id = :id", id=visit) == "confirmed"
+    phone.dial("1", "1234")
+    here.run("UPDATE appointments SET status = 'cancelled'")
+    assert "No appointment" in phone.press("1").text
+
+
+def test_an_unknown_phone_that_wants_to_be_called_is_in_front_of_staff_as_such(stranger: Phone, here: World) -> None:
+    assert stranger.dial("4").text.startswith("Noted.")
+    assert flags(here) == ["callback"]
+
+
+def test_a_locked_pin_pauses_what_we_send_until_staff_have_asked(phone: Phone, here: World, now: datetime) -> None:
+    client = owner(phone)
+    here.appointment(client.id, now + timedelta(days=2))
+    phone.dial("1", "1234", "1234")
+    for guess in range(5):
+        phone.dial("1", f"000{guess}")
+    assert flags(here) == ["number_to_verify"]
+    with unit_of_work(here.engine) as work:
+        person = clients.recipients(work, here.vault, [client.id])[client.id]
+        assert tell_client.why_not(work, here.vault, person, "reminder", 2) == "number to be verified"
+        ussd.reset_pin(work, client.id)
+    assert "No appointment" in phone.dial("1", "1234", "1234").text
+    with unit_of_work(here.engine) as work:
+        clients.verify_phones(work, client.id)
+    assert "I will come" in phone.dial("1", "1234").text
+
+
+@pytest.mark.parametrize("cut_after", [["1", "1234"], ["1", "1234", "98"], ["1", "1234", "0"]])
+def test_after_a_cut_nothing_personal_is_shown_before_the_pin_again(
+    phone: Phone, here: World, now: datetime, cut_after: list[str]
+) -> None:
+    here.appointment(owner(phone).id, now + timedelta(days=2))
+    phone.dial("1", "1234", "1234")
+    phone.dial(*cut_after)
+    for presses in ([], ["1"], ["1", "1"], ["2", "1"], ["98", "1", "0", "1"], ["1", "98", "1"]):
+        assert "I will come" not in phone.dial(*presses).text
+
+
+def test_back_twenty_deep_ends_in_the_menu(phone: Phone) -> None:
+    phone.dial("3", *["0", "3"] * 20, *["0"] * 20)
+    assert phone.seen[-1] == phone.dial("0").text and phone.seen[0] == phone.seen[-2]
+
+
+def test_guesses_from_several_dialogues_at_once_are_all_counted(phone: Phone, here: World) -> None:
+    phone.dial("1", "1234", "1234")
+    with unit_of_work(here.engine) as work:
+        channel = channels.get(work, here.vault, here.channel_id)
+
+    def guess(number: int) -> str:
+        post = answer_ussd.Post(channel, Dialled(f"at once {number}", phone.number, f"1*{number:04}"))
+        answer_ussd.answer(here.engine, here.vault, CONTENT, post, queues.silent, phone.now)
+        assert post.screen is not None
+        return post.screen.text
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(guess, range(8)))
+    assert here.rows("SELECT tries, locked_at IS NOT NULL AS locked FROM ussd_pins")[0] == (5, True)
+    assert {text.partition(".")[0] for text in said} == {"Wrong PIN", "This PIN is locked", "Please dial again"}

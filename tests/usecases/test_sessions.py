@@ -68,7 +68,7 @@ class Talk:
         """The client's newest session."""
         (row,) = self.world.rows("""SELECT dialogue, status, step, due_at FROM sessions WHERE client_id = :client
                                     ORDER BY started_at DESC, changed_at DESC LIMIT 1""", client=client or self.client)  # fmt: skip
-        return row._mapping
+        return row._asdict()  # type: ignore[no-any-return]
 
     def heard(self) -> list[str]:
         """What the phone has got, in order."""

@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ class Lexicon:
     signatures: Mapping[str, str]
     classes: Classes
     witness: Witness | None
+    asks_who: frozenset[str]
+
+
+def bare(text: str) -> str:
+    """A text as `asks_who` is compared: its words without accents, marks and capitals."""
+    return " ".join(re.findall(r"\w+", folding.fold(folding.clean(text)).casefold().replace("'", "")))
 
 
 def lexicon(
@@ -113,6 +120,7 @@ def lexicon(
         },
         classes=_classes(classes),
         witness=Witness(_classes(classes), weights) if weights else None,
+        asks_who=frozenset(bare(each) for each in reading.get("asks_who", ())),
     )
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from gateway.domain import folding
 from gateway.domain.interpret import evidence, settle, tokens, weigh, witness
-from gateway.domain.interpret.answer import Expecting, Meaning
+from gateway.domain.interpret.answer import ASKS_WHO, Expecting, Meaning
 from gateway.domain.interpret.evidence import Evidence
-from gateway.domain.interpret.lexicons import Lexicon
+from gateway.domain.interpret.lexicons import Lexicon, bare
 from gateway.domain.interpret.phrases import Text
 
 _HEAD, _TAIL = 3000, 1000
@@ -42,7 +42,10 @@ def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecti
     are understood in every language there is a lexicon for. Without one for the client's, English is taken.
     """
     lexicon = lexicons.get(language) or lexicons.get("en") or next(iter(lexicons.values()))
-    return decide(by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
+    meaning = decide(by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
+    if meaning.meaning == "help" and any(bare(text) in each.asks_who for each in lexicons.values()):
+        return replace(meaning, value=ASKS_WHO)
+    return meaning
 
 
 def decide(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Meaning:
