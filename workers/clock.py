@@ -17,7 +17,17 @@ from gateway import embedded, log, parts
 from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
+from gateway.usecases import (
+    backfill,
+    escalate,
+    notice_silence,
+    plan_due,
+    receive_message,
+    reconcile,
+    redact,
+    sweep,
+)
+from gateway.usecases.second_way import SecondWay
 from gateway.wire import Wire
 
 BEAT_SECONDS = 5.0
@@ -42,7 +52,7 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     leading = threading.Event()
     threads = [
         threading.Thread(target=_repeat, args=(task, leading, stopping), name=task[0], daemon=True)
-        for task in _tasks(gateway, settings, wire)
+        for task in _tasks(gateway, settings, wire, parts.second_way(settings))
     ]
     for thread in threads:
         thread.start()
@@ -59,7 +69,7 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     wire.close()
 
 
-def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]:
+def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: SecondWay) -> list[Task]:
     engine, vault, content, ring = gateway.engine, gateway.vault, gateway.content, gateway.bell.ring
     settle = timedelta(seconds=settings.reconcile_after_seconds)
     lease = timedelta(seconds=settings.lease_seconds)
@@ -67,6 +77,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
     often = min(5.0, settings.lease_seconds / 3)
     return [
         ("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
+        ("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
         ("expire", 5, lambda: sweep.expire(engine)),
         ("lapse", often, lambda: reconcile.lapse(engine, lease)),
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),

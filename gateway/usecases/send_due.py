@@ -115,7 +115,7 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
 def _facts(row: Any, busy: bool, caps: Mapping[str, Cap]) -> judge.Due:
     return judge.Due(
         id=row.id, purpose=row.purpose, consent_purpose=row.consent_purpose, lane=row.lane, send_before=row.send_before,
-        exempt_until=row.exempt_until, to_staff=row.purpose == "staff_alert", client_status=row.status, stopped=row.stopped,
+        exempt_until=row.exempt_until, to_staff=row.purpose in judge.TO_STAFF, client_status=row.status, stopped=row.stopped,
         consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
         _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
         identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
