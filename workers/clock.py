@@ -29,6 +29,7 @@ from gateway.usecases import (
 )
 from gateway.usecases.second_way import SecondWay
 from gateway.wire import Wire
+from workers import watch
 
 BEAT_SECONDS = 5.0
 
@@ -50,9 +51,11 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     gateway = parts.build(settings, pool_size=8)
     wire = Wire(max_open=100, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
     leading = threading.Event()
+    second = parts.second_way(settings)
+    watch.start(gateway, second, "send", stopping)
     threads = [
         threading.Thread(target=_repeat, args=(task, leading, stopping), name=task[0], daemon=True)
-        for task in _tasks(gateway, settings, wire, parts.second_way(settings))
+        for task in _tasks(gateway, settings, wire, second)
     ]
     for thread in threads:
         thread.start()

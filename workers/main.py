@@ -22,7 +22,7 @@ from gateway.usecases import send_due
 from gateway.usecases.record_outcomes import Recorder
 from gateway.usecases.send_due import Sender
 from gateway.wire import Wire
-from workers import jobs
+from workers import jobs, watch
 
 DRAIN_SECONDS = 8.0
 BEAT_SECONDS = 5.0
@@ -58,6 +58,7 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     sender = Sender(gateway.engine, gateway.vault, wire, recorder, settings.public_url)
     jobs.serve(sender)
     threading.Thread(target=_listen, args=(settings.redis_url, stopping), name="ears", daemon=True).start()
+    watch.start(gateway, parts.second_way(settings), "clock", stopping)
     log.info("sending")
     _poll(gateway, sender, settings.poll_seconds, stopping)
     ends = time.monotonic() + DRAIN_SECONDS

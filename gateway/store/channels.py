@@ -93,22 +93,6 @@ def reaching(work: Work, e164: str) -> UUID | None:
     return found
 
 
-# One that works first: not paused, and with answers that can be read.
-_ALERTING = text("""
-  SELECT id FROM channels WHERE state <> 'disabled' AND texts AND :phone LIKE prefix || '%'
-  ORDER BY id IS NOT DISTINCT FROM CAST(:beside AS uuid), state = 'paused' AND coalesce(paused_until > :now, true), unreadable > 2,
-    length(prefix) DESC, name LIMIT 1""")
-
-
-def alerting(work: Work, e164: str, beside: UUID | None = None) -> UUID | None:
-    """The channel for an alert to this phone: one that works before one that is paused. None when none reaches it.
-
-    `beside`: the channel that has it already; None then also where there is no other.
-    """
-    found: UUID | None = work.value(_ALERTING, phone=e164, now=work.now, beside=beside)
-    return None if found == beside else found
-
-
 _TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
 
 

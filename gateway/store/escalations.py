@@ -21,14 +21,14 @@ class Place:
 
     unit_code: str
     position: int
-    staff_code: str
+    staff_code: str | None  # None: of a unit that the actor does not see
     hours: str
     has_phone: bool
 
 
 _LISTED = text("""
-  SELECT u.code AS unit_code, o.position, s.code AS staff_code, o.hours, s.phone_enc IS NOT NULL AND s.active AS has_phone
-  FROM on_call o JOIN units u ON u.id = o.unit_id JOIN staff s ON s.id = o.staff_id
+  SELECT u.code AS unit_code, o.position, s.code AS staff_code, o.hours, coalesce(s.phone_enc IS NOT NULL AND s.active, false) AS has_phone
+  FROM on_call o JOIN units u ON u.id = o.unit_id LEFT JOIN staff s ON s.id = o.staff_id
   WHERE CAST(:unit AS uuid) IS NULL OR o.unit_id = :unit ORDER BY u.code, o.position""")
 
 
@@ -163,6 +163,21 @@ _STUCK = text("""
 def stuck(work: Work, flag_id: UUID, round: int) -> Sequence[Any]:
     """Texts of a round that no carrier has taken: rows of id, staff_id, channel_id."""
     return work.all(_STUCK, flag=flag_id, round=round)
+
+
+# One that works first: not paused, and none that lets this flag's alerts lie.
+_CHANNEL = text("""
+  SELECT c.id FROM channels c WHERE c.state <> 'disabled' AND c.texts AND :phone LIKE c.prefix || '%' AND c.id IS DISTINCT FROM CAST(:beside AS uuid)
+  ORDER BY c.state = 'paused' AND coalesce(c.paused_until > :now, true),
+    EXISTS (SELECT FROM alert_steps t JOIN outbound o ON o.id = t.outbound_id WHERE t.flag_id = :flag AND o.channel_id = c.id
+      AND (o.state = 'failed' OR (o.state IN ('planned', 'submitting', 'unknown') AND o.created_at <= :waited))),
+    length(c.prefix) DESC, c.name LIMIT 1""")
+
+
+def channel(work: Work, e164: str, flag_id: UUID, patience: timedelta, beside: UUID | None = None) -> UUID | None:
+    """The channel for an alert to this phone, another than `beside`. None when none reaches it."""
+    found: UUID | None = work.value(_CHANNEL, phone=e164, flag=flag_id, now=work.now, waited=work.now - patience, beside=beside)
+    return found
 
 
 _OF = text("""

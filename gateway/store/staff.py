@@ -154,3 +154,8 @@ def _alerted(row: Any, vault: Vault) -> Alerted:
 def codes(work: Work) -> dict[str, UUID]:
     """The active staff members the actor sees: code -> id."""
     return {row.code: row.id for row in work.all(text("SELECT code, id FROM staff WHERE active"))}
+
+
+def codes_of(work: Work, staff_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The codes of these staff members."""
+    return {row.id: row.code for row in work.all(text("SELECT id, code FROM staff WHERE id = ANY(:ids)"), ids=list(staff_ids))}

@@ -12,7 +12,7 @@ from gateway.content import Content
 from gateway.domain import effects as fx
 from gateway.domain import escalation
 from gateway.domain import messages as lanes
-from gateway.store import audit, channels, escalations, flags, staff
+from gateway.store import audit, escalations, flags, staff
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.escalations import Due
 from gateway.usecases import compose, second_way, send_text
@@ -42,7 +42,7 @@ def _text(work: Work, vault: Vault, content: Content, step: Due, people: dict[UU
     person = people.get(step.staff_id) if step.staff_id is not None else None
     try:
         with work.attempt():
-            channel_id = channels.alerting(work, person.phone, beside) if person is not None else None
+            channel_id = escalations.channel(work, person.phone, step.flag_id, PATIENCE, beside) if person else None
             outbound = send_text.queue(
                 work, vault, content, recipient(person), "staff_alert", {"flag": str(step.number)}, lane=lanes.URGENT,
                 dedupe_key=f"alert:{step.id}:{beside or ''}", send_before=work.now + LIVES, about_id=step.flag_id, channel_id=channel_id,

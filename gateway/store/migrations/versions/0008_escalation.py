@@ -23,7 +23,7 @@ def rights() -> str:
             f"CREATE POLICY system ON {table} TO gateway_system USING (true);",
         ]
     lines += [
-        "GRANT SELECT, INSERT, DELETE ON on_call TO gateway_staff;",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON on_call TO gateway_staff;",
         f"CREATE POLICY staff ON on_call TO gateway_staff USING ({OF_THEIR_UNITS});",
         "GRANT SELECT ON alert_steps TO gateway_staff;",
         "CREATE POLICY staff ON alert_steps TO gateway_staff USING (EXISTS (SELECT FROM flags WHERE flags.id = alert_steps.flag_id));",
