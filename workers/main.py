@@ -75,7 +75,7 @@ def _poll(gateway: parts.Gateway, sender: Sender, every_seconds: float, stopping
     last_beat = 0.0
     while not stopping.is_set():
         try:
-            for channel_id in send_due.poll(gateway.engine):
+            for channel_id in dict.fromkeys([*send_due.poll(gateway.engine), *sender.doubtful()]):
                 if channel_id not in serving or not serving[channel_id].is_alive():
                     serving[channel_id] = threading.Thread(target=_serve, args=(sender, channel_id), daemon=True)
                     serving[channel_id].start()

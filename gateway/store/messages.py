@@ -144,6 +144,27 @@ def submit(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
     work.execute(_SUBMIT, {"ids": ids, "tokens": tokens, "now": work.now})
 
 
+# Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
+_LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_WITHDRAW = (
+    text("UPDATE attempts SET state = 'not_sent' WHERE id = ANY(:tokens) AND state IN ('submitting', 'unknown')"),
+    text("""
+  UPDATE outbound o SET state = 'planned', state_at = :now, attempt_id = NULL, attempts = o.attempts - 1 FROM attempts a
+  WHERE o.id = ANY(:ids) AND o.attempt_id = ANY(:tokens) AND o.state IN ('submitting', 'unknown') AND a.id = o.attempt_id AND a.state = 'not_sent'"""),
+    text("DELETE FROM attempts a WHERE id = ANY(:tokens) AND state = 'not_sent' AND NOT EXISTS (SELECT FROM outbound WHERE attempt_id = a.id)"),
+)
+
+
+def withdraw(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
+    """Undo claims of which nothing left, as if they had never been made; those that were never committed, or are settled, stay.
+
+    Waits for a commit of such a claim that is still under way: its rows are locked.
+    """
+    work.execute(_LOCK, {"ids": ids})
+    for statement in _WITHDRAW:
+        work.execute(statement, {"ids": ids, "tokens": tokens, "now": work.now})
+
+
 _HOLD = text("""UPDATE outbound o SET send_after = u.until, reason = u.reason
   FROM unnest(CAST(:ids AS uuid[]), CAST(:untils AS timestamptz[]), CAST(:reasons AS text[])) u(id, until, reason)
   WHERE o.id = u.id""")
@@ -181,8 +202,6 @@ class Outcome:
     again_at: datetime | None = None
 
 
-# Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
-_LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 _RECORD_ATTEMPTS = text("""
   UPDATE attempts a SET state = u.state, reason = u.reason, code = u.code, carrier_id = coalesce(a.carrier_id, u.carrier_id),
     settled_at = :now
