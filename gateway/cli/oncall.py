@@ -20,8 +20,9 @@ from gateway.usecases import second_way
 # Ways and results of steps, as they are shown.
 N_("text"), N_("second way"), N_("next round")
 N_("texted"), N_("could not be texted"), N_("somebody took it"), N_("began again"), N_("the next round began")
+N_("answered over another channel"), N_("nothing to do"), N_("the client's answer")
 N_("mailed"), N_("posted"), N_("mailed, posted"), N_("no second way is set up")
-WAYS = {"text": "text", "second": "second way", "again": "next round"}
+WAYS = {"text": "text", "answer": "the client's answer", "second": "second way", "again": "next round"}
 
 
 @click.group()

@@ -19,11 +19,12 @@ from gateway.domain.flags import AT_ONCE
 from gateway.domain.windows import Zone
 
 NEXT = timedelta(minutes=2)
+ANSWER = timedelta(seconds=15)  # for a carrier to take the answer to a cry for help
 AGAIN, AGAIN_LATER, OFTEN = timedelta(minutes=10), timedelta(minutes=30), 6
 LEADS = ("supervisor", "administrator")
 
-Way = Literal["text", "second", "again"]
-"""A text to one person; e-mail and webhook; the next round."""
+Way = Literal["text", "answer", "second", "again"]
+"""A text to one person; the client's answer, over another channel; e-mail and webhook; the next round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ def on_call(candidates: Sequence[Candidate], now: datetime) -> list[list[UUID]]:
     return _each_once(turns)
 
 
-def steps(candidates: Sequence[Candidate], now: datetime, round: int = 0) -> list[Step]:
-    """One round, from now on. Where nobody is on call the supervisors hear first, else the administrators; with nobody at
+def steps(candidates: Sequence[Candidate], now: datetime, round: int = 0, answered: bool = False) -> list[Step]:
+    """One round, from now on; `answered`: the client is, which the first round looks after. Where nobody is on call the supervisors hear first, else the administrators; with nobody at
     all there is the second way, at once."""
     turns = on_call(candidates, now)
     leads = [_nearest(candidates, role) for role in LEADS]
@@ -87,7 +88,8 @@ def steps(candidates: Sequence[Candidate], now: datetime, round: int = 0) -> lis
         ladder = by_rank[:3]
     told = [Step("text", now + after, each) for after, turn in zip((timedelta(0), NEXT, AT_ONCE), _filled(ladder), strict=False) for each in turn]
     second = Step("second", now + NEXT if told else now)
-    return [*told, second, Step("again", now + (AGAIN if round < OFTEN - 1 else AGAIN_LATER))]
+    answer = [Step("answer", now + ANSWER)] if answered and round == 0 else []
+    return [*told, *answer, second, Step("again", now + (AGAIN if round < OFTEN - 1 else AGAIN_LATER))]
 
 
 def _distance(candidate: Candidate) -> int:

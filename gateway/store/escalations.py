@@ -93,6 +93,7 @@ class Due:
     round: int
     way: str
     staff_id: UUID | None
+    inbound_id: UUID | None = None  # what raised the flag
 
 
 def put(work: Work, flag_id: UUID, round: int, steps: Sequence[Step]) -> list[UUID]:
@@ -117,7 +118,7 @@ _TAKEN = text("""
   UPDATE alert_steps a SET done_at = :now, result = 'somebody took it' FROM flags f
   WHERE f.id = a.flag_id AND a.done_at IS NULL AND a.due_at <= :now AND f.state <> 'open'""")
 _DUE = text("""
-  SELECT a.id, a.flag_id, f.number, f.unit_id, a.round, a.way, a.staff_id FROM alert_steps a JOIN flags f ON f.id = a.flag_id
+  SELECT a.id, a.flag_id, f.number, f.unit_id, a.round, a.way, a.staff_id, f.inbound_id FROM alert_steps a JOIN flags f ON f.id = a.flag_id
   WHERE a.done_at IS NULL AND a.due_at <= :now AND a.way <> 'second' AND f.state = 'open'
   ORDER BY a.due_at, a.position LIMIT 100 FOR UPDATE OF a SKIP LOCKED""")
 
@@ -147,7 +148,7 @@ _SECOND = text("""
           AND (o.id IS NULL OR o.state IN ('failed', 'expired', 'suppressed', 'cancelled')
             OR (o.state IN ('planned', 'submitting', 'unknown') AND o.created_at <= :waited))))
     ORDER BY s.due_at LIMIT 20 FOR UPDATE SKIP LOCKED)
-  RETURNING a.id, a.flag_id, f.number, f.unit_id, a.round, a.way, a.staff_id""")
+  RETURNING a.id, a.flag_id, f.number, f.unit_id, a.round, a.way, a.staff_id, f.inbound_id""")
 
 
 def take_second(work: Work, patience: timedelta, hold: timedelta) -> list[Due]:

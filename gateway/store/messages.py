@@ -49,7 +49,12 @@ class New:
     id: UUID = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", uuid5(_IDS, self.dedupe_key))
+        object.__setattr__(self, "id", id_of(self.dedupe_key))
+
+
+def id_of(dedupe_key: str) -> UUID:
+    """The id of the text that has this dedupe key."""
+    return uuid5(_IDS, dedupe_key)
 
 
 def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
@@ -183,6 +188,25 @@ _DROP = text("""UPDATE outbound o SET state = u.state, reason = u.reason, state_
 def drop(work: Work, ids: list[UUID], states: list[str], reasons: list[str]) -> None:
     """Close locked rows that never leave: expired, suppressed or cancelled, with the reason."""
     work.execute(_DROP, {"ids": ids, "states": states, "reasons": reasons, "now": work.now})
+
+
+_WAITING = text("""
+  SELECT o.*, k.wrapped FROM outbound o JOIN keys k ON k.id = o.key_id
+  WHERE o.id = :id AND o.state IN ('planned', 'submitting', 'unknown', 'failed')""")
+
+
+def waiting(work: Work, vault: Vault, message_id: UUID) -> New | None:
+    """A text that no carrier has taken, as it was planned; None when one has, or there is none."""
+    row = work.one(_WAITING, id=message_id)
+    if row is None:
+        return None
+    key = vault.open_key(row.wrapped, row.key_id)
+    return New(
+        unit_id=row.unit_id, key_id=row.key_id, key=key, channel_id=row.channel_id, to=key.decrypt(row.to_enc, "outbound.to", row.id),
+        body=key.decrypt(row.body_enc, "outbound.body", row.id), encoding=row.encoding, segments=row.segments, purpose=row.purpose,
+        language=row.language, lane=row.lane, semantics=row.semantics, dedupe_key="", send_after=work.now, send_before=row.send_before,
+        client_id=row.client_id, exempt_until=row.exempt_until,
+    )  # fmt: skip
 
 
 # --- recording ------------------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effe
     flag = flags.add(work, **about)
     if flag is None:
         return False
-    return escalate.begin(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number)
+    return escalate.begin(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number, answered=effect.reason == "crisis")
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:

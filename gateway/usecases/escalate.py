@@ -1,6 +1,7 @@
 """Tell people of an urgent flag, step by step, until somebody takes it. Every step is a row, written with the flag."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -12,10 +13,10 @@ from gateway.content import Content
 from gateway.domain import effects as fx
 from gateway.domain import escalation
 from gateway.domain import messages as lanes
-from gateway.store import audit, escalations, flags, staff
+from gateway.store import audit, escalations, flags, messages, staff
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.escalations import Due
-from gateway.usecases import compose, second_way, send_text
+from gateway.usecases import compose, crisis_words, second_way, send_text
 from gateway.usecases.second_way import Alarm, SecondWay
 from gateway.vault import Vault
 
@@ -24,9 +25,11 @@ PATIENCE = timedelta(seconds=30)  # for a carrier to take a text, before the sec
 HOLD = timedelta(seconds=60)  # longer than mail and webhook may take
 
 
-def begin(work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int, round: int = 0) -> bool:
-    """Keep the steps of a round, and text whoever hears at once; whether a text was queued."""
-    steps = escalation.steps(escalations.candidates(work, unit_id), work.now, round)
+def begin(
+    work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int, round: int = 0, answered: bool = False
+) -> bool:
+    """Keep the steps of a round, and text whoever hears at once; whether a text was queued. `answered`: the client is."""
+    steps = escalation.steps(escalations.candidates(work, unit_id), work.now, round, answered)
     ids = escalations.put(work, flag_id, round, steps)
     if not any(step.way == "text" for step in steps):
         log.warning("nobody_to_alert", flag=flag_id, unit=unit_id)
@@ -71,12 +74,23 @@ def escalate(
         due = escalations.due(work)
         people = staff.alerted(work, vault, [step.staff_id for step in due if step.staff_id is not None])
         told = [_text(work, vault, content, step, people) for step in due if step.way == "text"]
+        told += [_answer_beside(work, vault, step) for step in due if step.way == "answer"]
         for step in due:
             if step.way == "again":
                 _again(work, vault, content, step)
-                told.append(None)
         _ring_all(work, told, ring)
     return len(due) + _go_second_way(engine, vault, content, second, ring, now)
+
+
+def _answer_beside(work: Work, vault: Vault, step: Due) -> UUID | None:
+    """The answer to a cry for help that no carrier took goes over another channel too; that channel, None where there is none."""
+    key = f"reply:{step.inbound_id}:{crisis_words.PURPOSE}"
+    answer = messages.waiting(work, vault, messages.id_of(key))
+    channel_id = escalations.channel(work, answer.to, step.flag_id, PATIENCE, answer.channel_id) if answer is not None else None
+    if answer is not None and channel_id is not None:
+        messages.add(work, vault, [replace(answer, channel_id=channel_id, dedupe_key=f"{key}:beside")])
+    escalations.done(work, step.id, "answered over another channel" if channel_id else "nothing to do")
+    return channel_id
 
 
 def _again(work: Work, vault: Vault, content: Content, step: Due) -> None:

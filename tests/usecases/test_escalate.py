@@ -288,3 +288,21 @@ def test_a_flag_that_is_closed_is_not_taken(here: World) -> None:
     with unit_of_work(here.engine) as work, pytest.raises(Refused):
         flags.assign(work, flags.by_number(work, number).id, here.value("SELECT staff_id FROM on_call WHERE position = 1"))
     assert len(here.bodies("o.purpose = 'staff_alert_taken'")) == 1
+
+
+def test_an_answer_that_no_carrier_takes_goes_to_the_client_over_another_channel(here: World) -> None:
+    other = builders.channel(here.engine, here.vault, here.now, here.unit_id, name="zz other")
+    cry(here)
+    go_on(here, timedelta(seconds=15))
+    go_on(here, timedelta(seconds=20))
+    first, second = here.rows("SELECT channel_id FROM outbound WHERE purpose = 'crisis_answer' ORDER BY created_at")
+    assert (first.channel_id, second.channel_id) == (here.channel_id, other)
+    assert len(set(here.bodies("o.purpose = 'crisis_answer'"))) == 1
+
+
+def test_an_answer_that_was_taken_is_not_said_twice(here: World) -> None:
+    builders.channel(here.engine, here.vault, here.now, here.unit_id, name="zz other")
+    cry(here)
+    accept_all(here, "accepted")
+    go_on(here, timedelta(seconds=15))
+    assert here.value("SELECT count(*) FROM outbound WHERE purpose = 'crisis_answer'") == 1

@@ -15,7 +15,7 @@ CREATE TABLE alert_steps (
   flag_id uuid NOT NULL REFERENCES flags ON DELETE CASCADE,
   round int NOT NULL,
   position smallint NOT NULL,
-  way text NOT NULL CHECK (way IN ('text', 'second', 'again')),
+  way text NOT NULL CHECK (way IN ('text', 'answer', 'second', 'again')),
   staff_id uuid REFERENCES staff,                -- whom a text is for
   due_at timestamptz NOT NULL,
   taken_until timestamptz,                       -- somebody tries the second way just now
