@@ -56,10 +56,12 @@ def _print_alerts(work: Work, s: session.Session, found: flags.Flag) -> None:
     steps, zone = escalations.of(work, found.id), s.zone(work)
     latest = [step for step in steps if step.way != "again" and (step.done_at is not None or found.state == "open")][-MOST_STEPS:]
     if latest:
+        with s.system() as all_units:  # whoever was alerted may be of a unit above
+            codes = staff.codes_of(all_units, [step.staff_id for step in latest if step.staff_id is not None])
         screen.table(
             (_("alert"), _("staff"), _("when"), _("what came of it")),
-            [(shown(oncall.WAYS[step.way]), step.code, screen.local(step.done_at or step.due_at, zone),
-              ", ".join(filter(None, (shown(step.result or ""), shown(step.state or "")))) or _("to come")) for step in latest],
+            [(shown(oncall.WAYS[step.way]), codes.get(step.staff_id), screen.local(step.done_at or step.due_at, zone),
+              ", ".join(shown(said) for said in (step.result, step.state) if said) or _("to come")) for step in latest],
         )  # fmt: skip
     if found.state == "open" and steps and not any(step.way == "text" for step in steps if step.round == steps[-1].round):
         screen.say("nobody is on call who could be texted: `python -m gateway oncall set` changes that")

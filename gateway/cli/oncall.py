@@ -36,7 +36,7 @@ def list_places(as_code: str) -> None:
     """The on-call lists of your units. Whoever was put on duty by `staff duty` is on call besides."""
     with session.open(as_code) as s, s.work() as work:
         screen.table(
-            (_("unit"), _("place"), _("staff"), _("hours"), _("can be texted")),
+            (_("unit"), _("place"), _("staff"), _("on call at"), _("can be texted")),
             [(p.unit_code, p.position, p.staff_code, p.hours, _("yes") if p.has_phone else _("no")) for p in escalations.places(work)],
         )  # fmt: skip
 

@@ -182,8 +182,7 @@ def channel(work: Work, e164: str, flag_id: UUID, patience: timedelta, beside: U
 
 
 _OF = text("""
-  SELECT a.round, a.way, s.code, a.due_at, a.done_at, a.result, o.state, o.state_at FROM alert_steps a
-    LEFT JOIN staff s ON s.id = a.staff_id LEFT JOIN outbound o ON o.id = a.outbound_id
+  SELECT a.round, a.way, a.staff_id, a.due_at, a.done_at, a.result, o.state FROM alert_steps a LEFT JOIN outbound o ON o.id = a.outbound_id
   WHERE a.flag_id = :flag ORDER BY a.round, a.position""")
 
 

@@ -53,7 +53,7 @@ def cry(stage: Stage) -> int:
 
 def later(stage: Stage, minutes: float) -> None:
     """As if so much time went by for the flags of this case."""
-    stage.world.run("""UPDATE alert_steps a SET due_at = due_at - make_interval(secs => :s) FROM flags f
+    stage.world.run("""UPDATE alert_steps a SET due_at = a.due_at - make_interval(secs => :s) FROM flags f
                        WHERE f.id = a.flag_id AND f.unit_id = :u AND a.done_at IS NULL""", s=minutes * 60, u=stage.world.unit_id)  # fmt: skip
 
 
