@@ -15,6 +15,7 @@ from typing import Literal
 from uuid import UUID
 
 from gateway.domain import opening
+from gateway.domain.errors import Refused
 from gateway.domain.flags import AT_ONCE
 from gateway.domain.windows import Zone
 
@@ -60,8 +61,16 @@ class Alerted:
 
 
 def is_on(hours: str, zone: Zone, now: datetime) -> bool:
-    """Whether a place in an on-call list counts at this moment."""
-    return opening.look(opening.read(hours), zone, now).is_open
+    """Whether a place in an on-call list counts at this moment. One that cannot be read does: rather one text too many."""
+    try:
+        return opening.look(opening.read(hours), zone, now).is_open
+    except Refused:
+        return True
+
+
+def lasts(round: int) -> timedelta:
+    """How long a round takes. Its texts are of use until the next one says the same again."""
+    return AGAIN if round < OFTEN - 1 else AGAIN_LATER
 
 
 def on_call(candidates: Sequence[Candidate], now: datetime) -> list[list[UUID]]:
@@ -89,7 +98,7 @@ def steps(candidates: Sequence[Candidate], now: datetime, round: int = 0, answer
     told = [Step("text", now + after, each) for after, turn in zip((timedelta(0), NEXT, AT_ONCE), _filled(ladder), strict=False) for each in turn]
     second = Step("second", now + NEXT if told else now)
     answer = [Step("answer", now + ANSWER)] if answered and round == 0 else []
-    return [*told, *answer, second, Step("again", now + (AGAIN if round < OFTEN - 1 else AGAIN_LATER))]
+    return [*told, *answer, second, Step("again", now + lasts(round))]
 
 
 def _distance(candidate: Candidate) -> int:

@@ -114,6 +114,11 @@ def done(work: Work, step_id: UUID, result: str, outbound_id: UUID | None = None
     work.later(_DONE, id=step_id, result=result, outbound=outbound_id, now=work.now)
 
 
+def put_off(work: Work, step_id: UUID, until: datetime) -> None:
+    """The step could not be taken, and is to be tried again then."""
+    work.execute(text("UPDATE alert_steps SET due_at = :until WHERE id = :id"), {"id": step_id, "until": until})
+
+
 _TAKEN = text("""
   UPDATE alert_steps a SET done_at = :now, result = 'somebody took it' FROM flags f
   WHERE f.id = a.flag_id AND a.done_at IS NULL AND a.due_at <= :now AND f.state <> 'open'""")

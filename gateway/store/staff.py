@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from gateway import log
 from gateway.domain.errors import NotFound, Refused
 from gateway.store import units
 from gateway.store.base import Actor, Work
@@ -128,8 +129,15 @@ _BY_IDS = text(_ALERTED.format(known=units.KNOWN, which="s.id = ANY(:ids)"))
 
 
 def alerted(work: Work, vault: Vault, staff_ids: Collection[UUID]) -> dict[UUID, Alerted]:
-    """These staff members as an alert reaches them; those who are inactive or have no phone are left out. Runs as the system."""
-    return {row.id: _alerted(row, vault) for row in work.all(_BY_IDS, ids=list(staff_ids))} if staff_ids else {}
+    """These staff members as an alert reaches them; those who are inactive, or whose phone is not there or cannot be read, are
+    left out. Runs as the system."""
+    found = {}
+    for row in work.all(_BY_IDS, ids=list(staff_ids)) if staff_ids else ():
+        try:
+            found[row.id] = _alerted(row, vault)
+        except Exception as error:  # one bad row must not keep the others from hearing
+            log.error("staff_unreadable", error, staff=row.id)
+    return found
 
 
 _ALERT_PHONE = text(_ALERTED.format(known=units.KNOWN, which="s.code = :code"))

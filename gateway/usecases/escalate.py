@@ -7,6 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.content import Content
@@ -20,7 +21,7 @@ from gateway.usecases import compose, crisis_words, second_way, send_text
 from gateway.usecases.second_way import Alarm, SecondWay
 from gateway.vault import Vault
 
-LIVES = timedelta(hours=24)
+TOLD_WITHIN = timedelta(hours=1)  # that a flag is theirs
 PATIENCE = timedelta(seconds=30)  # for a carrier to take a text, before the second way is gone
 HOLD = timedelta(seconds=60)  # longer than mail and webhook may take
 
@@ -48,7 +49,7 @@ def _text(work: Work, vault: Vault, content: Content, step: Due, people: dict[UU
             channel_id = escalations.channel(work, person.phone, step.flag_id, PATIENCE, beside) if person else None
             outbound = send_text.queue(
                 work, vault, content, recipient(person), "staff_alert", {"flag": str(step.number)}, lane=lanes.URGENT,
-                dedupe_key=f"alert:{step.id}:{beside or ''}", send_before=work.now + LIVES, about_id=step.flag_id, channel_id=channel_id,
+                dedupe_key=f"alert:{step.id}:{beside or ''}", send_before=work.now + escalation.lasts(step.round), about_id=step.flag_id, channel_id=channel_id,
             ) if person is not None and channel_id is not None else []  # fmt: skip
     except Exception as error:  # one bad number must not keep the others from hearing
         log.error("alert_not_queued", error, flag=step.flag_id, staff=step.staff_id)
@@ -74,12 +75,24 @@ def escalate(
         due = escalations.due(work)
         people = staff.alerted(work, vault, [step.staff_id for step in due if step.staff_id is not None])
         told = [_text(work, vault, content, step, people) for step in due if step.way == "text"]
-        told += [_answer_beside(work, vault, step) for step in due if step.way == "answer"]
-        for step in due:
-            if step.way == "again":
-                _again(work, vault, content, step)
+        told += [_other(work, vault, content, step) for step in due if step.way != "text"]
         _ring_all(work, told, ring)
     return len(due) + _go_second_way(engine, vault, content, second, ring, now)
+
+
+def _other(work: Work, vault: Vault, content: Content, step: Due) -> UUID | None:
+    """A step that is no text to staff; the channel where a text was queued. One that fails holds up no other, and is tried again."""
+    try:
+        with work.attempt():
+            if step.way == "answer":
+                return _answer_beside(work, vault, step)
+            _again(work, vault, content, step)
+    except (OperationalError, InterfaceError):  # the database is away or busy: all of it again at the next tick
+        raise
+    except Exception as error:
+        log.error("step_not_taken", error, flag=step.flag_id, way=step.way)
+        escalations.put_off(work, step.id, work.now + PATIENCE)
+    return None
 
 
 def _answer_beside(work: Work, vault: Vault, step: Due) -> UUID | None:
@@ -141,6 +154,6 @@ def take(work: Work, vault: Vault, content: Content, effect: fx.TakeFlag, inboun
         return False
     return bool(send_text.queue(
         work, vault, content, recipient(people[effect.staff_id]), "staff_alert_yours" if yours else "staff_alert_taken",
-        {"flag": str(flag.number)}, lane=lanes.URGENT, dedupe_key=f"taken:{inbound_id}", send_before=work.now + LIVES,
+        {"flag": str(flag.number)}, lane=lanes.URGENT, dedupe_key=f"taken:{inbound_id}", send_before=work.now + TOLD_WITHIN,
         channel_id=channel_id,
     ))  # fmt: skip

@@ -306,3 +306,28 @@ def test_an_answer_that_was_taken_is_not_said_twice(here: World) -> None:
     accept_all(here, "accepted")
     go_on(here, timedelta(seconds=15))
     assert here.value("SELECT count(*) FROM outbound WHERE purpose = 'crisis_answer'") == 1
+
+
+def test_a_staff_member_whose_phone_cannot_be_read_keeps_nobody_else_from_hearing(here: World) -> None:
+    here.run("UPDATE staff SET phone_enc = 'spoilt' WHERE id = (SELECT staff_id FROM on_call WHERE position = 1)")
+    number = cry(here)
+    assert here.value("SELECT result FROM alert_steps WHERE position = 1") == "could not be texted"
+    go_on(here, 2 * MINUTE)
+    assert alerted(here) == [NEXT]
+    assert number
+
+
+def test_a_step_that_cannot_be_taken_holds_up_no_other_and_is_tried_again(here: World) -> None:
+    cry(here)
+    here.run("UPDATE flags SET number = DEFAULT")
+    here.run("INSERT INTO alert_steps (id, flag_id, round, position, way, due_at) SELECT gen_random_uuid(), id, 1, 1, 'text', now() FROM flags")
+    cry(here)  # the first flag's next round is in the way of itself
+    go_on(here, 10 * MINUTE)
+    assert here.value("SELECT count(*) FROM alert_steps WHERE round = 1 AND way = 'again'") == 1
+    assert here.value("SELECT due_at FROM alert_steps WHERE round = 0 AND way = 'again' AND done_at IS NULL") > here.now + 10 * MINUTE
+
+
+def test_a_text_that_could_not_leave_in_its_round_leaves_no_more(here: World) -> None:
+    cry(here)
+    lives = here.value("SELECT send_before - created_at FROM outbound WHERE purpose = 'staff_alert'")
+    assert lives == 10 * MINUTE
