@@ -135,3 +135,15 @@ def test_a_text_in_whose_commit_nobody_answered_is_kept_once_and_the_carrier_tri
     assert receive_message.receive(engine, here.vault, CONTENT, *came, queues.silent) is None
     assert [row.reason for row in here.rows("SELECT reason FROM flags")] == ["crisis"]
     engine.dispose()
+
+
+def test_what_this_process_alone_kept_from_leaving_was_never_claimed(here: World, vault: Vault, carrier: FakeCarrier) -> None:
+    message = here.planned(here.client())
+    wire, recorder = Wire(connect_s=1, read_s=1).start(), Recorder(here.engine, vault)
+    stopped = Sender(here.engine, vault, wire, recorder, "http://127.0.0.1:1")
+    wire.close()
+    stopped.due(here.channel_id)
+    recorder.close()
+    row = here.rows("SELECT state, attempts, (SELECT count(*) FROM attempts) AS rows FROM outbound WHERE id = :id", id=message)[0]
+    assert tuple(row) == ("planned", 0, 0)
+    assert carrier.accepted_count() == 0
