@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, stopping: threading.Event) -> None:
-    gateway = parts.build(settings, pool_size=8)
+    gateway = parts.build(settings, pool_size=10)
     wire = Wire(max_open=100, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
     leading = threading.Event()
     second = parts.second_way(settings)

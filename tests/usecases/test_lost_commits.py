@@ -1,7 +1,8 @@
 """The database commits a claim and dies before it says so: the worker finds out what it holds, and goes on with it."""
 
 from collections.abc import Iterator
-from uuid import UUID
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -102,15 +103,14 @@ def test_what_lapsed_meanwhile_is_taken_back_too_and_what_was_settled_is_left(he
     assert (attempts[first], attempts[second]) == (1, 2)
 
 
-def test_a_claim_that_was_never_committed_is_simply_made_again(here: World, way: Wayside, sender: Sender, carrier: FakeCarrier) -> None:
+def test_taking_back_a_claim_that_was_never_committed_leaves_that_of_another_worker(here: World) -> None:
     texts = [here.planned(here.client()) for _ in range(5)]
-    with base.unit_of_work(here.engine) as work:
-        due = send_due.rows.claim_due(work, here.channel_id, 10, 10, send_due._since(work.now))
-        sends = send_due._judge_all(work, here.vault, due)
-    send_due.withdraw(here.engine, sends)
+    held = send_due.claim(here.engine, here.vault, here.channel_id, 100).sends
+    send_due.withdraw(here.engine, [replace(sent, token=uuid4()) for sent in held])
+    assert {here.state(each) for each in texts} == {"submitting"}
+    send_due.withdraw(here.engine, held)
     assert {here.state(each) for each in texts} == {"planned"}
-    sender.due(here.channel_id)
-    until(lambda: carrier.accepted_count() == 5)
+    assert here.value("SELECT sum(attempts) FROM outbound") == 0
 
 
 def test_outcomes_whose_commit_nobody_answered_are_written_again_and_none_is_dropped(
