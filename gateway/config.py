@@ -65,6 +65,19 @@ def _keys(value: str) -> str:
     return value
 
 
+def _addresses(value: str) -> tuple[str, ...]:
+    found = tuple(each.strip() for each in value.split(",") if each.strip())
+    if any(not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", each) for each in found):
+        raise Refused("must be mail addresses with commas between them, such as oncall@example.org")
+    return found
+
+
+def _network(value: str) -> str:
+    if value not in ("public", "any"):
+        raise Refused("{value!r} is neither public nor any", value=value)
+    return value
+
+
 def _setting(name: str, read: Callable[[str], Any], default: str, *, secret: bool = False) -> Any:
     return field(repr=not secret, metadata={"name": name, "read": read, "default": default})
 
@@ -94,6 +107,13 @@ class Settings:
     read_timeout_seconds: float = _setting("GATEWAY_READ_TIMEOUT_SECONDS", _duration(0.1, 300), "30")
     poll_seconds: float = _setting("GATEWAY_POLL_SECONDS", _duration(0.05, 60), "1")
     report_timeout_hours: float = _setting("GATEWAY_REPORT_TIMEOUT_HOURS", _duration(0.001, 720), "72")
+    mail_server: str = _setting("GATEWAY_MAIL_SERVER", _url("smtps", "smtp"), "", secret=True)
+    mail_from: tuple[str, ...] = _setting("GATEWAY_MAIL_FROM", _addresses, "", secret=True)
+    mail_to: tuple[str, ...] = _setting("GATEWAY_MAIL_TO", _addresses, "", secret=True)
+    hook_url: str = _setting("GATEWAY_HOOK_URL", _url("https", "http"), "", secret=True)
+    hook_key: str = _setting("GATEWAY_HOOK_KEY", str, "", secret=True)
+    hook_network: str = _setting("GATEWAY_HOOK_NETWORK", _network, "public")
+    silent_after_seconds: float = _setting("GATEWAY_SILENT_AFTER_SECONDS", _duration(1, 3600), "300")
     embedded: bool = False
 
     @classmethod
@@ -107,7 +127,7 @@ class Settings:
                 values[setting.name] = about["read"](environ.get(name, "").strip() or about["default"])
             except Refused as error:
                 wrong.append(Refused("{setting}: {why}", setting=name, why=error))
-        wrong += _missing(environ)
+        wrong += _missing(environ) + _half(environ)
         if wrong:
             raise Refused("These settings are wrong (docs/configuration.md explains each):", *wrong)
         settings = cls(**values, embedded=not values["database_url"])
@@ -137,3 +157,24 @@ def _missing(environ: Mapping[str, str]) -> list[Refused]:
         for name in ("GATEWAY_MASTER_KEYS", "GATEWAY_INDEX_KEYS")
         if not environ.get(name, "").strip()
     ]
+
+
+_TOGETHER = (("GATEWAY_MAIL_SERVER", "GATEWAY_MAIL_FROM", "GATEWAY_MAIL_TO"), ("GATEWAY_HOOK_URL", "GATEWAY_HOOK_KEY"))
+SHORTEST_KEY = 16
+
+
+def _half(environ: Mapping[str, str]) -> list[Refused]:
+    """A second way of alerts that is set up by half would tell nobody, and be trusted."""
+    given = {name for names in _TOGETHER for name in names if environ.get(name, "").strip()}
+    wrong = [
+        Refused("{setting}: must be set, because {other} is", setting=name, other=next(each for each in names if each in given))
+        for names in _TOGETHER
+        for name in names
+        if name not in given and given & set(names)
+    ]
+    key, url = environ.get("GATEWAY_HOOK_KEY", "").strip(), environ.get("GATEWAY_HOOK_URL", "").strip()
+    if key and len(key) < SHORTEST_KEY:
+        wrong.append(Refused("GATEWAY_HOOK_KEY: must have at least {least} characters", least=SHORTEST_KEY))
+    if url.startswith("http://") and environ.get("GATEWAY_HOOK_NETWORK", "").strip() != "any":
+        wrong.append(Refused("GATEWAY_HOOK_URL: must begin with https://, or GATEWAY_HOOK_NETWORK be any"))
+    return wrong

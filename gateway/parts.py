@@ -8,6 +8,9 @@ from gateway import content, vault
 from gateway.config import Settings
 from gateway.queues import Bell
 from gateway.store import base
+from gateway.usecases.second_way import Hook, SecondWay
+from gateway.wire import Wire
+from gateway.wire.mail import Mailbox
 
 STUCK_SECONDS = 30.0
 
@@ -34,3 +37,12 @@ def build(settings: Settings, pool_size: int = 6) -> Gateway:
         content=words,
         bell=Bell(settings.redis_url),
     )
+
+
+def second_way(settings: Settings) -> SecondWay:
+    """The way of alerts that needs no carrier, as far as it is set up. It has a wire of its own, which no carrier can fill."""
+    mailbox = Mailbox(settings.mail_server, settings.mail_from[0], settings.mail_to) if settings.mail_server else None
+    hook = None
+    if settings.hook_url:
+        hook = Hook(settings.hook_url, settings.hook_key, Wire(4, read_s=10, public_only=settings.hook_network == "public").start())
+    return SecondWay(mailbox, hook)

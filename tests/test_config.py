@@ -62,3 +62,32 @@ def test_numbers_are_plain_digits_and_nothing_means_the_default(value: str) -> N
             Settings.from_env({"GATEWAY_POLL_SECONDS": value})
     else:
         assert Settings.from_env({"GATEWAY_POLL_SECONDS": value}).poll_seconds == 1
+
+
+MAIL = {"GATEWAY_MAIL_SERVER": "smtps://u:p@mail.example.org", "GATEWAY_MAIL_FROM": "g@example.org", "GATEWAY_MAIL_TO": "a@example.org, b@example.org"}
+HOOK = {"GATEWAY_HOOK_URL": "https://example.org/x", "GATEWAY_HOOK_KEY": "k" * 32}
+
+
+def test_a_second_way_is_read_and_its_secrets_are_not_shown() -> None:
+    settings = Settings.from_env(MAIL | HOOK)
+    assert (settings.mail_to, settings.hook_network) == (("a@example.org", "b@example.org"), "public")
+    assert not any(secret in repr(settings) for secret in (*MAIL.values(), *HOOK.values(), "a@example.org"))
+
+
+@pytest.mark.parametrize("missing", [*MAIL, *HOOK])
+def test_a_second_way_that_is_set_up_by_half_is_refused(missing: str) -> None:
+    with pytest.raises(Refused, match=missing):
+        Settings.from_env({name: value for name, value in (MAIL | HOOK).items() if name != missing})
+
+
+@pytest.mark.parametrize("wrong", [
+    {"GATEWAY_HOOK_URL": "http://example.org/x"}, {"GATEWAY_HOOK_URL": "file:///etc/passwd"}, {"GATEWAY_HOOK_KEY": "short"},
+    {"GATEWAY_HOOK_NETWORK": "private"}, {"GATEWAY_MAIL_TO": "nobody"}, {"GATEWAY_MAIL_TO": "a@b\r\nBcc:x@y"}, {"GATEWAY_MAIL_SERVER": "http://x"},
+])  # fmt: skip
+def test_a_second_way_that_is_set_up_wrongly_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(Refused, match=next(iter(wrong))):
+        Settings.from_env(MAIL | HOOK | wrong)
+
+
+def test_a_webhook_on_this_machine_has_to_be_allowed() -> None:
+    assert Settings.from_env(HOOK | {"GATEWAY_HOOK_URL": "http://127.0.0.1:9/x", "GATEWAY_HOOK_NETWORK": "any"}).hook_network == "any"

@@ -19,9 +19,9 @@ LANGUAGES = ("en", "fr", "vi")
 EXPECTED = """
     answer_noted appointment_cancelled appointment_confirmed appointment_declined appointment_missed
     appointment_moved appointment_reminder_1d appointment_reminder_2h appointment_reminder_7d
-    appointment_reschedule callback_noted check_in check_in_not_well check_in_well crisis_answer
+    appointment_reschedule callback_noted check_in check_in_not_well check_in_well crisis_answer crisis_answer_closed
     daily_visit help info_noted language_changed manual message_waiting not_understood
-    service_information staff_alert started stop_confirmed stop_doubt unknown_sender welcome
+    service_information staff_alert staff_alert_taken staff_alert_yours started stop_confirmed stop_doubt unknown_sender welcome
     wrong_number_noted
 """
 

@@ -20,6 +20,7 @@ from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     backfill,
     doubt_phone,
+    escalate,
     notice_silence,
     plan_due,
     receive_message,
@@ -27,7 +28,9 @@ from gateway.usecases import (
     redact,
     sweep,
 )
+from gateway.usecases.second_way import SecondWay
 from gateway.wire import Wire
+from workers import watch
 
 BEAT_SECONDS = 5.0
 
@@ -46,12 +49,14 @@ def main() -> int:
 
 
 def _run(settings: Settings, stopping: threading.Event) -> None:
-    gateway = parts.build(settings, pool_size=8)
+    gateway = parts.build(settings, pool_size=10)
     wire = Wire(max_open=100, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
     leading = threading.Event()
+    second = parts.second_way(settings)
+    watch.start(gateway, second, "send", stopping)
     threads = [
         threading.Thread(target=_repeat, args=(task, leading, stopping), name=task[0], daemon=True)
-        for task in _tasks(gateway, settings, wire)
+        for task in _tasks(gateway, settings, wire, second)
     ]
     for thread in threads:
         thread.start()
@@ -68,7 +73,7 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     wire.close()
 
 
-def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]:
+def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: SecondWay) -> list[Task]:
     engine, vault, content, ring = gateway.engine, gateway.vault, gateway.content, gateway.bell.ring
     settle = timedelta(seconds=settings.reconcile_after_seconds)
     lease = timedelta(seconds=settings.lease_seconds)
@@ -76,6 +81,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
     often = min(5.0, settings.lease_seconds / 3)
     return [
         ("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
+        ("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
         ("expire", 5, lambda: sweep.expire(engine)),
         ("lapse", often, lambda: reconcile.lapse(engine, lease)),
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),

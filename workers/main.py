@@ -22,7 +22,7 @@ from gateway.usecases import send_due
 from gateway.usecases.record_outcomes import Recorder
 from gateway.usecases.send_due import Sender
 from gateway.wire import Wire
-from workers import jobs
+from workers import jobs, watch
 
 DRAIN_SECONDS = 8.0
 BEAT_SECONDS = 5.0
@@ -58,6 +58,7 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     sender = Sender(gateway.engine, gateway.vault, wire, recorder, settings.public_url)
     jobs.serve(sender)
     threading.Thread(target=_listen, args=(settings.redis_url, stopping), name="ears", daemon=True).start()
+    watch.start(gateway, parts.second_way(settings), "clock", stopping)
     log.info("sending")
     _poll(gateway, sender, settings.poll_seconds, stopping)
     ends = time.monotonic() + DRAIN_SECONDS
@@ -74,7 +75,7 @@ def _poll(gateway: parts.Gateway, sender: Sender, every_seconds: float, stopping
     last_beat = 0.0
     while not stopping.is_set():
         try:
-            for channel_id in send_due.poll(gateway.engine):
+            for channel_id in dict.fromkeys([*send_due.poll(gateway.engine), *sender.doubtful()]):
                 if channel_id not in serving or not serving[channel_id].is_alive():
                     serving[channel_id] = threading.Thread(target=_serve, args=(sender, channel_id), daemon=True)
                     serving[channel_id].start()

@@ -24,6 +24,7 @@ COMMANDS = {
     "migrate": "gateway.cli.run:migrate",
     "misread": "gateway.cli.misread:misread",
     "number": "gateway.cli.text:read_numbers",
+    "oncall": "gateway.cli.oncall:oncall",
     "phone": "gateway.cli.phone:phone",
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",

@@ -13,7 +13,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches, units
 from gateway.store.base import Work
-from gateway.usecases import compose, send_text
+from gateway.usecases import escalate, send_text
 from gateway.wire import Wire
 
 
@@ -127,12 +127,8 @@ def _answer(found: channels.Channel, public_url: str) -> str:
 
 def _text_staff(work: Work, s: session.Session, found: channels.Channel, code: str) -> None:
     member = staff.with_phone(work, s.vault, code)
-    person = compose.Recipient(
-        unit_id=member.unit_id, key_id=member.key_id, key=member.key, phone=member.phone, language=member.language,
-        zone=member.zone, unit_language=member.language, details=member.details,
-    )  # fmt: skip
     send_text.queue(
-        work, s.vault, s.content, person, "manual", {"text": "Test 1 2 3"}, lane=lanes.URGENT, dedupe_key=f"test:{uuid4()}",
+        work, s.vault, s.content, escalate.recipient(member), "manual", {"text": "Test 1 2 3"}, lane=lanes.URGENT, dedupe_key=f"test:{uuid4()}",
         send_before=work.now + timedelta(minutes=10), channel_id=found.id,
     )  # fmt: skip
     audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=s.actor)

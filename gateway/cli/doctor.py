@@ -17,15 +17,18 @@ from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import GatewayError
 from gateway.domain.told import N_
-from gateway.store import channels, health, server
+from gateway.store import channels, escalations, health, server
 from gateway.store.base import unit_of_work
 
 LARGEST_SKEW = timedelta(seconds=5)
 SMALLEST_DISK_BYTES = 1_000_000_000
+WEEK_HOURS = 7 * 24
+MOST_UNITS = 10
 
 # Levels and what findings are about, as they are shown.
 N_("ok"), N_("note"), N_("WRONG"), N_("settings"), N_("disk"), N_("servers"), N_("database"), N_("time"), N_("migrations")
 N_("roles"), N_("row security"), N_("redis"), N_("keys"), N_("templates"), N_("texts"), N_("words"), N_("channels"), N_("processes")
+N_("on call"), N_("second way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         with embedded.running(settings) as ready:
             found = list(_safely(_database, ready))
             yield from found
-            stored = (_keys, _channels, _processes) if all(finding.level != "WRONG" for finding in found) else ()
-            for check in (_redis, _texts, _words, *stored):
+            stored = (_keys, _channels, _on_call, _processes) if all(finding.level != "WRONG" for finding in found) else ()
+            for check in (_redis, _texts, _words, _second_way, *stored):
                 yield from _safely(check, ready)
     except GatewayError as error:
         yield wrong("servers", error.told(shown))
@@ -215,6 +218,29 @@ def _channels(settings: Settings) -> Iterator[Finding]:
             yield note("channels", f"{channel.name}: {shown(channel.state)}")
         else:
             yield ok("channels", f"{channel.name} ({channel.kind})")
+
+
+def _second_way(settings: Settings) -> Iterator[Finding]:
+    ways = [way for way, given in ((_("e-mail"), settings.mail_server), (_("webhook"), settings.hook_url)) if given]
+    if ways:
+        yield ok("second way", ", ".join(ways) + ": " + _("`python -m gateway oncall test` tries it"))
+    else:
+        yield note("second way", _("none: when texts fail, or the gateway itself, nobody is told (docs/on-call.md)"))
+
+
+def _on_call(settings: Settings) -> Iterator[Finding]:
+    with unit_of_work(parts.build(settings).engine) as work:
+        hours = (work.now + timedelta(hours=ahead) for ahead in range(WEEK_HOURS))
+        at, units = next(((at, units) for at in hours if (units := escalations.uncovered(work, at))), (work.now, []))
+        is_now = at == work.now
+    named = ", ".join(units[:MOST_UNITS]) + (", …" if len(units) > MOST_UNITS else "")
+    if units and is_now:
+        yield wrong("on call", _("an urgent flag would be texted to nobody in {units}: `oncall set` or `staff duty`").format(units=named))
+    elif units:
+        gap = _("from {at} UTC at the latest an urgent flag would be texted to nobody in {units}")
+        yield note("on call", gap.format(at=at.strftime("%Y-%m-%d %H:%M"), units=named))
+    else:
+        yield ok("on call", _("for every unit there is somebody to text, all week"))
 
 
 def _processes(settings: Settings) -> Iterator[Finding]:

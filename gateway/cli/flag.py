@@ -2,12 +2,14 @@
 
 import click
 
-from gateway.cli import dialogue, screen, session
+from gateway.cli import dialogue, oncall, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import flags as rules
 from gateway.domain.errors import Refused
-from gateway.store import audit, clients, flags, sessions, staff, threads
+from gateway.store import audit, clients, escalations, flags, sessions, staff, threads
 from gateway.store.base import Work
+
+MOST_STEPS = 12  # of a flag that goes round for days
 
 
 @click.group()
@@ -48,6 +50,23 @@ def show(number: int, as_code: str) -> None:
         if found.inbound_id is not None:
             screen.say("text: {text}", text=screen.words(*threads.received(work, s.vault, found.inbound_id)))
         _print_asked(work, s, found)
+        _print_alerts(work, s, found)
+
+
+def _print_alerts(work: Work, s: session.Session, found: flags.Flag) -> None:
+    """Of an urgent flag: who heard of it and what became of that, and who hears next."""
+    steps, zone = escalations.of(work, found.id), s.zone(work)
+    latest = [step for step in steps if step.way != "again" and (step.done_at is not None or found.state == "open")][-MOST_STEPS:]
+    if latest:
+        with s.system() as all_units:  # whoever was alerted may be of a unit above
+            codes = staff.codes_of(all_units, [step.staff_id for step in latest if step.staff_id is not None])
+        screen.table(
+            (_("alert"), _("staff"), _("when"), _("what came of it")),
+            [(shown(oncall.WAYS[step.way]), codes.get(step.staff_id), screen.local(step.done_at or step.due_at, zone),
+              ", ".join(shown(said) for said in (step.result, step.state) if said) or _("to come")) for step in latest],
+        )  # fmt: skip
+    if found.state == "open" and steps and not any(step.way == "text" for step in steps if step.round == steps[-1].round):
+        screen.say("nobody is on call who could be texted: `python -m gateway oncall set` changes that")
 
 
 def _print_asked(work: Work, s: session.Session, found: flags.Flag) -> None:
@@ -67,7 +86,7 @@ def _print_asked(work: Work, s: session.Session, found: flags.Flag) -> None:
 @click.option("--to", "to", help="Code of the new owner; yourself by default.")
 @session.as_staff
 def assign(number: int, to: str | None, as_code: str) -> None:
-    """Take a flag, or give it to a colleague."""
+    """Take a flag, or give it to a colleague. Nobody is alerted about it any more; an OK to the alert's text does the same."""
     with session.open(as_code) as s, s.work() as work:
         found = flags.by_number(work, number)
         owner = staff.by_code(work, to or as_code)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.domain import dialogues
+from gateway.domain import dialogues, escalation
 from gateway.domain import effects as fx
 from gateway.domain.dialogues import Dialogue, Heard, KeepAnswer, MoveSession, State
 from gateway.domain.effects import (
@@ -18,6 +18,7 @@ from gateway.domain.effects import (
     SetLanguage,
     StartPhone,
     StopPhone,
+    TakeFlag,
     TellServices,
 )
 from gateway.domain.interpret import ASKS_WHO, Expecting, Meaning
@@ -86,6 +87,7 @@ class Situation:
     carrier_stop: str | None = None  # the carrier acted on a keyword itself: stop | start | help
     echo: bool = False  # word for word a text that we sent to this phone
     called: bool = False  # a missed call: it says "call me"
+    alerted: tuple[escalation.Alerted, ...] = ()  # flags that the phone, a staff member's, was alerted about
     sessions: tuple[Session, ...] = ()  # open ones
     suspended: tuple[Session, ...] = ()  # those that go on when the open one ends, the most urgent first
 
@@ -126,6 +128,9 @@ def decide(meaning: Meaning, situation: Situation, now: datetime, text: str = ""
         return [*effects, StartPhone(), *_muted(_answered(meaning, situation, now, text), situation)]
     if "crisis" in wants:
         return effects + _kept(meaning, situation, now, text) + _without_replies(_beside(_besides(meaning, "crisis"), situation, []))
+    # Only a phone that is no client's: on a shared one the words may be somebody's answer.
+    if not situation.clients and (took := escalation.taken(text, situation.alerted)) is not None:
+        return [*effects, TakeFlag(took.flag_id, took.staff_id)]
     if situation.carrier_stop == "help":
         return effects
     if meaning.doubt == "stop":

@@ -65,6 +65,14 @@ class RaiseFlag:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeFlag:
+    """A staff member took a flag by answering the alert; nobody else is alerted any more."""
+
+    flag_id: UUID
+    staff_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A text back to the phone that wrote, through the channel it wrote to."""
 
@@ -87,5 +95,6 @@ class TellServices:
 
 
 Effect = (
-    StopPhone | DoubtPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | Reply | TellServices
+    StopPhone | DoubtPhone | StartPhone | AnswerAppointment | RecordAnswer | ReleaseWaiting | SetLanguage | RaiseFlag | TakeFlag | Reply
+    | TellServices
 )

@@ -1,7 +1,8 @@
 """Why a person should look: the closed list of reasons, how grave each is, by when, and how it may end."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from gateway.domain import windows
@@ -104,3 +105,14 @@ def due_at(reason: str, opened_at: datetime, hours: Window | None, zone: Zone) -
         left -= closes_at - opens_at
         opens_at = windows.next_open(hours, zone, closes_at)
     return opens_at + left
+
+
+def reads_at(now: datetime, hours: Window | None, zone: Zone, holidays: Collection[date] = ()) -> datetime | None:
+    """When somebody is there to read: None if the unit is open now, or never closes; else when it opens on a day that is no
+    holiday, as far as those are known."""
+    if hours is None or windows.never_opens(hours):
+        return None
+    opens_at, clock = windows.next_open(hours, zone, now), windows.zone_of(zone)
+    while (day := opens_at.astimezone(clock).date()) in holidays:
+        opens_at = windows.next_open(hours, zone, windows.instant(datetime.combine(day + windows.DAY, time()), zone))
+    return None if opens_at <= now else opens_at

@@ -12,6 +12,9 @@ from gateway.domain.windows import Window, Zone
 # What a stopped phone may still get: the one confirmation, the one question whether stop was meant, and answers to its own words.
 EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer"})
 
+# To the phones of staff, whatever they texted.
+TO_STAFF = frozenset({"staff_alert", "staff_alert_yours", "staff_alert_taken"})
+
 # A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
 IDENTICAL_IN_HALF_AN_HOUR = 5
 AUTOMATIC_IN_AN_HOUR = 20

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -126,7 +126,8 @@ class Work:
         try:
             self._flush(commit=True)
         except BaseException:
-            driver.rollback()  # SQLAlchemy believes that it has committed, and would hand on the failed transaction
+            with suppress(psycopg.Error):  # a connection that is lost has nothing to roll back, and what was raised says so
+                driver.rollback()  # SQLAlchemy believes that it has committed, and would hand on the failed transaction
             raise
 
     def _ready(self) -> Connection:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.store import escalations
 from gateway.store.base import SYSTEM, Work, unit_of_work
 
 STALE = timedelta(seconds=30)
@@ -13,13 +14,37 @@ STALE = timedelta(seconds=30)
 _BEAT = text("""INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, :process, now())
   ON CONFLICT (name) DO UPDATE SET process = :process, beat_at = now()""")
 # A heart beats in real time, like a lease, whatever the clock of a practice gateway shows.
-_ALIVE = text("SELECT name, beat_at > now() - CAST(:stale AS interval) AS alive FROM heartbeats")
+_ALIVE = text("SELECT name, beat_at > now() - CAST(:stale AS interval) AS alive FROM heartbeats WHERE process <> ''")
 _LATE = text("SELECT count(*) FROM outbound WHERE state = 'planned' AND waits_for IS NULL AND lane = ANY(:lanes) AND send_after < :late")
 
 
 def beat(work: Work, name: str, process: str) -> None:
     """Say that this process is alive."""
     work.execute(_BEAT, {"name": name, "process": process})
+
+
+# One that nobody ever heard of is expected from now on.
+_EXPECT = text("INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, '', now()) ON CONFLICT (name) DO NOTHING")
+_SILENT = text("""
+  UPDATE heartbeats SET told_at = now()
+  WHERE name = :name AND beat_at < now() - CAST(:after AS interval)
+    AND (told_at IS NULL OR told_at < beat_at OR told_at <= now() - CAST(:again AS interval))
+  RETURNING CAST(extract(epoch FROM now() - beat_at) AS double precision)""")
+
+
+def silent(work: Work, name: str, after: timedelta, again: timedelta) -> float | None:
+    """For how many seconds a process has been silent, if that is longer than `after` and the caller is to tell people.
+
+    Of several who ask, one is: then nobody else for the time of `again`.
+    """
+    work.execute(_EXPECT, {"name": name})
+    found: float | None = work.value(_SILENT, name=name, after=after, again=again)
+    return found
+
+
+def not_told(work: Work, name: str) -> None:
+    """Telling people failed: whoever asks next is to."""
+    work.execute(text("UPDATE heartbeats SET told_at = NULL WHERE name = :name"), {"name": name})
 
 
 def look(engine: Engine) -> dict[str, Any]:
@@ -29,9 +54,12 @@ def look(engine: Engine) -> dict[str, Any]:
             beats = {row.name: row.alive for row in work.all(_ALIVE, stale=STALE)}
             late = work.value(_LATE, lanes=[0, 1], late=work.now - timedelta(seconds=30))
             open_urgent = work.value(text("SELECT count(*) FROM flags WHERE state <> 'closed' AND severity = 'urgent'"))
+            not_taken = work.value(text("SELECT count(*) FROM flags WHERE state = 'open' AND severity = 'urgent'"))
+            uncovered = len(escalations.uncovered(work, work.now))
     except SQLAlchemyError:
         return {"ok": False, "database": False}
     alive = {name: beats.get(name, False) for name in ("clock", "send")}
     return {
-        "ok": all(alive.values()), "database": True, **alive, "urgent_or_replies_late": late, "urgent_flags_open": open_urgent
+        "ok": all(alive.values()), "database": True, **alive, "urgent_or_replies_late": late, "urgent_flags_open": open_urgent,
+        "urgent_flags_not_taken": not_taken, "units_with_nobody_to_alert": uncovered,
     }

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from gateway.domain import dialogues
 from gateway.domain.decide import Client, Question, Session, Situation
+from gateway.domain.escalation import Alerted
 from gateway.domain.interpret import Expecting, Meaning
 from gateway.store import sessions
 from gateway.store.base import Work
@@ -58,7 +59,11 @@ _AROUND = text("""
       WHERE o.to_hash = t.phone AND o.created_at > :asked AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
         AND CASE WHEN a.id IS NULL THEN o.state_at > :since ELSE a.status = 'booked' AND a.starts_at > :now END
-      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions
+      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions,
+    (SELECT coalesce(json_agg(json_build_array(f.id, f.number, w.staff_id, f.state = 'open')), '[]') FROM (
+      SELECT DISTINCT ON (a.flag_id) a.flag_id, a.staff_id FROM staff s JOIN alert_steps a ON a.staff_id = s.id
+      WHERE s.phone_hash = t.phone AND s.active AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
+      JOIN flags f ON f.id = w.flag_id) AS alerted
   FROM unnest(CAST(:ids AS uuid[]), CAST(:phones AS bytea[]), CAST(:bodies AS bytea[]), CAST(:channels AS uuid[]), CAST(:carriers AS text[]))
     WITH ORDINALITY t(id, phone, body, channel, carrier, n) ORDER BY t.n""")
 
@@ -154,6 +159,7 @@ def around(seen: Seen, unit_language: str, carrier_stop: str | None, now: dateti
         seconds_since_same=same_seconds,
         carrier_stop=carrier_stop,
         echo=bool(row.echo),
+        alerted=tuple(Alerted(UUID(flag), number, UUID(member), is_open) for flag, number, member, is_open in row.alerted),
         sessions=tuple(asking),
         suspended=tuple(sorted(
             (each for each in running if each.state.status == "suspended"), key=lambda each: (each.dialogue.urgency, each.state.asked_at))),

@@ -49,7 +49,12 @@ class New:
     id: UUID = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", uuid5(_IDS, self.dedupe_key))
+        object.__setattr__(self, "id", id_of(self.dedupe_key))
+
+
+def id_of(dedupe_key: str) -> UUID:
+    """The id of the text that has this dedupe key."""
+    return uuid5(_IDS, dedupe_key)
 
 
 def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
@@ -144,6 +149,27 @@ def submit(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
     work.execute(_SUBMIT, {"ids": ids, "tokens": tokens, "now": work.now})
 
 
+# Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
+_LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+_WITHDRAW = (
+    text("UPDATE attempts SET state = 'not_sent' WHERE id = ANY(:tokens) AND state IN ('submitting', 'unknown')"),
+    text("""
+  UPDATE outbound o SET state = 'planned', state_at = :now, attempt_id = NULL, attempts = o.attempts - 1 FROM attempts a
+  WHERE o.id = ANY(:ids) AND o.attempt_id = ANY(:tokens) AND o.state IN ('submitting', 'unknown') AND a.id = o.attempt_id AND a.state = 'not_sent'"""),
+    text("DELETE FROM attempts a WHERE id = ANY(:tokens) AND state = 'not_sent' AND NOT EXISTS (SELECT FROM outbound WHERE attempt_id = a.id)"),
+)
+
+
+def withdraw(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
+    """Undo claims of which nothing left, as if they had never been made; those that were never committed, or are settled, stay.
+
+    Waits for a commit of such a claim that is still under way: its rows are locked.
+    """
+    work.execute(_LOCK, {"ids": ids})
+    for statement in _WITHDRAW:
+        work.execute(statement, {"ids": ids, "tokens": tokens, "now": work.now})
+
+
 _HOLD = text("""UPDATE outbound o SET send_after = u.until, reason = u.reason
   FROM unnest(CAST(:ids AS uuid[]), CAST(:untils AS timestamptz[]), CAST(:reasons AS text[])) u(id, until, reason)
   WHERE o.id = u.id""")
@@ -164,6 +190,25 @@ def drop(work: Work, ids: list[UUID], states: list[str], reasons: list[str]) -> 
     work.execute(_DROP, {"ids": ids, "states": states, "reasons": reasons, "now": work.now})
 
 
+_WAITING = text("""
+  SELECT o.*, k.wrapped FROM outbound o JOIN keys k ON k.id = o.key_id
+  WHERE o.id = :id AND o.state IN ('planned', 'submitting', 'unknown', 'failed')""")
+
+
+def waiting(work: Work, vault: Vault, message_id: UUID) -> New | None:
+    """A text that no carrier has taken, as it was planned; None when one has, or there is none."""
+    row = work.one(_WAITING, id=message_id)
+    if row is None:
+        return None
+    key = vault.open_key(row.wrapped, row.key_id)
+    return New(
+        unit_id=row.unit_id, key_id=row.key_id, key=key, channel_id=row.channel_id, to=key.decrypt(row.to_enc, "outbound.to", row.id),
+        body=key.decrypt(row.body_enc, "outbound.body", row.id), encoding=row.encoding, segments=row.segments, purpose=row.purpose,
+        language=row.language, lane=row.lane, semantics=row.semantics, dedupe_key="", send_after=work.now, send_before=row.send_before,
+        client_id=row.client_id, exempt_until=row.exempt_until,
+    )  # fmt: skip
+
+
 # --- recording ------------------------------------------------------------------------------------------------------
 
 
@@ -181,8 +226,6 @@ class Outcome:
     again_at: datetime | None = None
 
 
-# Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
-_LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 _RECORD_ATTEMPTS = text("""
   UPDATE attempts a SET state = u.state, reason = u.reason, code = u.code, carrier_id = coalesce(a.carrier_id, u.carrier_id),
     settled_at = :now

@@ -1,12 +1,13 @@
 """Staff members: who may do what in which units, and whom to alert."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from gateway import log
 from gateway.domain.errors import NotFound, Refused
 from gateway.store import units
 from gateway.store.base import Actor, Work
@@ -103,7 +104,7 @@ def _open(row: Any, vault: Vault) -> Member:
 
 
 def set_duty(work: Work, staff_id: UUID, on_duty: bool) -> None:
-    """On duty: urgent flags are texted to them."""
+    """On duty: on call at any hour, until they are taken off."""
     work.execute(text("UPDATE staff SET on_duty = :on WHERE id = :id"), {"id": staff_id, "on": on_duty})
 
 
@@ -120,30 +121,26 @@ def any_there(work: Work) -> bool:
     return bool(work.value(text("SELECT EXISTS (SELECT FROM staff)")))
 
 
-# Nearest first: those on duty in the unit, then in the one above it; if nobody is on duty anywhere, the supervisors.
-_TO_ALERT = text(f"""
-  WITH near AS (
-    SELECT s.*, t.distance, dense_rank() OVER (
-        ORDER BY NOT s.on_duty, NOT s.on_duty AND s.role <> 'supervisor', t.distance) AS turn
-    FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id
-    WHERE t.unit_id = :unit AND s.active AND s.phone_enc IS NOT NULL
-      AND (s.on_duty OR s.role IN ('supervisor', 'administrator')))
-  SELECT n.id, n.unit_id, n.key_id, k.wrapped, n.phone_enc, n.language, u.time_zone, {units.KNOWN} AS details
-  FROM near n JOIN keys k ON k.id = n.key_id JOIN units u ON u.id = n.unit_id WHERE n.turn = 1 ORDER BY n.code""")
-
-
-def to_alert(work: Work, vault: Vault, unit_id: UUID) -> list[Alerted]:
-    """Whom to tell of an urgent flag in the unit: whoever is on duty nearest to it going up, else a supervisor.
-
-    Empty only when nobody there or above has an alert phone. Runs as the system: the staff may be of any unit above.
-    """
-    return [_alerted(row, vault) for row in work.all(_TO_ALERT, unit=unit_id)]
-
-
-_ALERT_PHONE = text(f"""
-  SELECT s.id, s.unit_id, s.key_id, k.wrapped, s.phone_enc, s.language, u.time_zone, {units.KNOWN} AS details
+_ALERTED = """
+  SELECT s.id, s.unit_id, s.key_id, k.wrapped, s.phone_enc, s.language, u.time_zone, {known} AS details
   FROM staff s JOIN keys k ON k.id = s.key_id JOIN units u ON u.id = s.unit_id
-  WHERE s.code = :code AND s.active AND s.phone_enc IS NOT NULL""")
+  WHERE {which} AND s.active AND s.phone_enc IS NOT NULL"""
+_BY_IDS = text(_ALERTED.format(known=units.KNOWN, which="s.id = ANY(:ids)"))
+
+
+def alerted(work: Work, vault: Vault, staff_ids: Collection[UUID]) -> dict[UUID, Alerted]:
+    """These staff members as an alert reaches them; those who are inactive, or whose phone is not there or cannot be read, are
+    left out. Runs as the system."""
+    found = {}
+    for row in work.all(_BY_IDS, ids=list(staff_ids)) if staff_ids else ():
+        try:
+            found[row.id] = _alerted(row, vault)
+        except Exception as error:  # one bad row must not keep the others from hearing
+            log.error("staff_unreadable", error, staff=row.id)
+    return found
+
+
+_ALERT_PHONE = text(_ALERTED.format(known=units.KNOWN, which="s.code = :code"))
 
 
 def with_phone(work: Work, vault: Vault, code: str) -> Alerted:
@@ -165,3 +162,8 @@ def _alerted(row: Any, vault: Vault) -> Alerted:
 def codes(work: Work) -> dict[str, UUID]:
     """The active staff members the actor sees: code -> id."""
     return {row.code: row.id for row in work.all(text("SELECT code, id FROM staff WHERE active"))}
+
+
+def codes_of(work: Work, staff_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The codes of these staff members."""
+    return {row.id: row.code for row in work.all(text("SELECT id, code FROM staff WHERE id = ANY(:ids)"), ids=list(staff_ids))}

@@ -129,7 +129,12 @@ _SEEN_BY = text("SELECT EXISTS (SELECT FROM staff_units WHERE staff_id = :staff 
 
 def is_seen(work: Work, unit_id: UUID) -> bool:
     """Whether the unit is one of the actor's."""
-    return work.actor.staff_id is None or bool(work.value(_SEEN_BY, staff=work.actor.staff_id, unit=unit_id))
+    return sees(work, work.actor.staff_id, unit_id)
+
+
+def sees(work: Work, staff_id: UUID | None, unit_id: UUID) -> bool:
+    """Whether the unit is one of a staff member's; each is the system's (None)."""
+    return staff_id is None or bool(work.value(_SEEN_BY, staff=staff_id, unit=unit_id))
 
 
 _LIST = text(f"""

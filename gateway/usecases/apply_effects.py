@@ -13,9 +13,9 @@ from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
 from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
-from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, staff, units
+from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, units
 from gateway.store.base import Work
-from gateway.usecases import compose, doubt_phone, find_services, send_text
+from gateway.usecases import compose, crisis_words, doubt_phone, escalate, find_services, send_text
 from gateway.vault import DataKey, Vault
 
 REPLY_EXEMPT = timedelta(minutes=10)
@@ -73,6 +73,8 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
                 if effect.reason in ("crisis", "crisis_in_doubt"):  # whoever on the phone it is about, nobody is asked how they are
                     sessions.hold_phone(work, source.phone_hash)
                 told |= _raise_flag(work, vault, content, source, effect)
+            case fx.TakeFlag():
+                told |= escalate.take(work, vault, content, effect, source.inbound_id, source.channel_id)
             case fx.Reply():
                 told |= _reply(work, vault, content, source, effect)
             case fx.TellServices():
@@ -141,7 +143,7 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
     clients.lock_on_phone(work, phone_hash)
     sessions.stop_phone(work, phone_hash, "with_person" if reason == "in_doubt" else "stopped")
     consents.stop_phone(work, phone_hash, reason, source, source_id)
-    return messages.cancel_for_phone(work, phone_hash, f"opted out ({reason})", keep=judge.EVEN_WHEN_STOPPED)
+    return messages.cancel_for_phone(work, phone_hash, f"opted out ({reason})", keep=judge.EVEN_WHEN_STOPPED | judge.TO_STAFF)
 
 
 def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
@@ -156,32 +158,7 @@ def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effe
     flag = flags.add(work, **about)
     if flag is None:
         return False
-    return alert_staff(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number)
-
-
-def alert_staff(work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int) -> bool:
-    """Text whoever is on duty nearest to the unit, else the supervisor, on their own phone: "flag 12, please look"."""
-    told = False
-    for person in staff.to_alert(work, vault, unit_id):
-        try:
-            with work.attempt():
-                queued = send_text.queue(
-                    work, vault, content, _as_recipient(person), "staff_alert", {"flag": str(number)}, lane=lanes.URGENT,
-                    dedupe_key=f"alert:{flag_id}:{person.id}", send_before=work.now + URGENT_LIVES, about_id=flag_id,
-                )  # fmt: skip
-            told |= bool(queued)
-        except Exception as error:  # one bad number must not keep the others from hearing
-            log.error("alert_not_queued", error, flag=flag_id, staff=person.id)
-    if not told:
-        log.warning("nobody_to_alert", flag=flag_id, unit=unit_id)
-    return told
-
-
-def _as_recipient(person: Any) -> compose.Recipient:
-    return compose.Recipient(
-        unit_id=person.unit_id, key_id=person.key_id, key=person.key, phone=person.phone, language=person.language,
-        zone=person.zone, unit_language=person.language, details=person.details,
-    )  # fmt: skip
+    return escalate.begin(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number, answered=effect.reason == "crisis")
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
@@ -198,6 +175,9 @@ def _queue_reply(
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
+    if effect.purpose == crisis_words.PURPOSE and (closed := crisis_words.closed(work, content, source.unit_of(effect.client_id), source.clock)):
+        opens_at, pinned = closed
+        values |= opens_at
     if pinned is None and effect.about_id is not None and (starts_at := appointments.starts_at(work, effect.about_id)) is not None:
         values["starts_at"] = starts_at
     try:

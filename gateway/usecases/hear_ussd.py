@@ -20,7 +20,7 @@ from gateway.domain.effects import Reply
 from gateway.domain.interpret import Meaning
 from gateway.store import channels, clients, inbound, sessions
 from gateway.store.inbound import Understood
-from gateway.usecases import apply_effects, compose, read_sessions, receive_message
+from gateway.usecases import apply_effects, compose, crisis_words, read_sessions, receive_message
 from gateway.usecases.receive_message import Came, Scene
 from gateway.vault import Vault
 
@@ -117,7 +117,11 @@ def _answer(call: Call, effects: Sequence[Effect]) -> str:
 
 
 def _composed(call: Call, purpose: str, pinned: compose.Pinned | None = None) -> str:
-    return compose.compose(call.content, call.recipient, purpose, {"received_at": call.work.now}, pinned=pinned, policy="unit_default").body
+    values: dict[str, compose.Value] = {"received_at": call.work.now}
+    if purpose == crisis_words.PURPOSE and (closed := crisis_words.closed(call.work, call.content, call.unit_id, call.unit.clock)):
+        opens_at, pinned = closed
+        values |= opens_at
+    return compose.compose(call.content, call.recipient, purpose, values, pinned=pinned, policy="unit_default").body
 
 
 # --- a dialogue on the screen -----------------------------------------------------------------------------------------

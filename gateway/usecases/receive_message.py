@@ -19,7 +19,7 @@ from gateway.domain.effects import RecordAnswer
 from gateway.store import channels, flags, inbound, sessions, units
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import apply_effects, read_sessions
+from gateway.usecases import apply_effects, escalate, read_sessions
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -146,7 +146,7 @@ def keep_undecided(
         inbound.add(work, arrived, text.message.sent_at, late, None)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
-        if flag is not None and apply_effects.alert_staff(work, vault, content, arrived.unit_id, flag.id, flag.number):
+        if flag is not None and escalate.begin(work, vault, content, arrived.unit_id, flag.id, flag.number):
             work.after_commit(lambda: ring(text.channel.id))
         return arrived.id
 

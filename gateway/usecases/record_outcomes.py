@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -44,15 +44,25 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt and how it ended."""
+    """An attempt and how it ended; `is_ours`: this process alone kept it from leaving, and out there nothing is wrong."""
 
     channel_id: UUID
     sent: Sent
     result: base.SendResult
+    is_ours: bool = False
 
 
 def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | None = None) -> None:
-    """Write outcomes in one transaction. A state that a delivery report wrote meanwhile is never lowered."""
+    """Write outcomes in one transaction. A state that a delivery report wrote meanwhile is never lowered.
+
+    Before that what this process kept from leaving is given back, as if it had never been claimed.
+    """
+    if ours := [e.sent for e in ended if e.is_ours]:
+        with unit_of_work(engine, SYSTEM, now) as work:
+            rows.withdraw(work, [sent.message_id for sent in ours], [sent.token for sent in ours])
+    ended = [e for e in ended if not e.is_ours]
+    if not ended:
+        return
     with unit_of_work(engine, SYSTEM, now) as work:
         outcomes = [_outcome(e, work.now) for e in ended]
         rows.record(work, outcomes)
@@ -100,10 +110,9 @@ def _count_unreadable(work: Work, ended: list[Ended]) -> None:
                 log.error("channel_answers_unreadable", channel=channel_id, in_a_row=total)
 
 
-def _read(carrier: base.Channel, result: WireResult) -> base.SendResult:
-    """What became of an attempt. One that only this process kept from leaving may leave at once: out there nothing is wrong."""
-    read = base.read(carrier, result.phase, result.reply)
-    return replace(read, retry_after_s=0) if result.phase == "not_sent" and result.error in ("shutdown", "too_late") else read
+def _ended(carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult) -> Ended:
+    is_ours = result.phase == "not_sent" and result.error in ("shutdown", "too_late")
+    return Ended(channel_id, sent, base.read(carrier, result.phase, result.reply), is_ours)
 
 
 class Recorder:
@@ -132,7 +141,7 @@ class Recorder:
         ending = False
         while not ending:
             batch, ending = self._take()
-            ended = [Ended(channel_id, sent, _read(carrier, result)) for carrier, channel_id, sent, result in batch]
+            ended = [_ended(*each) for each in batch]
             while ended and not self._write(ended):
                 time.sleep(0.5)
 

@@ -16,11 +16,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import base, registry
 from gateway.domain import judge, messages, windows
 from gateway.domain.caps import Cap
+from gateway.domain.errors import GatewayError
 from gateway.store import channels, switches, units
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
@@ -47,14 +49,34 @@ class Claim:
     at: datetime
 
 
+class InDoubt(GatewayError):
+    """The database went away while these were being claimed. Nothing of them has left; whether they are claimed is to be asked."""
+
+    def __init__(self, sends: list[Sent]) -> None:
+        super().__init__("the database went away while texts were being claimed")
+        self.sends = sends
+
+
 def claim(
     engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None, bulk: int = BATCH
 ) -> Claim:
     """Move up to `wanted` due messages of a channel, `bulk` of them bulk, to `submitting`, each with an attempt row; commit.
 
     Held messages get their next moment and dropped ones their final state, with the reason. From the commit on each
-    returned message must be submitted to the wire once, or recorded as not sent.
+    returned message must be submitted to the wire once, or recorded as not sent. Raises InDoubt when the answer to the
+    commit is lost: then `withdraw` them before anything else.
     """
+    sends: list[Sent] = []
+    try:
+        return _claim(engine, vault, channel_id, wanted, now, bulk, sends)
+    except (OperationalError, InterfaceError) as error:
+        if not sends:
+            raise
+        raise InDoubt(sends) from error
+
+
+def _claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None, bulk: int, sends: list[Sent]) -> Claim:
+    """Claim into `sends`, which holds their tokens before the commit does."""
     with unit_of_work(engine, SYSTEM, now) as work:
         room = channels.room(work, channel_id, wanted)
         if room.all == 0:
@@ -63,13 +85,19 @@ def claim(
         due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
-        sends = _judge_all(work, vault, due)
+        sends += _judge_all(work, vault, due)
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None:
                 channels.spend(work, channel_id, len(sends))
         return Claim(channel, sends, len(due) >= min(room.all, bulk), work.now)
+
+
+def withdraw(engine: Engine, sends: Sequence[Sent], now: datetime | None = None) -> None:
+    """Undo what a claim in doubt committed, if it did: nothing has left, and at the next claim it is judged anew."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        rows.withdraw(work, [sent.message_id for sent in sends], [sent.token for sent in sends])
 
 
 def _since(now: datetime) -> dict[str, datetime]:
@@ -115,7 +143,7 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
 def _facts(row: Any, busy: bool, caps: Mapping[str, Cap]) -> judge.Due:
     return judge.Due(
         id=row.id, purpose=row.purpose, consent_purpose=row.consent_purpose, lane=row.lane, send_before=row.send_before,
-        exempt_until=row.exempt_until, to_staff=row.purpose == "staff_alert", client_status=row.status, stopped=row.stopped,
+        exempt_until=row.exempt_until, to_staff=row.purpose in judge.TO_STAFF, client_status=row.status, stopped=row.stopped,
         consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
         _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
         identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
@@ -148,6 +176,7 @@ class Sender:
         self._callback_base = callback_base
         self._locks: dict[UUID, threading.Lock] = {}
         self._again: set[UUID] = set()
+        self._in_doubt: dict[UUID, list[Sent]] = {}  # of claims whose commit nobody answered, by channel
         self._stopping = threading.Event()
 
     def stop(self, within_s: float = 1) -> None:
@@ -184,14 +213,30 @@ class Sender:
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
                 continue
+            self._settle_doubt(channel_id)
             began, looked = awake_s(), time.monotonic()
-            claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - SPARE)
+            try:
+                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - SPARE)
+            except InDoubt as doubt:
+                self._in_doubt[channel_id] = doubt.sends
+                raise
             more = claimed.more or is_full
             if claimed.sends:
                 assert claimed.channel is not None
                 self._submit(claimed.channel, claimed, began)
                 sent += len(claimed.sends)
         return sent
+
+    def _settle_doubt(self, channel_id: UUID) -> None:
+        """What this process may hold without knowing is given back, however soon the database is there again."""
+        if sends := self._in_doubt.get(channel_id):
+            withdraw(self._engine, sends)
+            log.info("claim_withdrawn", channel=channel_id, texts=len(sends))
+            del self._in_doubt[channel_id]
+
+    def doubtful(self) -> list[UUID]:
+        """Channels of which this process may hold texts without knowing: to be served even if nothing seems due."""
+        return list(self._in_doubt)
 
     def _submit(self, channel: channels.Channel, claimed: Claim, since: float) -> None:
         carrier = registry.by_kind(channel.kind)

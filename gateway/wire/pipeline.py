@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway import log
 from gateway.wire.connection import Connection, Job, Origin, message_of
-from gateway.wire.values import Error, Limits, WireResult, awake_s
+from gateway.wire.values import Error, Limits, WireResult, awake_s, is_public
 
 
 class Pipeline:
@@ -113,6 +113,9 @@ class Pipeline:
         failure = OSError("no address")
         new, name = partial(Connection, self, origin), origin.host if origin.tls else None
         for *_, (ip, port, *_) in await asyncio.shield(origin.lookup):
+            if self.limits.public_only and not is_public(ip):
+                failure = NotPublic()
+                continue
             try:
                 _, connection = await self.loop.create_connection(
                     new, ip, port, ssl=origin.tls, server_hostname=name
@@ -185,7 +188,13 @@ class Pipeline:
         await asyncio.sleep(0)
 
 
+class NotPublic(OSError):
+    """A name leads to an address that requests may not go to."""
+
+
 def _connect_error(cause: Exception) -> Error:
+    if isinstance(cause, NotPublic):
+        return "private"
     if isinstance(cause, socket.gaierror):
         return "dns"
     if isinstance(cause, ssl.SSLError):

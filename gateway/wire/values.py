@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 
 from gateway.channels.base import Phase, WireReply
 from gateway.domain.errors import GatewayError
 
 Error = Literal[
-    "bad_request", "dns", "connect", "tls", "connect_timeout", "too_late",  # not_sent
+    "bad_request", "dns", "private", "connect", "tls", "connect_timeout", "too_late",  # not_sent
     "timeout", "closed", "malformed", "too_large",  # sent
     "shutdown",  # either
 ]  # fmt: skip
@@ -42,7 +43,8 @@ class Limits:
 
     The first byte of a request leaves within `connect_s` of its submission (or `since`) or never, even if this process
     stood still meanwhile: by then others may have taken it for dead. The whole answer must be there `read_s` after
-    that, however it trickles. `ca_file` stands in for the system's certificates.
+    that, however it trickles. `ca_file` stands in for the system's certificates. `public_only`: connects to no address of
+    this machine or a private network, whatever a name resolves to.
     """
 
     max_open: int = 2000
@@ -52,8 +54,24 @@ class Limits:
     resolve_s: float = 30
     max_reply_bytes: int = 4 << 20
     ca_file: str | None = None
+    public_only: bool = False
 
     @property
     def tick_s(self) -> float:
         """How often the time-outs are looked at."""
         return min(0.25, self.connect_s / 4, self.read_s / 4)
+
+
+# Addresses that stand for an IPv4 one: what they lead to counts.
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def is_public(ip: str) -> bool:
+    """Whether an address is anybody's to reach: none of this machine, of a private or shared network, of a cloud's own services."""
+    address: IPv4Address | IPv6Address = ip_address(ip.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if inner is None and (address in _NAT64 or int(address) >> 32 == 0):
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        address = inner or address
+    return address.is_global and not (address.is_multicast or address.is_reserved)

@@ -67,19 +67,23 @@ def nothing_leaves_after_a_stop(stage: Stage) -> None:
 
 
 def every_crisis_is_flagged_and_alerted(stage: Stage) -> None:
-    """I4. Each cry for help has a flag that only a person closes, and an alert on its way within 60 s."""
+    """I4. Each cry for help has a flag that only a person closes, an alert on its way within 60 s, and another to come until it is taken."""
     rows = stage.world.rows(
         """SELECT i.id, f.id AS flag, f.state, f.outcome,
              EXISTS (SELECT FROM staff s JOIN unit_tree t ON t.ancestor_id = s.unit_id
                WHERE t.unit_id = i.unit_id AND s.phone_enc IS NOT NULL AND s.active) AS somebody,
-             (SELECT min(a.started_at) FROM outbound o JOIN attempts a ON a.outbound_id = o.id AND a.state = 'accepted'
-               WHERE o.about_id = f.id AND o.purpose = 'staff_alert') - i.received_at AS alerted_after,
+             least((SELECT min(a.started_at) FROM outbound o JOIN attempts a ON a.outbound_id = o.id AND a.state = 'accepted'
+                 WHERE o.about_id = f.id AND o.purpose = 'staff_alert'),
+               (SELECT min(done_at) FROM alert_steps WHERE flag_id = f.id AND result IN ('mailed', 'posted', 'mailed, posted'))
+             ) - i.received_at AS alerted_after,
+             EXISTS (SELECT FROM alert_steps WHERE flag_id = f.id AND way = 'again' AND done_at IS NULL) AS goes_on,
              now() - i.received_at AS age
            FROM inbound i LEFT JOIN flags f ON f.inbound_id = i.id AND f.reason = 'crisis'
            WHERE i.channel_id = :c AND (i.meaning = 'crisis' OR 'crisis' = ANY(i.also))""", c=stage.world.channel_id)  # fmt: skip
     for row in rows:
         assert row.flag is not None, f"I4: no flag for inbound {row.id}"
         assert row.state != "closed" or row.outcome, f"I4: flag {row.flag} was closed by nobody"
+        assert row.goes_on or row.state != "open", f"I4: nobody took flag {row.flag}, and nobody will hear of it any more"
         if row.somebody:
             waited = row.alerted_after if row.alerted_after is not None else row.age
             assert waited.total_seconds() <= 60, f"I4: flag {row.flag} alerted nobody within 60 s ({waited})"

@@ -305,6 +305,7 @@ def close_stages(house: House) -> None:
     with unit_of_work(house.engine) as work:
         work.execute(text("UPDATE channels SET state = 'disabled'"))
         work.execute(text("UPDATE outbound SET state = 'cancelled' WHERE state = 'planned'"))
+        work.execute(text("UPDATE flags SET state = 'assigned' WHERE state = 'open'"))  # nobody of a past case is alerted any more
         work.execute(text("UPDATE outbound SET reason = :over WHERE state = 'unknown'"), {"over": unknowns.FOR_A_PERSON + "over"})
         switches.turn(work, "sending", True)
 

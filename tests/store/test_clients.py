@@ -1,14 +1,15 @@
 """Clients, their consents and the stop ledger."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
 
+from gateway.domain import escalation
 from gateway.domain.errors import Refused
 from gateway.domain.phone import Phone
-from gateway.store import clients, consents, enrolments, erasure, flags, staff, units
+from gateway.store import clients, consents, enrolments, erasure, escalations, flags, staff, units
 from gateway.store.base import unit_of_work
 from gateway.usecases import change_consent
 from gateway.vault import Vault, VaultError
@@ -183,22 +184,22 @@ def test_urgent_flags_come_first(world: World) -> None:
         assert [flag.reason for flag in flags.list_open(work)] == ["crisis", "callback", "info"]
 
 
-def test_whoever_is_on_duty_nearest_is_alerted_else_the_supervisor(world: World) -> None:
+def test_whoever_is_on_duty_nearest_hears_first_else_the_supervisor(world: World) -> None:
     below = builders.unit(world.engine, world.now, code="P01-1", parent_id=world.unit_id)
-    world.staff("+84900000001", role="supervisor", on_duty=False)
-    assert _alerted(world, below) == ["+84900000001"]
-    world.staff("+84900000002")
-    world.staff("+84900000003", role="supervisor")
-    assert _alerted(world, below) == ["+84900000002", "+84900000003"]
+    boss = world.staff("+84900000001", role="supervisor", on_duty=False)
+    assert _hear_first(world, below) == {boss}
+    both = {world.staff("+84900000002"), world.staff("+84900000003", role="supervisor")}
+    assert _hear_first(world, below) == both
     with unit_of_work(world.engine) as work:
-        staff.add(work, world.vault, unit_id=below, code="near", name="N", role="case_worker", language="vi", phone="+84900000004",
-                  on_duty=True)  # fmt: skip
-    assert _alerted(world, below) == ["+84900000004"]
+        near = staff.add(work, world.vault, unit_id=below, code="near", name="N", role="case_worker", language="vi", phone="+84900000004",
+                         on_duty=True)  # fmt: skip
+    assert _hear_first(world, below) == {near}
 
 
-def _alerted(world: World, unit_id) -> list[str]:
-    with unit_of_work(world.engine) as work:
-        return sorted(person.phone for person in staff.to_alert(work, world.vault, unit_id))
+def _hear_first(world: World, unit_id: UUID) -> set[UUID | None]:
+    with unit_of_work(world.engine, now=world.now) as work:
+        steps = escalation.steps(escalations.candidates(work, unit_id), work.now)
+    return {step.staff_id for step in steps if step.way == "text" and step.due_at == world.now}
 
 
 def test_a_new_unit_is_seen_by_those_who_see_the_one_above(world: World) -> None:
