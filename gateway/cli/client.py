@@ -320,7 +320,7 @@ def verify(code: str, as_code: str) -> None:
         with s.system() as work:
             clients.verify_phones(work, found.id)
             audit.add(work, "client.verify", "client", found.id, found.unit_id, by=s.actor)
-    screen.say("client {code}: the phones are known to be theirs", code=code)
+    screen.say("the phones of client {code} are known to be theirs", code=code)
 
 
 @client.command("pin-reset")

@@ -21,7 +21,7 @@ from gateway.domain.effects import (
     TakeFlag,
     TellServices,
 )
-from gateway.domain.interpret import ASKS_WHO, Expecting, Meaning
+from gateway.domain.interpret import Expecting, Meaning
 from gateway.domain.told import N_
 
 Effect = fx.Effect | dialogues.Effect | MoveSession
@@ -283,7 +283,7 @@ def _handle(meaning: Meaning, situation: Situation, now: datetime) -> list[Effec
     match meaning.meaning:
         case "start":
             return [StartPhone(), Reply("started", language, client_id=client_id)]
-        case "help" if meaning.value == ASKS_WHO:  # perhaps not the client: nobody is named, not even to those who chose open texts
+        case "help" if meaning.asks_who:  # perhaps not the client: nobody is named, not even to those who chose open texts
             return [DoubtPhone(N_("somebody asked who this is")), Reply("help", language)]
         case "help":
             return [Reply("help", language, client_id=client_id)]

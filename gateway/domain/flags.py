@@ -52,7 +52,6 @@ RULES: dict[str, Rule] = {
     "other_text": _rule("medium", 8, N_("wrote something that no rule understands")),
     "info": _rule("medium", 8, N_("asks for information")),
     "referral": _rule("medium", 16, N_("wants to be put in touch with a service; ask for their consent first")),
-    "number_to_verify": _rule("medium", 24, N_("somebody else may have the number by now; sending is paused, ask the client whether it is theirs")),
     "loop": _rule("medium", 8, N_("too many texts back and forth; automatic answers are muted")),
     "cannot_reach": _rule("medium", 8, N_("texts do not reach this phone")),
     "not_sent_in_time": _rule(
@@ -68,6 +67,7 @@ RULES: dict[str, Rule] = {
     # When there is time.
     "day_not_confirmed": _rule("low", 16, N_("did not say whether the daily visit took place")),
     "unknown_sender": _rule("low", 16, N_("a text from a phone that nobody is registered with")),
+    "number_to_verify": _rule("low", 24, N_("somebody else may have the number by now; sending is paused, ask the client whether it is theirs")),
     "report_not_understood": _rule("low", 24, N_("the carrier reported something that is not in its documents")),
 }
 

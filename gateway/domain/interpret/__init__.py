@@ -10,9 +10,9 @@ settle.py     rules and witness put together           understand.py the way thr
 explain.py    the same way, told step by step
 """
 
-from gateway.domain.interpret.answer import ASKS_WHO, MEANINGS, Expecting, Meaning
+from gateway.domain.interpret.answer import MEANINGS, Expecting, Meaning
 from gateway.domain.interpret.explain import explain
 from gateway.domain.interpret.lexicons import UNSIGNED, Lexicon, lexicon
 from gateway.domain.interpret.understand import interpret
 
-__all__ = ["ASKS_WHO", "MEANINGS", "UNSIGNED", "Expecting", "Lexicon", "Meaning", "explain", "interpret", "lexicon"]
+__all__ = ["MEANINGS", "UNSIGNED", "Expecting", "Lexicon", "Meaning", "explain", "interpret", "lexicon"]

@@ -45,10 +45,6 @@ class Expecting:
         return f"{self.kind}:{self.low}-{self.high}" if self.kind in ("scale", "menu") else self.kind
 
 
-ASKS_WHO = "who"
-"""The value of a `help` that asks who is texting: whoever asks may be somebody else than the client."""
-
-
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """One meaning (of MEANINGS), its value (the number, the language, or what an INFO asks for), and why.
@@ -63,3 +59,4 @@ class Meaning:
     doubt: str | None = None
     why: str = ""
     also_doubt: str | None = None
+    asks_who: bool = False  # a `help` that asks who is texting: perhaps it is somebody else than the client

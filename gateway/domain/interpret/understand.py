@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from gateway.domain import folding
 from gateway.domain.interpret import evidence, settle, tokens, weigh, witness
-from gateway.domain.interpret.answer import ASKS_WHO, Expecting, Meaning
+from gateway.domain.interpret.answer import Expecting, Meaning
 from gateway.domain.interpret.evidence import Evidence
 from gateway.domain.interpret.lexicons import Lexicon, bare
 from gateway.domain.interpret.phrases import Text
@@ -44,7 +44,7 @@ def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecti
     lexicon = lexicons.get(language) or lexicons.get("en") or next(iter(lexicons.values()))
     meaning = decide(by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
     if meaning.meaning == "help" and any(bare(text) in each.asks_who for each in lexicons.values()):
-        return replace(meaning, value=ASKS_WHO)
+        return replace(meaning, asks_who=True)
     return meaning
 
 
