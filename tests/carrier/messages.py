@@ -128,8 +128,13 @@ def _date(second: int) -> str:
     return formatdate(second)
 
 
+@lru_cache(1000)
+def _day(number: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(number * 86_400))
+
+
 def _fits(message: Message, query: dict[str, str]) -> bool:
-    sent_on = time.strftime("%Y-%m-%d", time.gmtime(message.sent_s)) if message.sent_s else ""
+    sent_on = _day(int(message.sent_s) // 86_400) if message.sent_s else ""
     return (
         query.get("From", message.sender) == message.sender
         and query.get("DateSent", sent_on)[:10] == sent_on

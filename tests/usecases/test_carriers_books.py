@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from gateway import queues
 from gateway.store.base import unit_of_work
@@ -58,6 +58,16 @@ def test_a_text_we_have_makes_no_second_row(here: World, carrier: FakeCarrier, w
     carrier.text_in(here.phone_of(here.client()), OURS, "xin chao", withhold=True)
     assert [fetch(here, wire), fetch(here, wire)] == [1, 0]
     assert here.value("SELECT count(*) FROM inbound") == 1
+
+
+def test_texts_we_have_cost_one_question_for_all_of_them(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    for n in range(40):
+        carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
+    fetch(here, wire)
+    begun: list[object] = []
+    event.listen(here.engine, "begin", begun.append)
+    assert fetch(here, wire) == 0
+    assert len(begun) < 10
 
 
 def test_hundreds_of_lost_texts_are_fetched_page_by_page(here: World, carrier: FakeCarrier, wire: Wire) -> None:
