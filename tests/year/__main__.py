@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gateway import content
 from tests import servers
-
 from tests.year.town import VIETNAM
 from tests.year.year import Options, Year
 

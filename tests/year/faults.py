@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from random import Random
 
 from tests.carrier import scripts
+from tests.carrier.messages import Message
 from tests.carrier.scripts import Script
 from tests.year.network import Report
-from tests.carrier.messages import Message
 
 KINDS = (
     "carrier away", "accepted, then 500", "accepted, then cut", "accepted, no answer", "no answer", "nonsense", "slow down",

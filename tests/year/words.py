@@ -15,7 +15,7 @@ NO: Said = {
     "en": ["2"] * 8 + ["no"],
     "fr": ["2"] * 8 + ["non"],
 }
-THREE: Said = dict.fromkeys(("vi", "en", "fr"), ["3"])
+THREE: Said = {key: ["3"] for key in ("vi", "en", "fr")}
 SLIPS: Said = {
     "vi": ["l", "1111", "van on", "vẫn ổn em", "motj", "k sao dau", "!", "12"],
     "en": ["i'm fine", "onw", "yess", "1 1 1", "not great", "im oj"],
