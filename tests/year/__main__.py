@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import content
 from tests import servers
+from tests.year.ledger import Broken
 from tests.year.town import VIETNAM
 from tests.year.year import Options, Year
 
@@ -37,9 +38,15 @@ def main() -> int:
             try:
                 began = time.monotonic()
                 for number in range(options.weeks * 7):
-                    run.day(number)
-                    print(f"\rday {number + 1}: {time.monotonic() - began:.1f} s, {dict(run.count)}", end="", file=sys.stderr)
-                print(run.spent, file=sys.stderr)
+                    try:
+                        run.day(number)
+                    except Broken as broken:
+                        print(f"\n{run.report_of(broken, number)}")
+                        return 1
+                    print(f"\rday {number + 1}: {time.monotonic() - began:.1f} s, {run.count['texts out']} out, {run.count['texts in']} in", end="\n" if number % 7 == 6 else "", file=sys.stderr)
+                run.ledger.close_year()
+                print(f"\n{options.clients:,} clients, {options.weeks} weeks, seed {options.seed}: {time.monotonic() - began:.0f} s", "",
+                      *run.summary(), sep="\n")  # fmt: skip
             finally:
                 run.close()
     finally:

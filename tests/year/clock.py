@@ -22,9 +22,11 @@ _INSTALL = """
 class Clock:
     """Stands still until it is wound. To be made before anything else connects."""
 
-    def __init__(self, admin_url: str, database: str, at: datetime) -> None:
+    def __init__(self, admin_url: str, database: str, at: datetime, also: str = "SELECT") -> None:
+        """`also`: SQL that only the owner may run, for the simulation's own needs."""
         self._admin = psycopg.connect(admin_url, autocommit=True)
         self._admin.execute(_INSTALL.format(name=database).encode())
+        self._admin.execute(also.encode())
         self.now = at
         self.wind(at)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from bench.ground import cpu_seconds
 from gateway import log, parts
 from gateway.config import Settings
 from gateway.store.base import SYSTEM, unit_of_work
@@ -116,7 +117,7 @@ class Hand:
 
     def __init__(self, role: str, environ: Mapping[str, str], log_path: Path) -> None:
         self.role, self._environ, self._log_path = role, environ, log_path
-        self.kills = 0
+        self._spent_s = 0.0
         self._child = self._start()
         self._answer()
 
@@ -127,9 +128,9 @@ class Hand:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out,
             )  # fmt: skip
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid
+    def cpu_seconds(self) -> float:
+        """What it and those before it used."""
+        return self._spent_s + cpu_seconds(self._child.pid)
 
     def begin(self) -> None:
         """Let it work on what is due now."""
@@ -143,9 +144,8 @@ class Hand:
 
     def kill(self) -> None:
         """kill -9, whatever it is doing; another one is there when this returns."""
-        self._child.kill()
-        self._child.wait()
-        self.kills += 1
+        self._spent_s += cpu_seconds(self._child.pid)
+        self.close()
         self._child = self._start()
         self._answer()
 

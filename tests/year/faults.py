@@ -12,7 +12,7 @@ from tests.year.network import Report
 
 KINDS = (
     "carrier away", "accepted, then 500", "accepted, then cut", "accepted, no answer", "no answer", "nonsense", "slow down",
-    "redis wiped", "sender killed", "clock killed", "web restarted",
+    "redis wiped", "sender killed", "clock killed", "web away",
 )  # fmt: skip
 LASTING = {"carrier away": "503", "accepted, then 500": "accept_500", "nonsense": "html", "slow down": "429"}
 FEW = {"accepted, then cut": "accept_close", "accepted, no answer": "accept_hang", "no answer": "hang"}
@@ -48,13 +48,20 @@ def plan(start: datetime, days: int, seed: int, every_days: float) -> list[Fault
         if not kinds:
             kinds = chance.sample(KINDS, len(KINDS))
         kind = kinds.pop()
-        # Most of it in the busy hours: from eight in the morning to ten at night in Vietnam.
-        began = at.replace(hour=0, minute=0, second=0) + timedelta(hours=1 + chance.random() * 14)
+        began = _busy(at, chance)
         lasts = timedelta(minutes=chance.choice((10, 30, 60, 180))) if kind in LASTING else timedelta(0)
-        if not found or found[-1].until < began:
+        if all(began > each.until or began + lasts < each.at for each in found):
             found.append(Fault(kind, began, began + lasts))
         at += timedelta(days=chance.uniform(0.5, 1.5) * every_days)
-    return found
+    return sorted(found, key=lambda fault: fault.at)
+
+
+def _busy(at: datetime, chance: Random) -> datetime:
+    """A moment of that day, or of the Monday before it, when many are asked and answer: nothing fails that does nothing."""
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if chance.random() < 0.4:
+        return day - timedelta(days=day.weekday()) + timedelta(hours=9.1 + chance.random() * 3)
+    return day + timedelta(hours=8 + chance.random() * 14)
 
 
 class Reporting:

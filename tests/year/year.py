@@ -16,21 +16,25 @@ from typing import Any
 import redis
 from sqlalchemy import text
 
+from bench.ground import cpu_seconds
 from gateway.content import Content
 from gateway.store import base
 from gateway.store.base import unit_of_work
 from gateway.vault import Vault, new_setting, parse_keys
+from tests.carrier import scripts
 from tests.faults.processes import Processes, free_port
 from tests.servers import Database
-from tests.year import faults, province, town
+from tests.year import faults, history, province, table, town
 from tests.year.clock import Clock
 from tests.year.crew import Hand
 from tests.year.faults import Fault, Reporting
-from tests.year.ledger import Ledger
+from tests.year.ledger import INDEXES, Broken, Ledger
 from tests.year.network import Network, Report, TextIn
+from tests.year.places import Places
 from tests.year.staff import Staff
 from tests.year.town import VIETNAM, Person
 
+DAY_BEGINS, DAY_ENDS = 6, 21
 SUBSTEPS = 60
 SOON = timedelta(minutes=12)
 LEASE_S, SETTLE_S = 90, 60
@@ -44,7 +48,7 @@ class Options:
     weeks: int = 52
     seed: int = 1
     start: datetime = datetime(2027, 1, 4, tzinfo=VIETNAM)
-    every_minutes: int = 30
+    every_minutes: int = 60
     fault_days: float = 2.5  # from one to the next; 0: none
     only: int | None = None  # this client's number alone
 
@@ -72,7 +76,7 @@ class Year:
 
     def __init__(self, options: Options, database: Database, redis_url: str, content: Content, folder: Path) -> None:
         self.options = options
-        self.clock = Clock(database.admin_url, database.name, options.start)
+        self.clock = Clock(database.admin_url, database.name, options.start, INDEXES)
         self.redis = redis.Redis.from_url(redis_url)
         self.network = Network(province.NUMBER, self.clock.now_s)
         self.network.start()
@@ -90,7 +94,8 @@ class Year:
         self.hands = {role: Hand(role, self.processes.environ, folder / f"{role}.log") for role in ("send", "clock")}
         self.processes.wait_ready("web")
         self.staff = Staff(self.engine, vault, content, self.province.actor, self.town, options.seed)
-        self.ledger = Ledger(self.engine, vault, self.province.channel_id, folder, self.redis, self.network.inbound_url)
+        self.ledger = Ledger(self.engine, vault, self.province.channel_id, options.start, province.ALERT_PHONE)
+        self.places = Places(folder, self.redis, self.network)
         self.reporting = Reporting(options.seed, options.fault_days > 0)
         days = options.weeks * 7
         self.faults = faults.plan(options.start, days, options.seed, options.fault_days) if options.fault_days else []
@@ -101,6 +106,7 @@ class Year:
         self._chance = Random(f"{options.seed}:repeats")
         self._waiting = [*self.faults]
         self._lasting: Fault | None = None
+        self._to_kill = False
 
     def close(self) -> None:
         for hand in self.hands.values():
@@ -109,6 +115,42 @@ class Year:
         self.network.stop()
         self.engine.dispose()
         self.clock.close()
+
+    def report_of(self, broken: Broken, day: int) -> str:
+        """The seed, the day, the shortest history that shows it, and how to have it again."""
+        at = self.options.start + timedelta(days=day)
+        person = next((each for each in self.town if each.id == broken.client_id), None)
+        lines = [f"On day {day + 1} ({at:%A %d %B %Y}) of seed {self.options.seed}: {broken}"]
+        if person is not None:
+            lines += ["", f"{person.code} ({person.habit.name}, {person.language}):", *history.of_client(self.engine, self.vault, person.id, self.clock.now)]
+        weeks = day // 7 + 1
+        lines += ["", f"The same again:    {self.options.command(weeks=weeks)}"]
+        if person is not None:
+            lines.append(f"This client alone: {self.options.command(weeks=weeks, only=person.number)}")
+        return "\n".join(lines)
+
+    def summary(self) -> list[str]:
+        """The table of the check-in, totals, what went wrong on purpose, and what it took."""
+        faulty = {name.removeprefix("fault: "): n for name, n in self.count.items() if name.startswith("fault: ")}
+        faulty |= {f"reports {name}": n for name, n in self.reporting.played.items()}
+        faulty |= {name: self.count[name] for name in ("texts in twice", "not answered 2xx")}
+        phases = {name: n for name, n in self.spent.items() if not name.startswith("clock: ")}
+        tasks = {name.removeprefix("clock: "): n for name, n in self.spent.items() if name.startswith("clock: ")}
+        return [
+            *table.weltel(self.engine), *table.totals(self.engine), *table.counted("faults", faulty), *table.counted("staff", self.staff.done),
+            *table.counted("seconds, by phase", {name: round(n) for name, n in phases.items()}, " s"),
+            *table.counted("of which tasks of the clock", {name: round(n) for name, n in tasks.items()}, " s"),
+            *table.counted("seconds of CPU", self._cpu_seconds(), " s"),
+            "", f"{self.count['looks']} looks, {self.count['looks between']} of them between, {self.count['killed while sending']} kills while sending",
+        ]  # fmt: skip
+
+    def _cpu_seconds(self) -> dict[str, int]:
+        used = {"simulation and carrier": time.process_time(), "web": cpu_seconds(self.processes.pid("web"))}
+        used |= {role: hand.cpu_seconds() for role, hand in self.hands.items()}
+        with unit_of_work(self.engine) as work:
+            backend = work.value(text("SELECT pg_backend_pid()"))
+        used["postgres"] = cpu_seconds(int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1]))
+        return {name: round(seconds) for name, seconds in used.items()}
 
     # --- time
 
@@ -121,23 +163,22 @@ class Year:
                     self._expect(person, person.lives(began))
         for at in self._moments(began, began + timedelta(days=1)):
             self._advance(at)
-            if at.hour == 9 and at.minute == 0 and began.weekday() < 6:
+            if at == began + timedelta(hours=DAY_BEGINS + 3) and began.weekday() < 6:
                 with self._timed("staff"):
                     self.staff.work(self.clock.now)
         with self._timed("ledger"):
-            self.ledger.close_day(self.clock.now, self.network, [f for f in self.faults if f.until > f.at])
+            self.ledger.close_day(self.clock.now, [(f.at, f.until) for f in self.faults if f.until > f.at])
+            self.places.look()
             self.network.forget(self.clock.now_s() - 5 * 86_400)
 
-    def _moments(self, since: datetime, until: datetime) -> Iterator[datetime]:
-        """When there is a look: each half hour of the day, each two hours of the night, and where a fault begins or ends."""
-        at = since
+    def _moments(self, since: datetime, until: datetime) -> list[datetime]:
+        """When there is a look: each hour (or as asked) of the day, each three of the night, and where a fault begins or ends."""
+        by_day = timedelta(minutes=self.options.every_minutes)
+        found, at = {moment for fault in self.faults for moment in (fault.at, fault.until)}, since
         while at < until:
-            yield at
-            step = timedelta(minutes=self.options.every_minutes if 6 <= at.hour < 22 else 120)
-            coming = min((m for fault in self._waiting for m in (fault.at, fault.until) if m > at), default=until)
-            if self._lasting is not None:
-                coming = min(coming, self._lasting.until)
-            at = max(min(at + step, coming), at + timedelta(seconds=1))
+            found.add(at)
+            at += by_day if DAY_BEGINS <= at.hour < DAY_ENDS else timedelta(hours=3)
+        return sorted(moment for moment in found if since <= moment < until)
 
     def _advance(self, at: datetime) -> None:
         """Everything that is due by then."""
@@ -189,13 +230,15 @@ class Year:
         again = []
         for (each, event), (sid, status) in zip(texts, answered, strict=True):
             self.count["texts in"] += 1
+            self.count["not answered 2xx"] += not 200 <= status < 300
             self.ledger.heard(sid, each.phone, event.meant, status, now)
             if not 200 <= status < 300 or (self.options.fault_days and self._chance.random() < 0.02):
                 again.append(TextIn(each.phone, each.words, sid))  # the carrier tries again, or believes that it has to
         self.count["texts in twice"] += len(again)
         for each, (sid, status) in zip(again, self.network.bring_in(again), strict=True):
             self.ledger.heard(sid, each.phone, "", status, now)
-        self.network.report_all(reports)
+        with self._timed("reports"):
+            self.network.report_all(reports)
 
     def _happens(self, event: Event, person: Person, texts: list[tuple[TextIn, Event]], now: datetime) -> None:
         match event.meant:
@@ -209,8 +252,10 @@ class Year:
             case _:
                 texts.append((TextIn(person.phone, event.words), event))
 
-    def _send(self, kill: bool = False) -> None:
+    def _send(self) -> None:
         """Let the sender send what is due; clients hear it, the carrier reports it."""
+        if self._to_kill:
+            self._kill_sender()
         accepted = True
         while accepted:
             with self._timed("texts out"):
@@ -221,7 +266,7 @@ class Year:
             reports = []
             with self._timed("town"):
                 for message in fresh:
-                    self.ledger.accepted(message)
+                    self.ledger.accepted(message, self.clock.now)
                     reports += self._arrives(message)
             with self._timed("reports"):
                 self.network.report_all(reports)
@@ -259,13 +304,14 @@ class Year:
             case "redis wiped":
                 self.redis.flushdb()
             case "sender killed":
-                self._kill_sender()
+                self._to_kill = True
             case "clock killed":
                 self.hands["clock"].begin()
                 time.sleep(0.02)
                 self.hands["clock"].kill()
-            case "web restarted":
+            case "web away":
                 self.processes.stop("web")
+                self._let_happen(self.clock.now)
                 self.processes.start("web")
             case _:
                 self.network.behave(fault.script, fault.few)
@@ -276,16 +322,20 @@ class Year:
 
     def _kill_sender(self) -> None:
         """kill -9 in the middle: of what it claims some is recorded, some accepted without an answer, some not even accepted."""
+        with unit_of_work(self.engine) as work:
+            if not work.value(_IS_DUE, channel=self.province.channel_id, now=work.now):
+                return  # at the next look that has something to send
         some = self._chance.randint(0, 30)
-        self.network.behave(faults.scripts.make("ok"), [faults.scripts.make(m) for m in ["ok"] * some + ["accept_hang", "hang"] * 3])
-        self._let_happen(self.clock.now)
+        self.network.behave(scripts.make("ok"), [scripts.make(mode) for mode in ["ok"] * some + ["accept_hang", "hang"] * 3])
         before = self.network.posts
         self.hands["send"].begin()
-        until = time.monotonic() + 0.5
+        until = time.monotonic() + 0.4
         while time.monotonic() < until and self.network.posts <= before + some:
             time.sleep(0.002)
         self.hands["send"].kill()
-        self.network.behave(faults.scripts.make("ok"))
+        self.network.behave(scripts.make("ok"))
+        self._to_kill = False
+        self.count["killed while sending"] += 1
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -294,6 +344,9 @@ class Year:
         self.spent[phase] += time.monotonic() - began
 
 
+_IS_DUE = text("""
+  SELECT true FROM outbound WHERE channel_id = :channel AND lane IN (0, 1, 2) AND state = 'planned' AND waits_for IS NULL
+    AND send_after <= :now LIMIT 1""")
 _SOONEST = text("""
   SELECT least(
     (SELECT min(send_after) FROM outbound WHERE channel_id = :channel AND lane = 0 AND state = 'planned' AND waits_for IS NULL),
