@@ -195,11 +195,10 @@ class Year:
 
     def _turn(self) -> None:
         self.count["looks"] += 1
-        with self._timed("clock"):
-            self.hands["clock"].begin()
         with self._timed("texts in"):
             self._let_happen(self.clock.now)
         with self._timed("clock"):
+            self.hands["clock"].begin()
             for name, seconds in self.hands["clock"].wait().items():
                 self.spent[f"clock: {name}"] += seconds
         self._send()
