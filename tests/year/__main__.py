@@ -36,21 +36,29 @@ def main() -> int:
         with servers.new_database() as database, tempfile.TemporaryDirectory() as folder:
             run = Year(options, database, servers.shared().redis_url, content.load(), Path(folder))
             try:
-                began = time.monotonic()
-                for number in range(options.weeks * 7):
-                    try:
-                        run.day(number)
-                    except Broken as broken:
-                        print(f"\n{run.report_of(broken, number)}")
-                        return 1
-                    print(f"\rday {number + 1}: {time.monotonic() - began:.1f} s, {run.count['texts out']} out, {run.count['texts in']} in", end="\n" if number % 7 == 6 else "", file=sys.stderr)
-                run.ledger.close_year()
-                print(f"\n{options.clients:,} clients, {options.weeks} weeks, seed {options.seed}: {time.monotonic() - began:.0f} s", "",
-                      *run.summary(), sep="\n")  # fmt: skip
+                return _play(run)
             finally:
                 run.close()
     finally:
         servers.end_run()
+
+
+def _play(run: Year) -> int:
+    """Day by day to the end; to wherever it is when interrupted. 1 when something does not hold."""
+    began, number = time.monotonic(), 0
+    try:
+        for number in range(run.options.weeks * 7):
+            run.day(number)
+            print(f"\rday {number + 1}: {time.monotonic() - began:.0f} s, {run.count['texts out']:,} texts out, {run.count['texts in']:,} in",
+                  end="\n" if number % 7 == 6 else "", file=sys.stderr)  # fmt: skip
+        run.ledger.close_year()
+    except Broken as broken:
+        print(f"\n{run.report_of(broken, number)}")
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nended by hand in week {number // 7 + 1}")
+    print(f"\n{run.options.clients:,} clients, {number / 7:.1f} weeks, seed {run.options.seed}: {time.monotonic() - began:.0f} s", "",
+          *run.summary(), sep="\n")  # fmt: skip
     return 0
 
 
