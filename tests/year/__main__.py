@@ -1,6 +1,7 @@
 """`python -m tests.year`: see the package."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,8 @@ def _options() -> Options:
 
 def main() -> int:
     options = _options()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     servers.begin_run()
     try:
         with servers.new_database() as database, tempfile.TemporaryDirectory() as folder:
