@@ -1,6 +1,7 @@
 """I5: where no name, phone or text may be seen, and only what was said there since the last look."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,6 +16,8 @@ from tests.year.network import Network
 
 SECRET = re.compile("|".join([CANARY.pattern, r"4477\d{8}", *(re.escape(said) for each in words.CRISIS.values() for said in each)]))
 
+COMPLAINT = re.compile(rb'"level": "(warning|error)".*?"event": "(\w+)"')
+
 
 class Places:
     """The processes' logs, Redis, and the addresses of ours that the carrier is given and posts to."""
@@ -22,6 +25,8 @@ class Places:
     def __init__(self, folder: Path, client: "redis.Redis", network: Network) -> None:
         self._folder, self._redis, self._network = folder, client, network
         self._read: dict[Path, int] = {}
+        self.complaints: Counter[str] = Counter()
+        """Warnings and errors in the processes' logs, by event."""
 
     def look(self) -> None:
         """Raises Broken when something personal is there."""
@@ -37,6 +42,7 @@ class Places:
             file.seek(self._read.get(path, 0))
             said = file.read()
         self._read[path] = self._read.get(path, 0) + len(said)
+        self.complaints.update(b" ".join(found).decode() for found in COMPLAINT.findall(said))
         return said.decode(errors="replace")
 
 

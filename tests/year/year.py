@@ -139,6 +139,7 @@ class Year:
         tasks = {name.removeprefix("clock: "): n for name, n in self.spent.items() if name.startswith("clock: ")}
         return [
             *table.weltel(self.engine), *table.totals(self.engine), *table.counted("faults", faulty), *table.counted("staff", self.staff.done),
+            *table.counted("what the processes complained of", self.places.complaints),
             *table.counted("seconds, by phase", {name: round(n) for name, n in phases.items()}, " s"),
             *table.counted("of which tasks of the clock", {name: round(n) for name, n in tasks.items()}, " s"),
             *table.counted("seconds of CPU", self._cpu_seconds(), " s"),
@@ -198,12 +199,15 @@ class Year:
 
     def _turn(self) -> None:
         self.count["looks"] += 1
+        armed = self._arm() if self._to_kill else None
         with self._timed("texts in"):
             self._let_happen(self.clock.now)
         with self._timed("clock"):
             self.hands["clock"].begin()
             for name, seconds in self.hands["clock"].wait().items():
                 self.spent[f"clock: {name}"] += seconds
+        if armed is not None:
+            self._kill_sender(armed)
         self._send()
 
     def _soonest(self) -> datetime | None:
@@ -256,8 +260,6 @@ class Year:
 
     def _send(self) -> None:
         """Let the sender send what is due; clients hear it, the carrier reports it."""
-        if self._to_kill:
-            self._kill_sender()
         accepted = True
         while accepted:
             with self._timed("texts out"):
@@ -323,22 +325,26 @@ class Year:
                     if fault.kind == "carrier away":
                         self.network.script("503", on="list")
 
-    def _kill_sender(self) -> None:
-        """kill -9 in the middle: of what it claims some is recorded, some accepted without an answer, some not even accepted."""
-        with unit_of_work(self.engine) as work:
-            if not work.value(_IS_DUE, channel=self.province.channel_id, now=work.now):
-                return  # at the next look that has something to send
-        some = self._chance.randint(0, 30)
-        self.network.behave(scripts.make("ok"), [scripts.make(mode) for mode in ["ok"] * some + ["accept_hang", "hang"] * 3])
-        before = self.network.posts
+    def _arm(self) -> int:
+        """Before a look in which the sender is to be killed: after some requests the carrier does not answer; how many there were so far."""
+        self._some = self._chance.randint(0, 30 if len(self.town) > 500 else 2)
+        unanswered = ["accept_hang", "hang"] * 3  # the one it has, the other it has not
+        self.network.behave(scripts.make("ok"), [scripts.make(mode) for mode in ["ok"] * self._some + unanswered])
+        return self.network.posts
+
+    def _kill_sender(self, before: int) -> None:
+        """kill -9 in the middle: of what it claimed some is recorded, some accepted without an answer, some not even accepted."""
         self.hands["send"].begin()
-        until = time.monotonic() + 0.4
-        while time.monotonic() < until and self.network.posts <= before + some:
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until and self.network.posts <= before + self._some:
             time.sleep(0.002)
-        self.hands["send"].kill()
+        if self.network.posts == before:
+            self.hands["send"].wait()  # nothing was due: at the next look
+        else:
+            self.hands["send"].kill()
+            self._to_kill = False
+            self.count["killed while sending"] += 1
         self.network.behave(scripts.make("ok"))
-        self._to_kill = False
-        self.count["killed while sending"] += 1
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -347,9 +353,6 @@ class Year:
         self.spent[phase] += time.monotonic() - began
 
 
-_IS_DUE = text("""
-  SELECT true FROM outbound WHERE channel_id = :channel AND lane IN (0, 1, 2) AND state = 'planned' AND waits_for IS NULL
-    AND send_after <= :now LIMIT 1""")
 _SOONEST = text("""
   SELECT least(
     (SELECT min(send_after) FROM outbound WHERE channel_id = :channel AND lane = 0 AND state = 'planned' AND waits_for IS NULL),
