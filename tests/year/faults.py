@@ -43,7 +43,8 @@ def plan(start: datetime, days: int, seed: int, every_days: float) -> list[Fault
     """One fault in so many days, all kinds in turn; none at once with another."""
     chance = Random(f"{seed}:faults")
     kinds: list[str] = []
-    found, at = [], start + timedelta(days=chance.uniform(0.3, every_days))
+    found: list[Fault] = []
+    at = start + timedelta(days=chance.uniform(0.3, every_days))
     while at < start + timedelta(days=days):
         if not kinds:
             kinds = chance.sample(KINDS, len(KINDS))

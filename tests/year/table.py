@@ -32,7 +32,7 @@ def totals(engine: Engine) -> list[str]:
     """Texts by state, what they cost in segments, texts in by what was understood, flags by reason."""
     with unit_of_work(engine) as work:
         found = [(title, work.all(sql)) for title, sql in _TOTALS]
-    return [line for title, rows in found for line in counted(title, {row.name: row.count for row in rows})]
+    return [line for title, rows in found for line in counted(title, {row.name: row.many for row in rows})]
 
 
 def counted(title: str, counts: Mapping[str, int], unit: str = "") -> list[str]:
@@ -61,12 +61,12 @@ _FLAGS = text("""
     count(*) FILTER (WHERE reason = 'losing_touch') AS losing_touch
   FROM flags GROUP BY 1""")
 _TOTALS = [
-    ("texts out", text("SELECT state AS name, count(*) FROM outbound GROUP BY 1")),
-    ("segments that left, by encoding", text("""SELECT encoding AS name, sum(segments) AS count FROM outbound
+    ("texts out", text("SELECT state AS name, count(*) AS many FROM outbound GROUP BY 1")),
+    ("segments that left, by encoding", text("""SELECT encoding AS name, sum(segments) AS many FROM outbound
        WHERE state IN ('accepted', 'sent', 'delivered', 'failed', 'unknown') AND attempts > 0 GROUP BY 1""")),
-    ("texts that did not leave, by reason", text("""SELECT state || ': ' || coalesce(reason, '-') AS name, count(*) FROM outbound
+    ("texts that did not leave, by reason", text("""SELECT state || ': ' || coalesce(reason, '-') AS name, count(*) AS many FROM outbound
        WHERE state IN ('suppressed', 'cancelled', 'expired', 'unknown') GROUP BY 1 ORDER BY 2 DESC LIMIT 25""")),
-    ("occurrences", text("SELECT state AS name, count(*) FROM occurrences GROUP BY 1")),
-    ("texts in, as understood", text("SELECT coalesce(meaning, 'nothing') AS name, count(*) FROM inbound GROUP BY 1")),
-    ("flags", text("SELECT reason AS name, count(*) FROM flags GROUP BY 1")),
+    ("occurrences", text("SELECT state AS name, count(*) AS many FROM occurrences GROUP BY 1")),
+    ("texts in, as understood", text("SELECT coalesce(meaning, 'nothing') AS name, count(*) AS many FROM inbound GROUP BY 1")),
+    ("flags", text("SELECT reason AS name, count(*) AS many FROM flags GROUP BY 1")),
 ]

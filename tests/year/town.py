@@ -47,7 +47,7 @@ HABITS = (
     Habit("phone off", 0.01, 0.7, off=0.15),
     Habit("moved on", 0.01, 0.6, moves=0.03),
 )
-LANGUAGES = (("vi", 0.88), ("en", 0.08), ("fr", 0.04))
+LANGUAGES = {"vi": 0.88, "en": 0.08, "fr": 0.04}
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def people(count: int, seed: int) -> list[Person]:
     for number in range(count):
         chance = Random(f"{seed}:{number}")
         habit = chance.choices(HABITS, [each.share for each in HABITS])[0]
-        language = chance.choices(*zip(*LANGUAGES, strict=True))[0]
+        language = chance.choices(list(LANGUAGES), list(LANGUAGES.values()))[0]
         abroad = language == "en" and chance.random() < 0.5  # clients of the English service
         phone, shares = (f"+4477{number:08d}" if abroad else f"+8491{number:07d}"), None
         if number and chance.random() < 0.03 and found[-1].shares_with is None:

@@ -3,7 +3,7 @@
 import heapq
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,7 +101,7 @@ class Year:
         self.faults = faults.plan(options.start, days, options.seed, options.fault_days) if options.fault_days else []
         self.events: list[Event] = []
         self.count: Counter[str] = Counter()
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         self._numbers, self._texts = count(), count()
         self._chance = Random(f"{options.seed}:repeats")
         self._waiting = [*self.faults]
