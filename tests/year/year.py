@@ -48,7 +48,7 @@ class Options:
     weeks: int = 52
     seed: int = 1
     start: datetime = datetime(2027, 1, 4, tzinfo=VIETNAM)
-    every_minutes: int = 60
+    every_minutes: int = 90
     fault_days: float = 2.5  # from one to the next; 0: none
     only: int | None = None  # this client's number alone
 
@@ -176,7 +176,7 @@ class Year:
             self.network.forget(self.clock.now_s() - 5 * 86_400)
 
     def _moments(self, since: datetime, until: datetime) -> list[datetime]:
-        """When there is a look: each hour (or as asked) of the day, each three of the night, and where a fault begins or ends."""
+        """When there is a look: each hour and a half (or as asked) of the day, each three of the night, and where a fault begins or ends."""
         by_day = timedelta(minutes=self.options.every_minutes)
         found, at = {moment for fault in self.faults for moment in (fault.at, fault.until)}, since
         while at < until:
