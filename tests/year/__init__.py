@@ -7,5 +7,6 @@ the people (town, words, staff), the carrier (network) and what goes wrong (faul
     crew       the send worker and the clock, in processes that wait for orders   staff  books, moves and cancels appointments, closes flags
     network    the fake carrier: reports and texts in, posted to the real webhook  faults   what goes wrong, when, by the seed
     town       clients, what they do and when     words    what they write        ledger   invariants, by what each day added
-    year       day by day, all of it together     table    what is printed at the end
+    year       day by day, all of it together     places     I5: logs, Valkey, addresses
+    table      what is printed at the end         history    what happened to one client, when something does not hold
 """

@@ -125,7 +125,7 @@ class Hand:
         with self._log_path.open("a") as out:
             return subprocess.Popen(
                 [sys.executable, "-m", "tests.year.crew", self.role], env=dict(self._environ), cwd=ROOT, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, start_new_session=True,  # Ctrl-C is for the simulation
             )  # fmt: skip
 
     def cpu_seconds(self) -> float:
