@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links
 ARGS ?=
 
-.PHONY: run test reset lint faults-full requirements messages
+.PHONY: run test reset lint faults-full simulate requirements messages
 
 run: $(VENV)/runtime
 	@exec $(VENV)/bin/python -m gateway run
@@ -28,6 +28,10 @@ lint: $(VENV)/test
 # make bench-outbound runs bench/outbound.py
 bench-%: $(VENV)/test
 	@exec $(VENV)/bin/python -m bench.$* $(ARGS)
+
+# 3,810 clients over 52 weeks on a virtual clock: make simulate ARGS="--clients 200 --weeks 4 --seed 7"
+simulate: $(VENV)/test
+	@exec $(VENV)/bin/python -m tests.year $(ARGS)
 
 faults-full: $(VENV)/test
 	@FAULTS=full exec $(VENV)/bin/python -m pytest -p no:cacheprovider tests/faults $(ARGS)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,7 +35,13 @@ from workers import watch
 
 BEAT_SECONDS = 5.0
 
-Task = tuple[str, float, Callable[[], object]]
+
+class Task(NamedTuple):
+    """Something to do again and again: how often at least, and at once again while `run` finds work."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[], object]
 
 
 def main() -> int:
@@ -55,8 +62,8 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     second = parts.second_way(settings)
     watch.start(gateway, second, "send", stopping)
     threads = [
-        threading.Thread(target=_repeat, args=(task, leading, stopping), name=task[0], daemon=True)
-        for task in _tasks(gateway, settings, wire, second)
+        threading.Thread(target=_repeat, args=(task, leading, stopping), name=task.name, daemon=True)
+        for task in tasks(gateway, settings, wire, second)
     ]
     for thread in threads:
         thread.start()
@@ -73,41 +80,41 @@ def _run(settings: Settings, stopping: threading.Event) -> None:
     wire.close()
 
 
-def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: SecondWay) -> list[Task]:
+def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: SecondWay) -> list[Task]:
+    """All that happens by itself."""
     engine, vault, content, ring = gateway.engine, gateway.vault, gateway.content, gateway.bell.ring
     settle = timedelta(seconds=settings.reconcile_after_seconds)
     lease = timedelta(seconds=settings.lease_seconds)
     reports = timedelta(hours=settings.report_timeout_hours)
     often = min(5.0, settings.lease_seconds / 3)
     return [
-        ("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
-        ("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
-        ("expire", 5, lambda: sweep.expire(engine)),
-        ("lapse", often, lambda: reconcile.lapse(engine, lease)),
-        ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
-        ("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
-        ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
-        ("quiet", 3600, lambda: doubt_phone.doubt_quiet(engine)),
-        ("menus", 600, lambda: sweep.forget_menus(engine)),
-        ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
-        ("redact", 10, lambda: redact.redact(engine, vault, wire)),
-        ("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
+        Task("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
+        Task("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
+        Task("expire", 5, lambda: sweep.expire(engine)),
+        Task("lapse", often, lambda: reconcile.lapse(engine, lease)),
+        Task("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
+        Task("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
+        Task("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
+        Task("quiet", 3600, lambda: doubt_phone.doubt_quiet(engine)),
+        Task("menus", 600, lambda: sweep.forget_menus(engine)),
+        Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
+        Task("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        Task("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
     ]
 
 
 def _repeat(task: Task, leading: threading.Event, stopping: threading.Event) -> None:
     """Run one task again and again while leading; at once again while it finds work."""
-    name, every_seconds, run = task
     while not stopping.is_set():
         found: object = 0
         if leading.is_set():
             try:
-                found = run()
+                found = task.run()
             except Exception as error:
-                log.error("task_failed", error, task=name)
+                log.error("task_failed", error, task=task.name)
                 stopping.wait(1)
         if not found:
-            stopping.wait(every_seconds if leading.is_set() else 0.2)
+            stopping.wait(task.every_seconds if leading.is_set() else 0.2)
 
 
 def _lead(gateway: parts.Gateway, leading: threading.Event, stopping: threading.Event) -> None:

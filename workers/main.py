@@ -51,22 +51,39 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+class Worker:
+    """What a send worker holds; rings of this process go to its sender."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.gateway = parts.build(settings)
+        limits = {"connect_s": settings.connect_timeout_seconds, "read_s": settings.read_timeout_seconds}
+        self.wire = Wire(max_open=1000, **limits).start()
+        self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
+        self.sender = Sender(self.gateway.engine, self.gateway.vault, self.wire, self.recorder, settings.public_url)
+        jobs.serve(self.sender)
+
+    def listen(self, stopping: threading.Event) -> None:
+        """Hear the bell from now on, in a thread of its own."""
+        redis_url = self.gateway.settings.redis_url
+        threading.Thread(target=_listen, args=(redis_url, stopping), name="ears", daemon=True).start()
+
+    def close(self) -> None:
+        """Claim nothing more, give open requests time to end, write outcomes."""
+        ends = time.monotonic() + DRAIN_SECONDS
+        self.sender.stop()
+        still_open = self.wire.drain(ends - time.monotonic())
+        self.wire.close()
+        self.recorder.close()
+        log.info("stopped", without_answer=len(still_open))
+
+
 def _run(settings: Settings, stopping: threading.Event) -> None:
-    gateway = parts.build(settings)
-    wire = Wire(max_open=1000, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
-    recorder = Recorder(gateway.engine, gateway.vault)
-    sender = Sender(gateway.engine, gateway.vault, wire, recorder, settings.public_url)
-    jobs.serve(sender)
-    threading.Thread(target=_listen, args=(settings.redis_url, stopping), name="ears", daemon=True).start()
-    watch.start(gateway, parts.second_way(settings), "clock", stopping)
+    worker = Worker(settings)
+    worker.listen(stopping)
+    watch.start(worker.gateway, parts.second_way(settings), "clock", stopping)
     log.info("sending")
-    _poll(gateway, sender, settings.poll_seconds, stopping)
-    ends = time.monotonic() + DRAIN_SECONDS
-    sender.stop()
-    still_open = wire.drain(ends - time.monotonic())
-    wire.close()
-    recorder.close()
-    log.info("stopped", without_answer=len(still_open))
+    _poll(worker.gateway, worker.sender, settings.poll_seconds, stopping)
+    worker.close()
 
 
 def _poll(gateway: parts.Gateway, sender: Sender, every_seconds: float, stopping: threading.Event) -> None:

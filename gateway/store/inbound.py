@@ -234,6 +234,14 @@ def count_try(work: Work, inbound_id: UUID) -> None:
 
 
 KNOWN = text("SELECT true FROM inbound WHERE id = :id")
+_KEPT = text("SELECT carrier_id, from_hash, body_hash FROM inbound WHERE channel_id = :channel AND carrier_id = ANY(:ids)")
+
+
+def kept(work: Work, channel_id: UUID, carrier_ids: Sequence[str]) -> set[tuple[str, bytes, bytes]]:
+    """Which texts of these ids of the carrier are here: (id, phone, body), the latter as hashes."""
+    return {(row.carrier_id, bytes(row.from_hash), bytes(row.body_hash)) for row in work.all(_KEPT, channel=channel_id, ids=list(carrier_ids))}
+
+
 Row = Any
 
 _UNHANDLED = text("""

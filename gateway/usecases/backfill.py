@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.channels import base, registry
 from gateway.content import Content
-from gateway.store import channels
+from gateway.store import channels, inbound
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import receive_message
 from gateway.vault import Vault
@@ -37,11 +37,11 @@ def backfill(
             continue
         since = (channel.backfilled_to or began_at - FIRST_LOOK_BACK) - OVERLAP
         try:
-            listed = _listed(carrier, channel, wire, since)
+            listed = _not_kept(engine, vault, channel, _listed(carrier, channel, wire, since))
         except Exception as error:  # one channel must not hold up the others
             log.error("backfill_later", error, channel=channel.id)
             continue
-        kept = [_keep(engine, vault, content, channel, found, ring, now) for found in listed]
+        kept = [_keep(engine, vault, content, channel, message, ring, now) for message in listed]
         missing += sum(filter(None, kept))
         if None not in kept:
             with unit_of_work(engine, SYSTEM, now) as work:
@@ -69,12 +69,22 @@ def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, since:
     return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
 
 
+def _not_kept(engine: Engine, vault: Vault, channel: channels.Channel, listed: list[base.Found]) -> list[base.Inbound]:
+    """Those of which we have no row. Nearly all were kept when they were posted: one question for all of them."""
+    messages = [base.Inbound(found.carrier_id, found.sender, found.to, found.body, found.created_at) for found in listed]
+    if not messages:
+        return []
+    with unit_of_work(engine, SYSTEM) as work:
+        kept = inbound.kept(work, channel.id, [message.carrier_id for message in messages])
+    came = (receive_message.came(engine, vault, channel, message) for message in messages)
+    return [text.message for text in came if (text.message.carrier_id, text.phone_hash, text.body_hash) not in kept]
+
+
 def _keep(
-    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, found: base.Found, ring: Callable[[UUID], None],
+    engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: base.Inbound, ring: Callable[[UUID], None],
     now: datetime | None,
 ) -> int | None:  # fmt: skip
     """1 for a text we did not have, 0 for one we had; None for one that could not be kept now, and is looked for again."""
-    message = base.Inbound(found.carrier_id, found.sender, found.to, found.body, found.created_at)
     try:
         kept = receive_message.receive(engine, vault, content, channel, message, ring, now, late=True)
     except Exception as error:

@@ -1,6 +1,6 @@
 """Settle messages whose outcome nobody heard, by asking the carrier for what it has. Never by sending again blindly."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -80,15 +80,29 @@ def _by_phone(waiting: Sequence[Any], vault: Vault) -> list[_Phone]:
 def _ask_all(
     open_channels: dict[UUID, channels.Channel], wire: Wire, phones: Sequence[_Phone]
 ) -> Iterator[tuple[_Phone, list[base.Found] | None]]:
-    """What the carriers show for each phone, as answers come; those that could not be asked are left out."""
+    """What the carriers show for each phone, as answers come; those that could not be asked are left out.
+
+    A carrier that answered none of the first is down: it is not asked about the others before the next time.
+    """
+    in_vain, answered = Counter[UUID](), set[UUID]()
+
+    def ask(phone: _Phone) -> list[base.Found] | None:
+        if in_vain[phone.channel_id] >= ASKED_AT_ONCE and phone.channel_id not in answered:
+            raise base.BadList("the carrier does not answer: asked again later")
+        shown = _ask(open_channels[phone.channel_id], wire, phone)
+        answered.add(phone.channel_id)
+        return shown
+
     with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:
-        asked = {asking.submit(_ask, open_channels[phone.channel_id], wire, phone): phone for phone in phones}
+        asked = {asking.submit(ask, phone): phone for phone in phones}
         for answer in as_completed(asked):
             phone = asked[answer]
             try:
                 yield phone, answer.result()
-            except base.BadList as error:
-                log.warning("reconcile_later", channel=phone.channel_id, why=type(error).__name__)
+            except base.BadList:
+                in_vain[phone.channel_id] += 1
+    for channel_id, count in in_vain.items():
+        log.warning("reconcile_later", channel=channel_id, phones=count)
 
 
 def _ask(channel: channels.Channel, wire: Wire, phone: _Phone) -> list[base.Found] | None:

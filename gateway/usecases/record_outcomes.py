@@ -110,9 +110,18 @@ def _count_unreadable(work: Work, ended: list[Ended]) -> None:
                 log.error("channel_answers_unreadable", channel=channel_id, in_a_row=total)
 
 
-def _ended(carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult) -> Ended:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    carrier: base.Channel
+    channel_id: UUID
+    sent: Sent
+    result: WireResult
+
+
+def _ended(answer: _Answer) -> Ended:
+    result = answer.result
     is_ours = result.phase == "not_sent" and result.error in ("shutdown", "too_late")
-    return Ended(channel_id, sent, base.read(carrier, result.phase, result.reply), is_ours)
+    return Ended(answer.channel_id, answer.sent, base.read(answer.carrier, result.phase, result.reply), is_ours)
 
 
 class Recorder:
@@ -123,42 +132,51 @@ class Recorder:
 
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self._engine, self._vault = engine, vault
-        self._waiting: queue.SimpleQueue[tuple[base.Channel, UUID, Sent, WireResult] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Answer | threading.Event] = queue.SimpleQueue()  # an event: all before it is to be written
+        self._end = threading.Event()
         self.healthy = True
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
     def put(self, carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult) -> None:
         """Keep an answer to be written. Quick: the wire's loop calls it."""
-        self._waiting.put((carrier, channel_id, sent, result))
+        self._waiting.put(_Answer(carrier, channel_id, sent, result))
+
+    def flush(self, timeout_s: float = 5) -> bool:
+        """Write now what was put so far; whether that is done."""
+        written = threading.Event()
+        self._waiting.put(written)
+        return written.wait(timeout_s)
 
     def close(self, timeout_s: float = 5) -> None:
         """Write what is left and end."""
-        self._waiting.put(None)
+        self._waiting.put(self._end)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        ending = False
-        while not ending:
-            batch, ending = self._take()
-            ended = [_ended(*each) for each in batch]
+        while not self._end.is_set():
+            batch, written = self._take()
+            ended = [_ended(answer) for answer in batch]
             while ended and not self._write(ended):
                 time.sleep(0.5)
+            if written is not None:
+                written.set()
 
-    def _take(self) -> tuple[list[tuple[base.Channel, UUID, Sent, WireResult]], bool]:
-        first = self._waiting.get()
-        if first is None:
-            return [], True
-        batch, until = [first], time.monotonic() + FLUSH_SECONDS
+    def _take(self) -> tuple[list[_Answer], threading.Event | None]:
+        """What is to be written together, and whom to tell."""
+        batch: list[_Answer] = []
+        until = float("inf")
         while len(batch) < FLUSH_ROWS:
             try:
-                item = self._waiting.get(timeout=max(until - time.monotonic(), 0.001))
+                item = self._waiting.get(timeout=max(until - time.monotonic(), 0.001) if batch else None)
             except queue.Empty:
                 break
-            if item is None:
-                return batch, True
+            if isinstance(item, threading.Event):
+                return batch, item
+            if not batch:
+                until = time.monotonic() + FLUSH_SECONDS
             batch.append(item)
-        return batch, False
+        return batch, None
 
     def _write(self, ended: list[Ended]) -> bool:
         """Whether they are settled. A database that is away is waited for; one bad row must not hold up the others."""

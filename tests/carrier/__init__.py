@@ -8,6 +8,7 @@ As a process:     python -m tests.carrier --latency-ms 100      (prints {"url": 
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
@@ -22,7 +23,7 @@ REPORTS = ("sent", "delivered")
 class FakeCarrier:
     """The carrier in a thread of its own. Any account SID will do; `auth_token` signs and is checked.
 
-    `inbound_url` is where clients' texts are posted. `reports=()` calls nothing back.
+    `inbound_url` is where clients' texts are posted. `reports=()` calls nothing back. `now_s` is the time on its books.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class FakeCarrier:
         inbound_url: str = "",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
-        self.carrier = Carrier(auth_token, latency_ms, reports)
+        self.carrier = Carrier(auth_token, latency_ms, reports, now_s)
         self.carrier.control = self.control
         self.inbound_url, self.port, self.tls = inbound_url, port, tls
         self._loop = asyncio.new_event_loop()
@@ -119,7 +121,7 @@ class FakeCarrier:
         message = self.carrier.messages.by_sid.get(sid or "")
         if message is None:
             form = {"From": sender, "To": to, "Body": body, "NumMedia": str(media)}
-            message = self.carrier.messages.add(Message("AC" + "0" * 32, form, "inbound"))
+            message = self.carrier.messages.add(Message("AC" + "0" * 32, form, "inbound", self.carrier.now_s))
         if withhold:
             return message.sid, 0
         return message.sid, await self.carrier.callbacks.text(message, url or self.inbound_url, opt_out)

@@ -33,14 +33,14 @@ class Callbacks:
             if not script.report_first:
                 await asyncio.sleep(script.report_ms / 1000)
             message.report(status, script.report_code)
-            form = _form(message) | {"MessageStatus": status, "SmsStatus": status}
+            form = fields(message) | {"MessageStatus": status, "SmsStatus": status}
             if script.report_code and status in ("failed", "undelivered"):
                 form["ErrorCode"] = str(script.report_code)
             await self.post(message.callback, form)
 
     async def text(self, message: Message, url: str, opt_out: str | None) -> int:
         """Post a client's text to the gateway; the status of the answer."""
-        form = _form(message) | {"Body": message.body, "NumMedia": message.media, "NumSegments": "1"}
+        form = fields(message) | {"Body": message.body, "NumMedia": message.media, "NumSegments": "1"}
         return await self.post(url, form | ({"OptOutType": opt_out} if opt_out else {}))
 
     async def post(self, url: str, form: dict[str, str]) -> int:
@@ -68,7 +68,8 @@ class Callbacks:
             await self._session.close()
 
 
-def _form(message: Message) -> dict[str, Any]:
+def fields(message: Message) -> dict[str, Any]:
+    """What every callback about a text holds."""
     form = {
         "AccountSid": message.account,
         "ApiVersion": "2010-04-01",

@@ -3,7 +3,7 @@
 import re
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from itertools import count
@@ -20,11 +20,13 @@ class Message:
     """One text, ours or a client's."""
 
     __slots__ = (
-        "account", "body", "callback", "code", "created_s", "direction", "media", "posted_body", "sender", "sent_s",
+        "account", "body", "callback", "code", "created_s", "direction", "media", "now_s", "posted_body", "sender", "sent_s",
         "service", "sid", "status", "to", "validity_s",
     )  # fmt: skip
 
-    def __init__(self, account: str, form: Mapping[str, str], direction: str = "outbound-api") -> None:
+    def __init__(
+        self, account: str, form: Mapping[str, str], direction: str = "outbound-api", now_s: Callable[[], float] = time.time
+    ) -> None:
         self.sid = f"SM{_RUN}{next(_NUMBERS):020x}"
         self.account, self.direction = account, direction
         self.to, self.body = form.get("To", ""), form.get("Body", "")
@@ -35,7 +37,8 @@ class Message:
         self.media = form.get("NumMedia", "0")
         self.status = "received" if direction == "inbound" else "queued"
         self.code: int | None = None
-        self.created_s = time.time()
+        self.now_s = now_s
+        self.created_s = now_s()
         self.sent_s = self.created_s if direction == "inbound" else None
 
     @property
@@ -48,7 +51,7 @@ class Message:
         if self.status not in _FINAL:
             self.status = status
             self.code = code if status in ("undelivered", "failed") else None
-            self.sent_s = self.sent_s or time.time()
+            self.sent_s = self.sent_s or self.now_s()
 
     def resource(self) -> dict[str, Any]:
         """The JSON of the resource."""
@@ -125,8 +128,13 @@ def _date(second: int) -> str:
     return formatdate(second)
 
 
+@lru_cache(1000)
+def _day(number: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(number * 86_400))
+
+
 def _fits(message: Message, query: dict[str, str]) -> bool:
-    sent_on = time.strftime("%Y-%m-%d", time.gmtime(message.sent_s)) if message.sent_s else ""
+    sent_on = _day(int(message.sent_s) // 86_400) if message.sent_s else ""
     return (
         query.get("From", message.sender) == message.sender
         and query.get("DateSent", sent_on)[:10] == sent_on

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -26,8 +27,10 @@ _API = "/2010-04-01/Accounts/"
 class Carrier:
     """The account: its messages, scripts, callbacks, and what to do with a request."""
 
-    def __init__(self, auth_token: str, latency_ms: float, reports: tuple[str, ...]) -> None:
-        self.auth_token, self.latency_ms, self.reports = auth_token, latency_ms, reports
+    def __init__(
+        self, auth_token: str, latency_ms: float, reports: tuple[str, ...], now_s: Callable[[], float] = time.time
+    ) -> None:
+        self.auth_token, self.latency_ms, self.reports, self.now_s = auth_token, latency_ms, reports, now_s
         self.messages = Messages()
         self.scripts = {"create": Scripts(), "list": Scripts()}
         self.callbacks = Callbacks(auth_token)
@@ -73,7 +76,7 @@ class Carrier:
         if code is not None:
             connection.answer(400, _error(400, code), self.latency_ms)
             return
-        message = self.messages.add(Message(account, form)) if script.accept else None
+        message = self.messages.add(Message(account, form, now_s=self.now_s)) if script.accept else None
         statuses = self.reports if script.reports is None else script.reports
         if message is not None and script.report_first:
             task = self.callbacks.report_all(message, script, statuses)

@@ -240,9 +240,9 @@ class Stage:
         return until(lambda: len(self.accepted()) >= number, within_s, f"the acceptance of {number}")
 
     def redis_text(self) -> str:
-        """All keys and values of Redis, RQ's compressed ones unpacked; "" while it is away."""
+        """`redis_text` of the house; "" while it is away."""
         with suppress(redis.ConnectionError), redis.Redis.from_url(self.house.redis_url, socket_timeout=5) as client:
-            return "\n".join(_readable(key) + _dump(client, key) for key in client.scan_iter(count=1000))
+            return redis_text(client)
         return ""
 
     # --- inside
@@ -308,6 +308,11 @@ def close_stages(house: House) -> None:
         work.execute(text("UPDATE flags SET state = 'assigned' WHERE state = 'open'"))  # nobody of a past case is alerted any more
         work.execute(text("UPDATE outbound SET reason = :over WHERE state = 'unknown'"), {"over": unknowns.FOR_A_PERSON + "over"})
         switches.turn(work, "sending", True)
+
+
+def redis_text(client: "redis.Redis") -> str:
+    """All keys and values of Redis, RQ's compressed ones unpacked."""
+    return "\n".join(_readable(key) + _dump(client, key) for key in client.scan_iter(count=1000))
 
 
 def _dump(client: Any, key: bytes) -> str:

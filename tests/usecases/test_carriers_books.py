@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from gateway import queues
+from gateway.channels.base import WireRequest
 from gateway.store.base import unit_of_work
-from gateway.usecases import backfill, redact, send_due
+from gateway.usecases import backfill, reconcile, redact, send_due
 from gateway.usecases.record_outcomes import Recorder
 from gateway.usecases.send_due import Sender
 from gateway.vault import Vault
-from gateway.wire import Wire
+from gateway.wire import Wire, WireResult
 from tests.builders import CONTENT, World, channel, unit
 from tests.carrier import FakeCarrier
 from tests.usecases.test_send_due import until
@@ -60,6 +61,16 @@ def test_a_text_we_have_makes_no_second_row(here: World, carrier: FakeCarrier, w
     assert here.value("SELECT count(*) FROM inbound") == 1
 
 
+def test_texts_we_have_cost_one_question_for_all_of_them(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    for n in range(40):
+        carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
+    fetch(here, wire)
+    begun: list[object] = []
+    event.listen(here.engine, "begin", begun.append)
+    assert fetch(here, wire) == 0
+    assert len(begun) < 10
+
+
 def test_hundreds_of_lost_texts_are_fetched_page_by_page(here: World, carrier: FakeCarrier, wire: Wire) -> None:
     for n in range(230):
         carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
@@ -92,3 +103,28 @@ def test_a_claim_of_another_process_is_never_sent_by_us(here: World) -> None:
     claimed = send_due.claim(here.engine, here.vault, here.channel_id, 10).sends
     assert len(claimed) == 1
     assert send_due.claim(here.engine, here.vault, here.channel_id, 10).sends == []
+
+
+def test_a_carrier_that_is_down_is_not_asked_about_every_phone(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    messages = [here.planned(here.client()) for _ in range(120)]
+    send_due.claim(here.engine, here.vault, here.channel_id, 200, here.now, bulk=200)
+    later = here.now + timedelta(minutes=5)
+    assert reconcile.lapse(here.engine, timedelta(minutes=1), later) == 120
+    asked = Asked(wire)
+    carrier.script("503", on="list")
+    assert reconcile.reconcile(here.engine, here.vault, asked, queues.silent, now=later) == 0
+    assert 0 < asked.count <= 3 * reconcile.ASKED_AT_ONCE
+    carrier.script("ok", on="list")
+    assert reconcile.reconcile(here.engine, here.vault, wire, queues.silent, now=later) == 120
+    assert {here.state(message) for message in messages} == {"planned"}
+
+
+class Asked(Wire):
+    """Counts what goes over another wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.count, self._over = 0, wire
+
+    def call(self, request: WireRequest) -> WireResult:
+        self.count += 1
+        return self._over.call(request)

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from gateway import queues
 from gateway.channels.base import Inbound
 from gateway.domain import messages as lanes
+from gateway.domain import phone
 from gateway.store import channels, clients
 from gateway.store.base import unit_of_work
 from gateway.usecases import doubt_phone, receive_message, tell_client
@@ -97,6 +98,15 @@ def test_after_ninety_days_without_a_word_the_number_is_to_be_verified(here: Wor
     with unit_of_work(here.engine, now=now + 92 * DAYS) as work:
         clients.verify_phones(work, client)
     assert quiet(here, now + 93 * DAYS) == ["number_to_verify"]
+
+
+def test_a_new_number_of_an_old_client_is_not_doubted_before_its_own_ninety_days(here: World, now: datetime) -> None:
+    client, later = here.client(language="en"), now + 91 * DAYS
+    with unit_of_work(here.engine, now=later) as work:
+        clients.edit(work, here.vault, client, {"phones": [phone.parse("+84912000555", "VN")]})
+    here.planned(client)
+    here.run("UPDATE outbound SET created_at = :at", at=later)
+    assert quiet(here, later + DAYS) == []
 
 
 def test_whoever_texts_comes_or_types_the_pin_is_not_silent_and_whom_we_do_not_text_is_not_asked_about(here: World, now: datetime) -> None:

@@ -1,0 +1,107 @@
+"""Simulated staff: each working day they book, move and cancel appointments, say who came, and close yesterday's flags."""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, time, timedelta
+from random import Random
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from gateway.content import Content
+from gateway.domain.errors import Refused
+from gateway.store import audit, clients, enrolments, flags
+from gateway.store.base import Actor, Work, unit_of_work
+from gateway.usecases import book_appointment, clinic_day
+from gateway.vault import Vault
+from tests.year.town import Person
+
+EVERY_DAYS = 70  # from one appointment of a client to the next
+DISCHARGED_A_DAY = 0.0004  # of the clients
+OUTCOMES = {
+    "crisis": "client_safe", "crisis_in_doubt": "client_safe", "not_well": "spoke_to_client", "callback": "spoke_to_client",
+    "no_reply": "not_reached", "losing_touch": "not_reached", "wrong_number": "details_corrected", "cannot_reach": "not_reached",
+    "reschedule": "rescheduled", "info": "answered_by_text", "unknown_sender": "no_action",
+}  # fmt: skip
+
+
+class Staff:
+    """One supervisor's hands. `work` is called each morning."""
+
+    def __init__(self, engine: Engine, vault: Vault, content: Content, actor: Actor, town: Sequence[Person], seed: int) -> None:
+        self._engine, self._vault, self._content, self._actor, self._town = engine, vault, content, actor, town
+        self._chance = Random(f"{seed}:staff")
+        self._plans: list[tuple[datetime, int, UUID, Callable[[Work, UUID, datetime], object]]] = []
+        self.done: Counter[str] = Counter()
+
+    def work(self, now: datetime) -> None:
+        """What a morning brings, each in a transaction of its kind."""
+        with unit_of_work(self._engine, self._actor) as work:
+            self._close_flags(work, now)
+        with unit_of_work(self._engine, self._actor) as work:
+            self._keep_appointments(work, now)
+        with unit_of_work(self._engine, self._actor) as work:
+            self._book(work, now)
+
+    def _close_flags(self, work: Work, now: datetime) -> None:
+        for flag in flags.list_open(work, most=5000):
+            if flag.opened_at < now - timedelta(hours=20):
+                flags.close(work, flag.id, OUTCOMES.get(flag.reason, "no_action"))
+                audit.add(work, "flag.close", "flag", flag.id, flag.unit_id, {"number": flag.number})
+                self.done["flags closed"] += 1
+
+    def _keep_appointments(self, work: Work, now: datetime) -> None:
+        while self._plans and self._plans[0][0] <= now:
+            _, _, appointment_id, act = heapq.heappop(self._plans)
+            try:
+                act(work, appointment_id, now)
+            except Refused:  # cancelled or moved meanwhile
+                self.done["refused"] += 1
+
+    def _book(self, work: Work, now: datetime) -> None:
+        for person in self._some(1 / EVERY_DAYS):
+            starts_at = self._slot(now + timedelta(days=self._chance.randint(9, 24)))
+            found = clients.by_code(work, person.code)
+            appointment_id = book_appointment.book(work, found, starts_at)
+            self.done["booked"] += 1
+            fate = self._chance.random()
+            if fate < 0.1:
+                self._plan(starts_at - timedelta(days=self._chance.randint(1, 8)), appointment_id, self._move)
+            elif fate < 0.16:
+                self._plan(starts_at - timedelta(days=self._chance.randint(0, 5)), appointment_id, self._cancel)
+            self._plan(starts_at + timedelta(days=1), appointment_id, self._close)
+        for person in self._some(DISCHARGED_A_DAY):
+            enrolments.set_date(work, person.id, "discharge", now.date())
+            self.done["discharged"] += 1
+
+    def _some(self, share: float) -> list[Person]:
+        wanted = share * len(self._town)
+        count = int(wanted) + (self._chance.random() < wanted % 1)
+        return self._chance.sample(self._town, min(count, len(self._town)))
+
+    def _slot(self, day: datetime) -> datetime:
+        """Half past something in the working hours of a weekday in Vietnam."""
+        while day.weekday() > 4:
+            day += timedelta(days=1)
+        return datetime.combine(day.date(), time(self._chance.randint(1, 9), self._chance.choice((0, 30))), day.tzinfo)
+
+    def _plan(self, at: datetime, appointment_id: UUID, act: Callable[[Work, UUID, datetime], object]) -> None:
+        heapq.heappush(self._plans, (at, self._chance.getrandbits(60), appointment_id, act))
+
+    def _move(self, work: Work, appointment_id: UUID, now: datetime) -> None:
+        clinic_day.move_one(work, self._vault, self._content, appointment_id, self._slot(now + timedelta(days=self._chance.randint(2, 12))))
+        self.done["moved"] += 1
+
+    def _cancel(self, work: Work, appointment_id: UUID, now: datetime) -> None:
+        clinic_day.cancel_one(work, self._vault, self._content, appointment_id)
+        self.done["cancelled"] += 1
+
+    def _close(self, work: Work, appointment_id: UUID, now: datetime) -> None:
+        try:
+            book_appointment.close(work, appointment_id, "attended" if self._chance.random() < 0.8 else "missed")
+            self.done["closed"] += 1
+        except Refused as refused:
+            if "not begun" not in str(refused):
+                raise
+            self._plan(now + timedelta(days=3), appointment_id, self._close)
