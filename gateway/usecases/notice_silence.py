@@ -37,6 +37,7 @@ class _Batch:
     content: Content
     people: dict[UUID, Person]
     prefixes: list[tuple[str, UUID]]
+    behind: dict[UUID, Any]  # suspended session -> what it waits for
     channels: set[UUID] = field(default_factory=set)
     silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
 
@@ -48,7 +49,8 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
         if not rows:
             return 0
         people = clients.recipients(work, vault, {row.client_id for row in rows})
-        batch = _Batch(work, vault, content, people, channels.prefixes(work))
+        suspended = sessions.behind(work, [row.id for row in rows if row.status == "suspended"])
+        batch = _Batch(work, vault, content, people, channels.prefixes(work), suspended)
         for row in rows:
             try:
                 with work.attempt():
@@ -70,7 +72,10 @@ def _leave_to_person(batch: _Batch, row: Any) -> None:
     person = batch.people[row.client_id]
     flags.put(batch.work, unit_id=person.unit_id, reason="no_reply", client_id=person.id, about_id=row.id,
               dedupe_key=f"no_reply:{row.id}:not_read", clock=person.unit_clock)  # fmt: skip
-    sessions.leave_to_person(batch.work, row.id)
+    if row.status == "suspended":  # another one is open, or next
+        sessions.close(batch.work, row.id, row.client_id, "stopped")
+    else:
+        sessions.leave_to_person(batch.work, row.id)
 
 
 def _look(batch: _Batch, row: Any) -> None:
@@ -78,6 +83,8 @@ def _look(batch: _Batch, row: Any) -> None:
     work = batch.work
     if row.client_status == "closed" or not row.consented or row.campaign_state == "cancelled" or row.left_programme:
         sessions.close(work, row.id, row.client_id, "stopped")
+    elif row.status == "suspended":
+        _look_behind(batch, row)
     elif row.prompt_id is not None and (row.prompt_state is None or row.prompt_state in NEVER_LEFT):
         sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
     elif row.asked_state == "planned":
@@ -95,12 +102,34 @@ def _look(batch: _Batch, row: Any) -> None:
         _step(batch, person, dialogue, replace(state, asked_at=asked_at), row)
 
 
+def _look_behind(batch: _Batch, row: Any) -> None:
+    """Put a suspended question once more, if what it waited for is over; it was another one's turn until then."""
+    work, waits = batch.work, batch.behind[row.id]
+    person = batch.people[row.client_id]
+    held = row.client_status == "paused" or row.campaign_state == "paused" or person.phone is None or person.to_verify
+    if held or not waits.is_next or waits.status == "waiting" or not _goes_on(batch, waits):
+        sessions.look_again(work, row.id, work.now + sessions.LOOK_BEHIND)
+        return
+    if waits.before_id is not None:
+        sessions.give_way(work, {waits.before_id: "ended"})
+    dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
+    turn = dialogues.resume(read_sessions.state_of(row, dialogue, person), work.now)
+    asked_id = _ask(batch, person, dialogue, turn, row)
+    sessions.move(work, dialogue, turn.state, person.key, asked_id=asked_id, prompt_id=asked_id)
+
+
+def _goes_on(batch: _Batch, waits: Any) -> bool:
+    if waits.before_id is None:
+        return dialogues.goes_on(waits.open_flags, None, timedelta(0), batch.work.now)
+    before = read_sessions.dialogue_at(batch.work, batch.content, waits.dialogue, waits.version)
+    silence = before.steps[waits.step].silence
+    return dialogues.goes_on(waits.open_flags, waits.changed_at, timedelta(hours=silence.hours if silence else 0), batch.work.now)
+
+
 def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
     turn = dialogues.step(dialogue, state, None, batch.work.now)
     if turn.says:
-        news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
-        messages.add(batch.work, batch.vault, news)
-        batch.channels |= {new.channel_id for new in news}
+        _ask(batch, person, dialogue, turn, row)
     for effect in turn.effects:
         if isinstance(effect, RaiseFlag):
             flags.put(
@@ -110,6 +139,14 @@ def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: 
     if turn.state.status == "with_person" and row.consent_purpose == "check_in":
         batch.silent[person.id] = state.session_id
     sessions.move(batch.work, dialogue, turn.state, person.key)
+
+
+def _ask(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn, row: Any) -> UUID | None:
+    """Queue what a turn says, as a text of the session's campaign; the text's id, None where the person cannot be texted."""
+    news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
+    messages.add(batch.work, batch.vault, news)
+    batch.channels |= {new.channel_id for new in news}
+    return news[-1].id if news else None
 
 
 def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn) -> list[messages.New]:
