@@ -39,7 +39,8 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
 
 
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
-# A client's newest question is the open one: the reminder a day before replaces the one a week before.
+# Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
+# leaving nobody can have read.
 _AROUND = text("""
   SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id
       AND (from_hash = t.phone AND body_hash = t.body OR from_hash = '') LIMIT 1) AS known,  -- '': of a client who was erased
@@ -52,13 +53,13 @@ _AROUND = text("""
       SELECT DISTINCT ON (inbound_id, CASE WHEN starts_with(purpose, 'service_') THEN 'service' ELSE purpose END) purpose, created_at
       FROM outbound  -- the services that answer one text are one answer
       WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') r) AS replies,
-    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id, extract(epoch FROM created_at))), '[]') FROM (
-      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id, o.created_at
-      FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
+    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id, extract(epoch FROM left_at))), '[]') FROM (
+      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id, coalesce(tried.started_at, o.created_at) AS left_at
+      FROM outbound o LEFT JOIN attempts tried ON tried.id = o.attempt_id LEFT JOIN appointments a ON a.id = o.about_id
       WHERE o.to_hash = t.phone AND o.created_at > :asked AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
         AND CASE WHEN a.id IS NULL THEN o.state_at > :since ELSE a.status = 'booked' AND a.starts_at > :now END
-      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions
+      ORDER BY o.client_id, o.state = 'submitting', left_at DESC, o.created_at DESC, o.id) q) AS questions
   FROM unnest(CAST(:ids AS uuid[]), CAST(:phones AS bytea[]), CAST(:bodies AS bytea[]), CAST(:channels AS uuid[]), CAST(:carriers AS text[]))
     WITH ORDINALITY t(id, phone, body, channel, carrier, n) ORDER BY t.n""")
 

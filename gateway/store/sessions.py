@@ -80,10 +80,12 @@ def open_state(row: Any, key: DataKey) -> State:
 
 # Beside the other look-ups for a text in, in the same round trip. Held, so that neither silence nor another dialogue steps it meanwhile.
 # A lateral part that locks is never planned the other way round: it begins with the phones, however few sessions there were then.
-ON_PHONES = text("""
+_LEFT = "('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')"
+ON_PHONES = text(f"""
   SELECT q.phone, s.id, s.client_id, s.dialogue, s.version, s.status, s.urgency, s.state_enc, s.asked_at,
-    coalesce((SELECT state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed') FROM outbound WHERE id = s.prompt_id),
-      true) AS was_asked  -- without a text: on a screen
+    coalesce((SELECT state IN {_LEFT} FROM outbound WHERE id = s.asked_id), true) AS was_asked,  -- without a text: on a screen
+    (SELECT max(t.started_at) FROM outbound o JOIN attempts t ON t.id = o.attempt_id
+      WHERE o.to_hash = q.phone AND o.created_at >= s.started_at AND o.about_id = s.id AND o.state IN {_LEFT}) AS left_at
   FROM unnest(CAST(:phones AS bytea[])) q(phone), LATERAL (
     SELECT * FROM sessions WHERE client_id IN (SELECT client_id FROM phones WHERE phone_hash = q.phone)
       AND status IN ('waiting', 'with_person', 'suspended') ORDER BY id FOR UPDATE) s""")
@@ -100,7 +102,7 @@ def move(
 ) -> None:  # fmt: skip
     """Write where a held session is now, with the other writes of the transaction.
 
-    `heard`: because of what the client wrote. `asked_id`: the text that puts its question; `prompt_id`: the first one anew.
+    `heard`: because of what the client wrote. `asked_id`: the text that first puts its question; `prompt_id`: the first one anew.
     """
     work.later(
         _MOVE, id=state.session_id, status=state.status, step=state.step, state=seal(state, key), asked_at=state.asked_at,

@@ -118,7 +118,8 @@ def _move(work: Work, vault: Vault, content: Content, source: Source, effect: di
         sessions.cancel_reminder(work, state.session_id)
     said = _say(work, vault, content, source, effect) if effect.says else None
     goes_on = effect.was.status == "suspended"
-    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=said, prompt_id=said if goes_on else None)
+    asked_id = said if goes_on or state.step != effect.was.step else None  # in other words it is the same question
+    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=asked_id, prompt_id=said if goes_on else None)
     return said is not None
 
 
