@@ -232,7 +232,7 @@ KNOWN = text("SELECT true FROM inbound WHERE id = :id")
 Row = Any
 
 _UNHANDLED = text("""
-  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called
+  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called, i.received_at
   FROM inbound i JOIN keys k ON k.id = i.key_id
   WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
 

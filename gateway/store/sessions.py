@@ -111,14 +111,14 @@ def move(
     )  # fmt: skip
 
 
-_HEARD = text("UPDATE sessions SET heard_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))")
+_HEARD = text("UPDATE sessions SET heard_at = greatest(heard_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) AND started_at <= :at")
 
 
-def hear(work: Work, rows: Iterable[Any]) -> None:
-    """Whoever writes at all, though it be no answer, is not silent. Takes rows of ON_PHONES."""
+def hear(work: Work, rows: Iterable[Any], at: datetime) -> None:
+    """Whoever writes at all, though it be no answer, is not silent. Takes rows of ON_PHONES, and when the text came."""
     ids = [row.id for row in rows if row.was_asked and row.status != "suspended"]
     if ids:
-        work.later(_HEARD, ids=ids, now=work.now)
+        work.later(_HEARD, ids=ids, at=at)
 
 
 def keep_answer(work: Work, session_id: UUID, step: str, value: str, client_id: UUID, unit_id: UUID, inbound_id: UUID, key: DataKey) -> None:

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
 from gateway import queues
+from gateway.channels.base import Inbound
 from gateway.domain.errors import Refused
-from gateway.store import clients, consents, flags
+from gateway.store import channels, clients, consents, flags
 from gateway.store.base import Actor, unit_of_work
-from gateway.usecases import notice_silence
+from gateway.usecases import notice_silence, receive_message
 from gateway.vault import Vault
 from tests import builders
 from tests.usecases.test_sessions import DAY, HOUR, Talk
@@ -330,3 +332,36 @@ def test_what_waited_is_not_asked_again_once_its_consent_is_taken_back(talk: Tal
             consents.change(work, talk.client, purpose, False, "said so", "staff")
     wait(talk, 14 * 24, 6 * HOUR)
     assert states(talk)["needs_check"] == "stopped"
+
+
+def test_whoever_writes_what_could_not_be_decided_about_is_not_silent(talk: Talk) -> None:
+    for _ in range(3):
+        talk.start("weekly_check_in")
+        talk.leave()
+        talk.now += HOUR
+        with unit_of_work(talk.world.engine) as work:
+            channel = channels.get(work, talk.world.vault, talk.world.channel_id)
+        came = receive_message.came(talk.world.engine, talk.world.vault, channel, Inbound(str(uuid4()), talk.phone, "+84900000000", "hello there"))
+        receive_message.keep_undecided(talk.world.engine, talk.world.vault, talk.content, came, queues.silent, talk.now, False)
+        wait(talk, 7 * 24, 4 * HOUR)
+    assert "losing_touch" not in talk.flags()
+    assert talk.world.value("SELECT count(*) FROM sessions WHERE heard_at IS NOT NULL") == 3
+
+
+def test_a_text_decided_about_later_speaks_for_the_dialogue_it_came_in_and_for_none_that_began_since(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.say("HELP")
+    came_at = talk.now
+    wait(talk, 7 * 24, 4 * HOUR)
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.world.run("UPDATE sessions SET heard_at = NULL")
+    talk.world.run("UPDATE inbound SET handled_at = NULL, meaning = NULL")
+    talk.now += HOUR
+    assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
+    assert talk.world.value("SELECT count(*) FROM sessions WHERE heard_at IS NOT NULL") == 0
+
+    talk.world.run("UPDATE inbound SET handled_at = NULL, meaning = NULL, received_at = :at", at=came_at + 8 * DAY)
+    talk.now += DAY
+    assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
+    assert talk.world.value("SELECT heard_at FROM sessions WHERE heard_at IS NOT NULL") == came_at + 8 * DAY
