@@ -228,19 +228,33 @@ ON_PHONES = text(f"""
 
 def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUID, Person]:
     """Many clients at once, as those who write texts need them. Ids that are not the actor's to see are left out."""
-    return {row.id: as_person(row, vault) for row in work.all(_RECIPIENTS, ids=list(client_ids))}
+    return {client_id: as_person(row, vault) for client_id, row in sealed(work, client_ids).items()}
+
+
+def sealed(work: Work, client_ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """The same as rows, which `as_person` opens one by one: name and number are read of nobody who is not texted."""
+    return {row.id: row for row in work.all(_RECIPIENTS, ids=list(client_ids))}
 
 
 def as_person(row: Any, vault: Vault) -> Person:
-    """A row of ON_PHONES, opened."""
+    """A row of ON_PHONES or `sealed`, opened."""
     key = vault.open_key(row.wrapped, row.key_id)
-    hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     return Person(
         row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
         key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
-        row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, Clock(hours, row.time_zone),
+        row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, clock_of(row),
         row.to_verify is not None,
     )  # fmt: skip
+
+
+def clock_of(row: Any) -> Clock:
+    """The hours of such a client's unit."""
+    return Clock(Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None, row.time_zone)
+
+
+def may_be_texted(row: Any) -> bool:
+    """Whether such a client has a number that nobody doubts."""
+    return row.phone_id is not None and row.to_verify is None
 
 
 _BY_PHONE = text(f"""

@@ -365,3 +365,31 @@ def test_a_text_decided_about_later_speaks_for_the_dialogue_it_came_in_and_for_n
     talk.now += DAY
     assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
     assert talk.world.value("SELECT heard_at FROM sessions WHERE heard_at IS NOT NULL") == came_at + 8 * DAY
+
+
+def test_a_client_who_cannot_be_read_holds_up_nobody_and_is_called(talk: Talk) -> None:
+    other = talk.world.client(language="en")
+    for each in (talk.client, other):
+        talk.start("weekly_check_in", each)
+    talk.leave()
+    talk.world.run("UPDATE phones SET phone_enc = '\\x00' WHERE client_id = :id", id=talk.client)
+    talk.now += 60 * HOUR
+    assert notice(talk) == 2
+    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags WHERE reason = 'no_reply'")} == {talk.client, other}
+
+
+def test_nobody_is_read_whose_silence_is_none(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.world.run("UPDATE clients SET name_enc = '\\x00', status = 'paused'")  # would be flagged, were it read
+    talk.now += 60 * HOUR
+    assert (notice(talk), talk.flags(), talk.session()["status"]) == (1, [], "waiting")
+
+
+def test_the_clock_looks_at_no_more_at_once_than_it_was_told(talk: Talk) -> None:
+    for _ in range(3):
+        talk.start("weekly_check_in", talk.world.client(language="en"))
+    talk.leave()
+    talk.now += 60 * HOUR
+    looked = [notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now, 2) for _ in range(3)]
+    assert looked == [2, 1, 0]
