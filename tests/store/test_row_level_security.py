@@ -156,7 +156,7 @@ def test_staff_see_what_serves_the_unit_above_theirs_and_change_nothing_of_it(tw
 def test_staff_say_of_no_others_service_whom_it_serves(two: Two) -> None:
     theirs = two.world.value("SELECT id FROM services WHERE unit_id = :unit", unit=two.other_unit)
     for keeper in (two.other_unit, two.world.unit_id):
-        with pytest.raises(DBAPIError, match="row-level security|foreign key"), two.as_staff() as work:
+        with pytest.raises(DBAPIError, match=r"row-level security|foreign key"), two.as_staff() as work:
             work.execute(text("INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :service, :keeper)"),
                          {"unit": two.world.unit_id, "service": theirs, "keeper": keeper})  # fmt: skip
     two.world.run("INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :service, :keeper)",
