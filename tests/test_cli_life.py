@@ -259,3 +259,11 @@ def test_another_units_text_cannot_be_marked_as_misread(office: Office) -> None:
     assert "no such text" in office.refused("misread", "mark", text_id, "other", "--as", "hoa")
     assert "no id" in office.refused("misread", "mark", "K1", "other", "--as", "lan")
     assert "Nothing is marked" in office.do("misread", "list", "--as", "hoa")
+
+
+def test_a_client_may_ask_for_fewer_texts(office: Office) -> None:
+    office.do("client", "edit", "K1", "--texts-a-day", 1, "--texts-a-week", 3, "--as", "lan")
+    assert "at most 1 texts a day, 3 a week" in office.do("client", "show", "K1", "--as", "lan")
+    office.do("client", "edit", "K1", "--texts-a-day", 0, "--texts-a-week", 0, "--as", "lan")
+    assert "texts a day" not in office.do("client", "show", "K1", "--as", "lan")
+    assert "4" in office.try_("client", "edit", "K1", "--texts-a-day", 4, "--as", "lan").output

@@ -78,6 +78,8 @@ class Record:
     hours: Window | None
     time_zone: str | None
     tones: str | None
+    texts_a_day: int | None = None  # of our own accord, at most; None: as the unit
+    texts_a_week: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class New:
     discreet: int = 1
     groups: Sequence[str] = ()
     worker_id: UUID | None = None
+    texts_a_day: int | None = None
+    texts_a_week: int | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid4)
 
@@ -119,7 +123,8 @@ def client_row(new: New, key_id: UUID, key: DataKey, now: datetime) -> dict[str,
         "name_enc": key.encrypt(new.name, "clients.name", new.id), "fields_enc": seal_fields(new.fields, key, new.id),
         "language": new.language, "time_zone": new.time_zone, "opens": new.hours.opens if new.hours else None,
         "closes": new.hours.closes if new.hours else None, "tones": new.tones, "discreet": new.discreet,
-        "groups": list(new.groups), "worker_id": new.worker_id, "created_at": now, "updated_at": now,
+        "groups": list(new.groups), "worker_id": new.worker_id, "texts_a_day": new.texts_a_day, "texts_a_week": new.texts_a_week,
+        "created_at": now, "updated_at": now,
     }  # fmt: skip
 
 
@@ -192,7 +197,7 @@ def get(work: Work, client_id: UUID) -> Found:
 
 
 _PRIVATE = text("""
-  SELECT c.key_id, k.wrapped, c.name_enc, c.fields_enc, c.opens, c.closes, c.time_zone, c.tones
+  SELECT c.key_id, k.wrapped, c.name_enc, c.fields_enc, c.opens, c.closes, c.time_zone, c.tones, c.texts_a_day, c.texts_a_week
   FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id""")
 _PHONES = text("SELECT id, phone_enc, to_verify FROM phones WHERE client_id = :id ORDER BY rank")
 
@@ -209,7 +214,7 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
     fields = json.loads(key.decrypt(row.fields_enc, "clients.fields", client_id)) if row.fields_enc else {}
     hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     name = key.decrypt(row.name_enc, "clients.name", client_id)
-    return Record(found, name, phones, fields, hours, row.time_zone, row.tones)
+    return Record(found, name, phones, fields, hours, row.time_zone, row.tones, row.texts_a_day, row.texts_a_week)
 
 
 _PEOPLE = f"""
@@ -327,7 +332,7 @@ def lock(work: Work, client_ids: Iterable[UUID]) -> None:
 
 
 _KEY = text("SELECT c.key_id, c.unit_id, k.wrapped FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
-_COLUMNS = frozenset({"language", "time_zone", "tones", "discreet", "groups", "worker_id"})
+_COLUMNS = frozenset({"language", "time_zone", "tones", "discreet", "groups", "worker_id", "texts_a_day", "texts_a_week"})
 
 
 def edit(work: Work, vault: Vault, client_id: UUID, changes: Mapping[str, Any]) -> None:

@@ -100,7 +100,7 @@ _FACTS = text("""
       SELECT true FROM outbound f WHERE f.client_id = o.client_id AND f.state || '' = 'planned' AND f.attempts > 0 AND f.lane = o.lane
         AND f.reason IN ('rate_limited', 'queue_full', 'not_reached')
         AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)) LIMIT 1), false) AS in_flight,
-    u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
+    u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, c.texts_a_day, c.texts_a_week, coalesce(c.time_zone, u.time_zone) AS zone,
     u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk, n.bulk_week
   FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
     LEFT JOIN clients c ON c.id = o.client_id

@@ -256,7 +256,7 @@ def _array(ids: Iterable[str]) -> str:
 
 PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped,
   CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone,
-  c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
+  c.tones, c.opens, c.closes, c.texts_a_day, c.texts_a_week, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
   coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
 _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0

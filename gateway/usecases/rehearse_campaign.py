@@ -175,7 +175,7 @@ class _Stage:
             reasons.append(verdict.reason)
 
     def _cap(self, row: Any) -> Cap:
-        return self.caps.get(row.unit, Cap())
+        return self.caps.get(row.unit, Cap()).narrowed(row.texts_a_day, row.texts_a_week)
 
     def _day(self, planned: Planned, local: datetime) -> Day:
         return self.seen.days[local.date(), planned.step.purpose]

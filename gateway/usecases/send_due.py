@@ -119,7 +119,7 @@ def _facts(row: Any, busy: bool, caps: Mapping[str, Cap]) -> judge.Due:
         consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
         _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
         identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
-        bulk_this_week=row.bulk_week, cap=caps.get(str(row.unit_id), judge.NO_CAP),
+        bulk_this_week=row.bulk_week, cap=caps.get(str(row.unit_id), judge.NO_CAP).narrowed(row.texts_a_day, row.texts_a_week),
     )  # fmt: skip
 
 

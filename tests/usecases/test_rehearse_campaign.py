@@ -158,3 +158,20 @@ def test_the_unit_above_may_narrow_what_a_unit_allows(world: World, now: datetim
         units.save(work, replace(units.get(work, below), texts_a_day=2, texts_a_week=5))
         found = units.caps(work, [below])
     assert (found[str(below)].a_day, found[str(below)].a_week) == (1, 5)
+
+
+@pytest.mark.parametrize(("own", "of_unit", "days"), [((1, None), (None, None), [0, 1, 2]), ((None, 2), (None, None), [0, 0]), ((3, 9), (1, 2), [0, 1])])
+def test_a_clients_own_figure_holds_where_it_is_the_narrower(world: World, boss: Actor, now: datetime, own: Any, of_unit: Any, days: list[int]) -> None:
+    client_id = world.client()
+    for table, (a_day, a_week) in (("clients", own), ("units", of_unit)):
+        world.run(f"UPDATE {table} SET texts_a_day = :a_day, texts_a_week = :a_week", a_day=a_day, a_week=a_week)
+    texts = [world.planned(client_id, body=f"Canary {n}", send_after=now + n * HOUR, send_before=now + 2.5 * DAY) for n in range(3)]
+    for hour in range(61):
+        send_due.claim(world.engine, world.vault, world.channel_id, 10, now + hour * HOUR)
+        world.run("UPDATE outbound SET state = 'accepted' WHERE state = 'submitting'")
+    left = world.rows("SELECT state_at FROM outbound WHERE state = 'accepted' ORDER BY 1")
+    assert ([(row.state_at - now) // DAY for row in left], len(texts)) == (days, 3)
+
+    draft(world, boss, schedule={"every": "FREQ=DAILY", "at": "13:00", "lasts": "12h"})
+    with_own = rehearse(world, boss, 6)
+    assert max(sent(with_own).values(), default=0) <= 1
