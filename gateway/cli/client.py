@@ -140,6 +140,8 @@ def _print(record: clients.Record, reveal: bool) -> None:
     hours = screen.span(record.hours.opens, record.hours.closes) if record.hours else _("as the unit")
     screen.say("language {language}, discreet level {level}, hours {hours}, zone {zone}", language=found.language,
                level=found.discreet, hours=hours, zone=found.zone)  # fmt: skip
+    if record.time_zone is not None and (wrong := windows.zone_or(record.time_zone, "UTC")[1]):
+        screen.say("NOTE: {why}", why=shown(wrong))
     if record.texts_a_day or record.texts_a_week:
         screen.say("at most {a_day} texts a day, {a_week} a week", a_day=record.texts_a_day or "-", a_week=record.texts_a_week or "-")
     screen.say("groups {groups}, last wrote {at}", groups=", ".join(found.groups) or "-",

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from gateway.domain import segments
+from gateway.domain import segments, windows
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.phone import Phone
 from gateway.domain.windows import Window
@@ -170,9 +171,20 @@ def _insert_words(work: Work, vault: Vault, client_id: UUID, unit_id: UUID, name
 
 _FOUND = """c.id, c.unit_id, c.code, c.language, c.status, c.status_reason, c.discreet, c.groups, c.worker_id,
   (SELECT max(i.received_at) FROM inbound i WHERE i.client_id = c.id) AS last_inbound_at,
-  coalesce(c.time_zone, u.time_zone) AS zone, u.code AS unit_code"""
+  coalesce(c.time_zone, u.time_zone) AS zone, u.time_zone AS unit_zone, u.code AS unit_code"""
 _FROM = "FROM clients c JOIN units u ON u.id = c.unit_id"
 _BY_CODE = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = :code")
+
+
+def _found(row: Any) -> Found:
+    said = dict(row._mapping)
+    return Found(**said | {"zone": _zone(row.zone, said.pop("unit_zone"))})
+
+
+@lru_cache(maxsize=1024)
+def _zone(own: str, of_unit: str) -> str:
+    """Theirs, or the unit's where theirs does not exist."""
+    return of_unit if windows.zone_or(own, of_unit)[1] else own
 
 
 def by_code(work: Work, code: str) -> Found:
@@ -182,7 +194,7 @@ def by_code(work: Work, code: str) -> Found:
         raise NotFound(
             "no client {code!r} in your units: `python -m gateway client search` finds them by name or number", code=code
         )
-    return Found(**row._asdict())
+    return _found(row)
 
 
 _BY_ID = text(f"SELECT {_FOUND} {_FROM} WHERE c.id = :id")
@@ -193,7 +205,7 @@ def get(work: Work, client_id: UUID) -> Found:
     row = work.one(_BY_ID, id=client_id)
     if row is None:
         raise NotFound("no such client in your units")
-    return Found(**row._asdict())
+    return _found(row)
 
 
 _PRIVATE = text("""
@@ -247,7 +259,7 @@ def as_person(row: Any, vault: Vault) -> Person:
     return Person(
         row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
         key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
-        row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, clock_of(row),
+        row.unit_language, _zone(row.zone, row.time_zone), row.tones, row.discreet, row.status, row.details, clock_of(row),
         row.to_verify is not None,
     )  # fmt: skip
 
@@ -268,7 +280,7 @@ _BY_PHONE = text(f"""
 
 def by_phone_hash(work: Work, phone_hash: bytes) -> list[Found]:
     """Everyone on this phone; it may be shared."""
-    return [Found(**row._asdict()) for row in work.all(_BY_PHONE, phone=phone_hash)]
+    return [_found(row) for row in work.all(_BY_PHONE, phone=phone_hash)]
 
 
 def phone_hashes(work: Work, client_id: UUID) -> list[bytes]:
@@ -286,7 +298,7 @@ _SEARCH = text(f"""
 def search(work: Work, vault: Vault, wanted: str) -> list[Found]:
     """Clients whose name holds every word given, or whose phone ends in the four digits given; at most 100."""
     hashes = {vault.hash_word(word) for word in words(wanted)}
-    return [Found(**row._asdict()) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
+    return [_found(row) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
 
 
 _LIST = text(f"""
@@ -302,7 +314,7 @@ def list_seen(
     most: int = 100,
 ) -> list[Found]:  # fmt: skip
     """The actor's clients by code: of a unit and those below it, a status, a group, with a phone to be verified."""
-    return [Found(**row._asdict()) for row in work.all(
+    return [_found(row) for row in work.all(
         _LIST, unit=unit_id, status=status, grp=group, to_verify=to_verify, most=most)]  # fmt: skip
 
 
@@ -419,4 +431,4 @@ _BY_CODES = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = ANY(:codes)")
 
 def by_codes(work: Work, codes: Iterable[str]) -> dict[str, Found]:
     """The clients of these codes that the actor sees."""
-    return {row.code: Found(**row._asdict()) for row in work.all(_BY_CODES, codes=list(codes))}
+    return {row.code: _found(row) for row in work.all(_BY_CODES, codes=list(codes))}

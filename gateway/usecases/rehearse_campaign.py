@@ -209,7 +209,7 @@ class _Stage:
 def _once(campaign: Campaign, row: Any, place: Place, now: datetime) -> Iterator[Planned]:
     """The text of a one-off campaign, or the steps before an appointment."""
     if campaign.kind == "one_off":
-        moment = plan_due.moments_of(campaign, [place.zone], campaign.started_at or now)[place.zone]
+        moment = plan_due.moments_of(campaign, [(place.zone, place.zone)], campaign.started_at or now)[place.zone, place.zone]
         if moment.due_at >= now:
             yield Planned(campaign.steps[0], moment.due_at.date(), moment.due_at, moment.send_before, None, None)
         return
