@@ -274,4 +274,4 @@ def test_a_zone_that_is_known_no_more_is_said_and_the_units_holds(office: Office
     with unit_of_work(office.engine) as work:
         work.execute(text("UPDATE clients SET time_zone = 'Mars/Olympus'"))
     assert "NOTE: the time zone is not known; the unit's is used" in office.do("client", "show", "K1", "--as", "lan")
-    assert "clients have time zones that are not known (Mars/Olympus)" in [each.what for each in doctor._zones(Settings.from_env(office.environ))][0]
+    assert "clients have time zones that are not known (Mars/Olympus)" in next(each.what for each in doctor._zones(Settings.from_env(office.environ)))

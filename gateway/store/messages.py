@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -162,6 +162,19 @@ _DROP = text("""UPDATE outbound o SET state = u.state, reason = u.reason, state_
 def drop(work: Work, ids: list[UUID], states: list[str], reasons: list[str]) -> None:
     """Close locked rows that never leave: expired, suppressed or cancelled, with the reason."""
     work.execute(_DROP, {"ids": ids, "states": states, "reasons": reasons, "now": work.now})
+
+
+_LEFT = text("""
+  SELECT to_hash, state_at FROM outbound WHERE to_hash = ANY(CAST(:phones AS bytea[])) AND lane = 2 AND created_at > :before AND state_at > :since
+    AND state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')""")
+
+
+def left_since(work: Work, phone_hashes: Sequence[bytes], since: datetime) -> dict[bytes, list[datetime]]:
+    """When texts of our own accord left for these phones, as the cap counts them."""
+    found: dict[bytes, list[datetime]] = {}
+    for row in work.all(_LEFT, phones=list(phone_hashes), since=since, before=since - timedelta(days=7)):
+        found.setdefault(bytes(row.to_hash), []).append(row.state_at)
+    return found
 
 
 # --- recording ------------------------------------------------------------------------------------------------------

@@ -146,6 +146,16 @@ def live(work: Work, client_ids: Iterable[UUID]) -> Sequence[Any]:
     return work.all(_LIVE, clients=list(client_ids))
 
 
+_LIVE_OF = text("""
+  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.key_id, k.wrapped FROM sessions s JOIN keys k ON k.id = s.key_id
+  WHERE s.client_id = ANY(CAST(:clients AS uuid[])) AND s.status IN ('waiting', 'with_person', 'suspended')""")
+
+
+def live_of(work: Work, client_ids: Iterable[UUID]) -> Sequence[Any]:
+    """The same sessions to look at, with their sealed states; nothing is held."""
+    return work.all(_LIVE_OF, clients=list(client_ids))
+
+
 _GIVE_WAY = text("""
   UPDATE sessions s SET status = r.status, due_at = CASE r.status WHEN 'suspended' THEN CAST(:look_at AS timestamptz) END, changed_at = :now
   FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[])) r(id, status) WHERE s.id = r.id""")
