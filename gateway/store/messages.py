@@ -91,7 +91,7 @@ _LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FO
 # A statement of its own, after the locks are held: its snapshot sees what the last holder of each client committed.
 _FACTS = text("""
   SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.purpose, o.consent_purpose, o.lane, o.send_before, o.exempt_until,
-    o.to_enc, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
+    o.to_enc, o.to_hash, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
     coalesce(co.granted, false) AS consented,
     -- LIMIT 1 rather than EXISTS, which PostgreSQL may answer by reading all that is, and lately was, on its way into a hash.
     o.client_id IS NOT NULL AND coalesce((
