@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, text
 
 from gateway.channels.base import Inbound
-from gateway.cli import main
+from gateway.cli import doctor, main
+from gateway.config import Settings
 from gateway.queues import silent
 from gateway.store import channels
 from gateway.store.base import unit_of_work
@@ -259,3 +260,18 @@ def test_another_units_text_cannot_be_marked_as_misread(office: Office) -> None:
     assert "no such text" in office.refused("misread", "mark", text_id, "other", "--as", "hoa")
     assert "no id" in office.refused("misread", "mark", "K1", "other", "--as", "lan")
     assert "Nothing is marked" in office.do("misread", "list", "--as", "hoa")
+
+
+def test_a_client_may_ask_for_fewer_texts(office: Office) -> None:
+    office.do("client", "edit", "K1", "--texts-a-day", 1, "--texts-a-week", 3, "--as", "lan")
+    assert "at most 1 texts a day, 3 a week" in office.do("client", "show", "K1", "--as", "lan")
+    office.do("client", "edit", "K1", "--texts-a-day", 0, "--texts-a-week", 0, "--as", "lan")
+    assert "texts a day" not in office.do("client", "show", "K1", "--as", "lan")
+    assert "4" in office.try_("client", "edit", "K1", "--texts-a-day", 4, "--as", "lan").output
+
+
+def test_a_zone_that_is_known_no_more_is_said_and_the_units_holds(office: Office) -> None:
+    with unit_of_work(office.engine) as work:
+        work.execute(text("UPDATE clients SET time_zone = 'Mars/Olympus'"))
+    assert "NOTE: the time zone is not known; the unit's is used" in office.do("client", "show", "K1", "--as", "lan")
+    assert "clients have time zones that are not known (Mars/Olympus)" in next(each.what for each in doctor._zones(Settings.from_env(office.environ)))

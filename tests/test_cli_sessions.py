@@ -1,7 +1,11 @@
 """Dialogues and scores by commands: begun, looked at, silent, flagged with what was asked, scored."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+
+from sqlalchemy import text
 
 from gateway import queues
 from gateway.store.base import unit_of_work
@@ -58,3 +62,27 @@ def test_scores_are_kept_corrected_and_shown_as_a_line(office: Office) -> None: 
     assert "still to come" in office.refused("client", "score", "K1", "barc10", "40", "--on", "1/1/2099", "--as", "lan")
     assert "no client" in office.refused("client", "scores", "K1", "--as", "hoa")
     assert office.try_("client", "scores", "K1", "--as", "an").exit_code != 0
+
+
+def test_a_command_that_a_deadlock_undid_is_done_after_all(office: Office) -> None:  # noqa: F811
+    begin(office)
+    with unit_of_work(office.engine) as work:
+        later = work.now + timedelta(hours=49)
+    notice_silence.notice(office.engine, office.vault, CONTENT, queues.silent, later)
+    number = office.value("SELECT number FROM flags")
+    with unit_of_work(office.engine) as work:
+        work.connection.exec_driver_sql("UPDATE sessions SET status = 'suspended'")  # closing the flag writes it too
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(office.engine) as work:
+            work.connection.exec_driver_sql("SELECT FROM sessions FOR UPDATE")
+            closing = pool.submit(office.try_, "flag", "close", number, "--outcome", "spoke_to_client", "--as", "lan")
+            held = work.value(text("SELECT CAST(pg_current_xact_id() AS text)"))
+            for _ in range(500):
+                if office.value("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND CAST(transactionid AS text) = :held)", held=held):
+                    break
+                time.sleep(0.02)
+            work.connection.exec_driver_sql("UPDATE flags SET due_at = due_at")  # each waits for the other: PostgreSQL ends the command's
+        result = closing.result()
+    assert result.exit_code == 0, result.output
+    assert result.output == f"flag {number} closed: spoke to the client\n"
+    assert office.value("SELECT state FROM flags") == "closed"

@@ -32,6 +32,8 @@ def _about(command: Any) -> Any:
         click.option("--hours", help="When they may be texted: 08:00-20:00; always for the unit's hours."),
         click.option("--discreet", type=click.IntRange(0, 2), help="0 names the service, 1 does not, 2 asks first."),
         click.option("--tones", type=click.Choice(["never", "saves", "always"]), help="When to fold Vietnamese."),
+        click.option("--texts-a-day", type=click.IntRange(0, 3), help="At most so many texts of our own accord; 0: as the unit."),
+        click.option("--texts-a-week", type=click.IntRange(0, 21), help="The same for any seven days."),
         click.option("--group", "groups", multiple=True, help="May be given again."),
         click.option("--worker", help="Code of the staff member who looks after them."),
         click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="Your own field; an empty value takes it out."),
@@ -92,6 +94,7 @@ def edit(code: str, name: str | None, as_code: str, **about: Any) -> None:
 def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[str, Any]) -> dict[str, Any]:
     """The options given, as columns."""
     changes = {name: value for name in ("discreet", "tones") if (value := about[name]) is not None}
+    changes |= {name: value or None for name in ("texts_a_day", "texts_a_week") if (value := about[name]) is not None}
     if about["phones"]:
         changes["phones"] = screen.phones(about["phones"], home.region)
     if about["language"]:
@@ -137,6 +140,10 @@ def _print(record: clients.Record, reveal: bool) -> None:
     hours = screen.span(record.hours.opens, record.hours.closes) if record.hours else _("as the unit")
     screen.say("language {language}, discreet level {level}, hours {hours}, zone {zone}", language=found.language,
                level=found.discreet, hours=hours, zone=found.zone)  # fmt: skip
+    if record.time_zone is not None and (wrong := windows.zone_or(record.time_zone, "UTC")[1]):
+        screen.say("NOTE: {why}", why=shown(wrong))
+    if record.texts_a_day or record.texts_a_week:
+        screen.say("at most {a_day} texts a day, {a_week} a week", a_day=record.texts_a_day or "-", a_week=record.texts_a_week or "-")
     screen.say("groups {groups}, last wrote {at}", groups=", ".join(found.groups) or "-",
                at=screen.local(found.last_inbound_at, found.zone))  # fmt: skip
     for name, value in record.fields.items():

@@ -10,9 +10,12 @@ from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import consents, erasure
 from gateway.usecases import import_clients as importing
 from gateway.usecases.sheets import BadRows
+
+LONGEST_DATE_NAME = 60
 
 
 def checked_code(code: str) -> str:
@@ -37,6 +40,14 @@ def checked_language(language: str) -> str:
     if found is None:
         raise Refused("this language is not known: give its code, such as vi, en or fr")
     return found
+
+
+def checked_date_name(name: str) -> str:
+    """The name of a day that programmes count from, tidied. Raises Refused."""
+    name = cells.clean(name)
+    if not 0 < len(name) <= LONGEST_DATE_NAME:
+        raise Refused("a date's name is a word or two, such as discharge")
+    return name
 
 
 def read_consents(agreed: Sequence[str]) -> dict[str, str]:
@@ -71,19 +82,21 @@ def bad_rows_path(file: Path, given: Path | None) -> Path:
 @click.option("--basis", help="Of consents in the file that give none.")
 @click.option("--yes-means", multiple=True, type=click.Choice(consents.PURPOSES), help="What a bare yes in a consent column means.")
 @click.option("--field", "own", multiple=True, metavar="HEADING", help="Keep this column as a field of your own.")
+@click.option("--date", "dates", multiple=True, metavar="HEADING=NAME", help="This column holds a day that programmes count from, such as Left=discharge.")
 @click.option("--dry-run", is_flag=True, help="Read, judge and count; change nothing.")
 @bad_rows
 @session.as_staff
 def import_clients(
     file: Path, unit: str | None, agreed: Sequence[str], basis: str | None, yes_means: tuple[str, ...], own: tuple[str, ...],
-    dry_run: bool, bad_rows: Path | None, as_code: str,
+    dates: Sequence[str], dry_run: bool, bad_rows: Path | None, as_code: str,
 ) -> None:  # fmt: skip
     """Take over a register (CSV) with English or Vietnamese headings: all of it, or nothing.
 
     People are known by their code. Whoever is there already is changed where the row says something else; importing the
     same file again changes nothing.
     """
-    options = importing.Options(unit, read_consents(agreed), basis, yes_means, own, dry_run)
+    named = {heading: checked_date_name(name) for heading, name in screen.pairs(dates, N_("a date's column")).items()}
+    options = importing.Options(unit, read_consents(agreed), basis, yes_means, own, named, dry_run)
     target = bad_rows_path(file, bad_rows)
     with session.open(as_code, *session.CARE) as s:
         with BadRows(target, shown) as bad, click.progressbar(length=file.stat().st_size, label=_("Reading")) as bar:

@@ -15,9 +15,10 @@ from gateway import config, content, embedded, parts, queues, store
 from gateway.channels import registry
 from gateway.cli.language import _, shown
 from gateway.config import Settings
+from gateway.domain import windows
 from gateway.domain.errors import GatewayError
 from gateway.domain.told import N_
-from gateway.store import channels, escalations, health, server
+from gateway.store import channels, escalations, health, occurrences, server
 from gateway.store.base import unit_of_work
 
 LARGEST_SKEW = timedelta(seconds=5)
@@ -76,7 +77,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         with embedded.running(settings) as ready:
             found = list(_safely(_database, ready))
             yield from found
-            stored = (_keys, _channels, _on_call, _processes) if all(finding.level != "WRONG" for finding in found) else ()
+            stored = (_keys, _channels, _on_call, _zones, _processes) if all(finding.level != "WRONG" for finding in found) else ()
             for check in (_redis, _texts, _words, _second_way, *stored):
                 yield from _safely(check, ready)
     except GatewayError as error:
@@ -241,6 +242,16 @@ def _on_call(settings: Settings) -> Iterator[Finding]:
         yield note("on call", gap.format(at=at.strftime("%Y-%m-%d %H:%M"), units=named))
     else:
         yield ok("on call", _("for every unit there is somebody to text, all week"))
+
+
+def _zones(settings: Settings) -> Iterator[Finding]:
+    """A zone may be known no more after a change of the tz database."""
+    with unit_of_work(parts.build(settings).engine) as work:
+        found = occurrences.zones(work)
+    for zone in sorted({of_unit for own, of_unit in found if windows.zone_or(of_unit, "UTC")[1]}):
+        yield wrong("time", _("units have the time zone {zone}, which is not known: `python -m gateway unit edit`").format(zone=zone))
+    if lost := {own for own, of_unit in found if own != of_unit and windows.zone_or(own, "UTC")[1]}:
+        yield note("time", _("clients have time zones that are not known ({zones}): their unit's is used").format(zones=", ".join(sorted(lost))))
 
 
 def _processes(settings: Settings) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from gateway.cli import screen, session
+from gateway.cli import client_file, screen, session
 from gateway.domain.errors import Refused
 from gateway.store import audit, campaigns, clients, enrolments
 from gateway.usecases import plan_rounds
@@ -50,11 +50,10 @@ def leave(name: str, codes: Sequence[str], as_code: str) -> None:
 def date(code: str, name: str, day: str, as_code: str) -> None:
     """Keep a DAY of a client under a NAME that programmes count from, such as discharge; "-" forgets it."""
     on = None if day == "-" else screen.day(day)
-    if not name.strip() or len(name) > 60:
-        raise Refused("a date's name is a word or two, such as discharge")
+    name = client_file.checked_date_name(name)
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found = clients.by_code(work, code)
-        enrolments.set_date(work, found.id, name.strip(), on)
+        enrolments.set_date(work, found.id, name, on)
         audit.add(work, "client.date", "client", found.id, found.unit_id)
         kept = enrolments.dates(work, found.id)
     screen.say("dates of client {code}: {dates}", code=code, dates=", ".join(f"{each} {at}" for each, at in kept) or "-")

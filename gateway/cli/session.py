@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 import click
@@ -67,6 +67,8 @@ def open(as_code: str | None, *roles: str) -> Iterator[Session]:
         try:
             yield Session(settings, engine, vault, _actor(engine, as_code, roles or PEOPLE))
         except (OperationalError, InterfaceError) as error:
+            if base.is_tangled(error):
+                raise
             raise Refused(
                 "The database went away ({error}). Look whether the change is there before you try again.",
                 error=type(error.orig).__name__,
@@ -104,4 +106,20 @@ def _nobody_yet(work: base.Work) -> base.Actor:
 
 def as_staff(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--as STAFF`, which every command that touches people takes."""
-    return click.option("--as", "as_code", required=True, metavar="STAFF", help="Code of the staff member who does this.")(command)
+    return click.option("--as", "as_code", required=True, metavar="STAFF", help="Code of the staff member who does this.")(_again(command))
+
+
+def as_administrator(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same option where the very first staff member cannot give it yet."""
+    said = "Code of an administrator; left out before the first one exists."
+    return click.option("--as", "as_code", metavar="STAFF", help=said)(_again(command))
+
+
+def _again(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, done again when a deadlock undid it. Each writes in one transaction, or leaves what it wrote as it is."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return base.untangled(lambda: command(*args, **kwargs))
+
+    return run

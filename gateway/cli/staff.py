@@ -22,7 +22,7 @@ def staff() -> None:
 @click.option("--role", type=click.Choice(members.ROLES), required=True)
 @click.option("--phone", help="Their own mobile number, for alerts.")
 @click.option("--language", help="Of alerts; the unit's by default.")
-@click.option("--as", "as_code", metavar="STAFF", help="Code of an administrator; left out for the very first one.")
+@session.as_administrator
 def add(code: str, name: str, unit: str, role: str, phone: str | None, language: str | None, as_code: str | None) -> None:
     """Add a staff member. The first one of all is an administrator and is added without --as."""
     with session.open(as_code, *session.ADMIN) as s:

@@ -19,7 +19,6 @@ def unit() -> None:
     """Provinces, districts, communes, clinics: a tree. A staff member sees their own unit and all below it."""
 
 
-_as = click.option("--as", "as_code", metavar="STAFF", help="Code of an administrator; left out before the first one exists.")
 _hours = click.option("--hours", help="When clients may be texted, on their own clock: 08:00-20:00, or always.")
 _tones = click.option("--tones", type=click.Choice(["never", "saves", "always"]), help="When to fold Vietnamese.")
 _detail = click.option("--detail", "details", multiple=True, metavar="NAME=VALUE",
@@ -37,7 +36,7 @@ _detail = click.option("--detail", "details", multiple=True, metavar="NAME=VALUE
 @_hours
 @_tones
 @_detail
-@_as
+@session.as_administrator
 def add(
     code: str, name: str, kind: str, parent: str | None, zone: str, language: str, region: str, hours: str | None,
     tones: str | None, details: Sequence[str], as_code: str | None,

@@ -1,4 +1,4 @@
-"""How many texts of our own accord one client gets: at most so many in a day and in a week, whatever campaigns say."""
+"""How many texts of our own accord one phone gets: at most so many in a day and in a week, whatever campaigns say."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +23,10 @@ class Cap:
         days = [a_day for a_day, _ in pairs if a_day is not None]
         weeks = [a_week for _, a_week in pairs if a_week is not None]
         return cls(min([A_DAY, *days]), min(weeks, default=None))
+
+    def narrowed(self, a_day: int | None, a_week: int | None) -> "Cap":
+        """The cap of a client who has figures of their own: the narrower win."""
+        return self if a_day is None and a_week is None else self.narrowest([(self.a_day, self.a_week), (a_day, a_week)])
 
     def reached(self, today: int, this_week: int) -> str | None:
         """Why no further text leaves now; None when one may."""

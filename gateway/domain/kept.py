@@ -11,7 +11,7 @@ WORDS = (
     N_("province"), N_("district"), N_("commune"), N_("clinic"), N_("service"),
     N_("case_worker"), N_("reviewer"), N_("supervisor"), N_("administrator"), N_("analyst"),
     N_("active"), N_("paused"), N_("closed"), N_("erased"), N_("register"), N_("signed"), N_("spoken"), N_("own_text"), N_("care"),
-    N_("phones"), N_("time_zone"), N_("worker_id"), N_("fields"), N_("reminder"), N_("check_in"), N_("service_information"), N_("study"),
+    N_("phones"), N_("time_zone"), N_("worker_id"), N_("texts_a_day"), N_("texts_a_week"), N_("fields"), N_("reminder"), N_("check_in"), N_("service_information"), N_("study"),
     N_("booked"), N_("cancelled"), N_("attended"), N_("missed"),
     N_("confirmed"), N_("declined"), N_("reschedule"),
     # flags and what a text meant

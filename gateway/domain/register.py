@@ -19,6 +19,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.phone import Phone
 from gateway.domain.register_words import (
     BASES,
+    DATE_HEADINGS,
     DISCREET,
     HEADINGS,
     LANGUAGES,
@@ -35,6 +36,8 @@ LONGEST_CODE = 40
 LONGEST_NAME = 120
 MOST_DISCREET = 2
 
+_DATE = "date of the client: "
+_NO_DATES: Mapping[str, str] = {}
 _BETWEEN_PURPOSES = re.compile(r"[,;/|+&\n]|\bvà\b|\band\b")
 
 
@@ -71,6 +74,7 @@ class Row:
     status_reason: str | None
     opted_out: bool
     consents: tuple[Consent, ...]
+    dates: tuple[tuple[str, date], ...]  # days that programmes count from, by name
     own: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
 
@@ -93,9 +97,19 @@ class Reading:
     yes_means: tuple[str, ...] = ()
 
 
-def find_columns(headings: Sequence[str], own: Sequence[str] = ()) -> Columns:
-    """The register's columns. Refused without code, name and phone, or when two columns claim one field."""
-    return columns.find(headings, HEADINGS, required=("code", "name", "phone"), several=("phone",), own=own)
+def find_columns(headings: Sequence[str], own: Sequence[str] = (), dates: Mapping[str, str] = _NO_DATES) -> Columns:
+    """The register's columns; `dates`: further headings -> the name of the client's day that they hold.
+
+    Refused without code, name and phone, without one of `dates`, or when two columns claim one field.
+    """
+    named: dict[str, tuple[str, ...]] = {_DATE + name: listed for name, listed in DATE_HEADINGS.items()}
+    for heading, name in dates.items():
+        named[_DATE + name] = (*named.get(_DATE + name, ()), heading)
+    found = columns.find(headings, HEADINGS | named, required=("code", "name", "phone"), several=("phone",), own=own)
+    there = {cells.key(heading) for heading in headings}
+    if missing := [heading for heading in dates if cells.key(heading) not in there]:
+        raise Refused("no column is named {heading}, which is to hold a date", heading=missing[0])
+    return found
 
 
 def is_blank(row: Sequence[str]) -> bool:
@@ -131,6 +145,7 @@ def read(row: Sequence[str], found: Columns, reading: Reading) -> Row | Rejected
         status_reason=(found.cell(row, "status_reason") or None) if status else None,
         opted_out=opted_out,
         consents=tuple(_consents(row, found, reading, notes)),
+        dates=tuple(_dates(row, found, notes)),
         own=tuple((name, cells.clean(row[place])) for place, name in found.own if place < len(row)),
         warnings=tuple(notes.warnings),
     )
@@ -285,6 +300,17 @@ def _one_purpose(cell: str, basis: str, notes: _Notes) -> tuple[bool, str] | Non
     except Refused:
         notes.warnings.append(N_("consent: neither yes, no nor a known basis, so it is not recorded"))
         return None
+
+
+def _dates(row: Sequence[str], found: Columns, notes: _Notes) -> Iterator[tuple[str, date]]:
+    """A day that cannot be read is a warning, and what is kept of it stays: nobody is texted on a day that was guessed."""
+    for field in found.places:
+        name = field.removeprefix(_DATE)
+        if name != field and (cell := found.cell(row, field)):
+            try:
+                yield name, _date(cell)
+            except Refused as refused:
+                notes.warnings.append(N_("date {name}: {why}").format(name=name, why=refused))
 
 
 def _given_on(cell: str, notes: _Notes) -> date | None:

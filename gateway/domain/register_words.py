@@ -66,6 +66,24 @@ HEADINGS = _lists(
     }
 )
 
+# Days of a client that programmes count from, by the name they are kept under. The import takes others by --date.
+DATE_HEADINGS = _lists(
+    {
+        "discharge": (
+            "discharge, discharge date, date of discharge, discharged on, ngày ra viện, ngày xuất viện, date de sortie, "
+            "sortie, sorti le, date de fin d'hospitalisation"
+        ),
+        "release": (
+            "release, release date, date of release, released on, ngày về địa phương, ngày ra trại, ngày hết cai, "
+            "date de libération, libéré le"
+        ),
+        "treatment_start": (
+            "treatment start, start of treatment, treatment started, treatment start date, ngày bắt đầu điều trị, "
+            "ngày vào điều trị, ngày điều trị, début du traitement, date de début du traitement"
+        ),
+    }
+)
+
 APPOINTMENT_HEADINGS = _lists(
     {
         "appointment_id": "appointment id, mã lịch hẹn, appointment, id, outside id, mã hẹn, số phiếu hẹn",

@@ -267,13 +267,18 @@ _BEGIN = {
 }
 
 
+def is_tangled(error: DBAPIError) -> bool:
+    """Whether PostgreSQL ended a transaction only because of another one: it wrote nothing, and may go well at once."""
+    return isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
+
+
 def untangled(write: Callable[[], T]) -> T:
-    """What `write` returns. When PostgreSQL ended it to undo a deadlock, nothing was written, and it is called again, twice at most."""
+    """What `write`, one transaction, returns. When it `is_tangled` with another one it is called again, twice at most."""
     for _ in range(2):
         try:
             return write()
         except OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.DeadlockDetected):
+            if not is_tangled(error):
                 raise
     return write()
 

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from gateway.domain import segments
+from gateway.domain import segments, windows
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.phone import Phone
 from gateway.domain.windows import Window
@@ -78,6 +79,8 @@ class Record:
     hours: Window | None
     time_zone: str | None
     tones: str | None
+    texts_a_day: int | None = None  # of our own accord, at most; None: as the unit
+    texts_a_week: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class New:
     discreet: int = 1
     groups: Sequence[str] = ()
     worker_id: UUID | None = None
+    texts_a_day: int | None = None
+    texts_a_week: int | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     id: UUID = field(default_factory=uuid4)
 
@@ -119,7 +124,8 @@ def client_row(new: New, key_id: UUID, key: DataKey, now: datetime) -> dict[str,
         "name_enc": key.encrypt(new.name, "clients.name", new.id), "fields_enc": seal_fields(new.fields, key, new.id),
         "language": new.language, "time_zone": new.time_zone, "opens": new.hours.opens if new.hours else None,
         "closes": new.hours.closes if new.hours else None, "tones": new.tones, "discreet": new.discreet,
-        "groups": list(new.groups), "worker_id": new.worker_id, "created_at": now, "updated_at": now,
+        "groups": list(new.groups), "worker_id": new.worker_id, "texts_a_day": new.texts_a_day, "texts_a_week": new.texts_a_week,
+        "created_at": now, "updated_at": now,
     }  # fmt: skip
 
 
@@ -165,9 +171,20 @@ def _insert_words(work: Work, vault: Vault, client_id: UUID, unit_id: UUID, name
 
 _FOUND = """c.id, c.unit_id, c.code, c.language, c.status, c.status_reason, c.discreet, c.groups, c.worker_id,
   (SELECT max(i.received_at) FROM inbound i WHERE i.client_id = c.id) AS last_inbound_at,
-  coalesce(c.time_zone, u.time_zone) AS zone, u.code AS unit_code"""
+  coalesce(c.time_zone, u.time_zone) AS zone, u.time_zone AS unit_zone, u.code AS unit_code"""
 _FROM = "FROM clients c JOIN units u ON u.id = c.unit_id"
 _BY_CODE = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = :code")
+
+
+def _found(row: Any) -> Found:
+    said = dict(row._asdict())
+    return Found(**said | {"zone": _zone(row.zone, said.pop("unit_zone"))})
+
+
+@lru_cache(maxsize=1024)
+def _zone(own: str, of_unit: str) -> str:
+    """Theirs, or the unit's where theirs does not exist."""
+    return of_unit if windows.zone_or(own, of_unit)[1] else own
 
 
 def by_code(work: Work, code: str) -> Found:
@@ -177,7 +194,7 @@ def by_code(work: Work, code: str) -> Found:
         raise NotFound(
             "no client {code!r} in your units: `python -m gateway client search` finds them by name or number", code=code
         )
-    return Found(**row._asdict())
+    return _found(row)
 
 
 _BY_ID = text(f"SELECT {_FOUND} {_FROM} WHERE c.id = :id")
@@ -188,11 +205,11 @@ def get(work: Work, client_id: UUID) -> Found:
     row = work.one(_BY_ID, id=client_id)
     if row is None:
         raise NotFound("no such client in your units")
-    return Found(**row._asdict())
+    return _found(row)
 
 
 _PRIVATE = text("""
-  SELECT c.key_id, k.wrapped, c.name_enc, c.fields_enc, c.opens, c.closes, c.time_zone, c.tones
+  SELECT c.key_id, k.wrapped, c.name_enc, c.fields_enc, c.opens, c.closes, c.time_zone, c.tones, c.texts_a_day, c.texts_a_week
   FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id""")
 _PHONES = text("SELECT id, phone_enc, to_verify FROM phones WHERE client_id = :id ORDER BY rank")
 
@@ -209,7 +226,7 @@ def read(work: Work, vault: Vault, client_id: UUID) -> Record:
     fields = json.loads(key.decrypt(row.fields_enc, "clients.fields", client_id)) if row.fields_enc else {}
     hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     name = key.decrypt(row.name_enc, "clients.name", client_id)
-    return Record(found, name, phones, fields, hours, row.time_zone, row.tones)
+    return Record(found, name, phones, fields, hours, row.time_zone, row.tones, row.texts_a_day, row.texts_a_week)
 
 
 _PEOPLE = f"""
@@ -228,19 +245,33 @@ ON_PHONES = text(f"""
 
 def recipients(work: Work, vault: Vault, client_ids: Iterable[UUID]) -> dict[UUID, Person]:
     """Many clients at once, as those who write texts need them. Ids that are not the actor's to see are left out."""
-    return {row.id: as_person(row, vault) for row in work.all(_RECIPIENTS, ids=list(client_ids))}
+    return {client_id: as_person(row, vault) for client_id, row in sealed(work, client_ids).items()}
+
+
+def sealed(work: Work, client_ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """The same as rows, which `as_person` opens one by one: name and number are read of nobody who is not texted."""
+    return {row.id: row for row in work.all(_RECIPIENTS, ids=list(client_ids))}
 
 
 def as_person(row: Any, vault: Vault) -> Person:
-    """A row of ON_PHONES, opened."""
+    """A row of ON_PHONES or `sealed`, opened."""
     key = vault.open_key(row.wrapped, row.key_id)
-    hours = Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     return Person(
         row.id, row.unit_id, row.key_id, key, key.decrypt(row.name_enc, "clients.name", row.id),
         key.decrypt(row.phone_enc, "phones.phone", row.phone_id) if row.phone_id else None, row.language,
-        row.unit_language, row.zone, row.tones, row.discreet, row.status, row.details, Clock(hours, row.time_zone),
+        row.unit_language, _zone(row.zone, row.time_zone), row.tones, row.discreet, row.status, row.details, clock_of(row),
         row.to_verify is not None,
     )  # fmt: skip
+
+
+def clock_of(row: Any) -> Clock:
+    """The hours of such a client's unit."""
+    return Clock(Window(row.opens, row.closes) if row.opens is not None and row.closes is not None else None, row.time_zone)
+
+
+def may_be_texted(row: Any) -> bool:
+    """Whether such a client has a number that nobody doubts."""
+    return row.phone_id is not None and row.to_verify is None
 
 
 _BY_PHONE = text(f"""
@@ -249,7 +280,7 @@ _BY_PHONE = text(f"""
 
 def by_phone_hash(work: Work, phone_hash: bytes) -> list[Found]:
     """Everyone on this phone; it may be shared."""
-    return [Found(**row._asdict()) for row in work.all(_BY_PHONE, phone=phone_hash)]
+    return [_found(row) for row in work.all(_BY_PHONE, phone=phone_hash)]
 
 
 def phone_hashes(work: Work, client_id: UUID) -> list[bytes]:
@@ -267,7 +298,7 @@ _SEARCH = text(f"""
 def search(work: Work, vault: Vault, wanted: str) -> list[Found]:
     """Clients whose name holds every word given, or whose phone ends in the four digits given; at most 100."""
     hashes = {vault.hash_word(word) for word in words(wanted)}
-    return [Found(**row._asdict()) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
+    return [_found(row) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
 
 
 _LIST = text(f"""
@@ -283,7 +314,7 @@ def list_seen(
     most: int = 100,
 ) -> list[Found]:  # fmt: skip
     """The actor's clients by code: of a unit and those below it, a status, a group, with a phone to be verified."""
-    return [Found(**row._asdict()) for row in work.all(
+    return [_found(row) for row in work.all(
         _LIST, unit=unit_id, status=status, grp=group, to_verify=to_verify, most=most)]  # fmt: skip
 
 
@@ -339,7 +370,7 @@ def lock(work: Work, client_ids: Iterable[UUID]) -> None:
 
 
 _KEY = text("SELECT c.key_id, c.unit_id, k.wrapped FROM clients c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
-_COLUMNS = frozenset({"language", "time_zone", "tones", "discreet", "groups", "worker_id"})
+_COLUMNS = frozenset({"language", "time_zone", "tones", "discreet", "groups", "worker_id", "texts_a_day", "texts_a_week"})
 
 
 def edit(work: Work, vault: Vault, client_id: UUID, changes: Mapping[str, Any]) -> None:
@@ -426,4 +457,4 @@ _BY_CODES = text(f"SELECT {_FOUND} {_FROM} WHERE c.code = ANY(:codes)")
 
 def by_codes(work: Work, codes: Iterable[str]) -> dict[str, Found]:
     """The clients of these codes that the actor sees."""
-    return {row.code: Found(**row._asdict()) for row in work.all(_BY_CODES, codes=list(codes))}
+    return {row.code: _found(row) for row in work.all(_BY_CODES, codes=list(codes))}

@@ -122,12 +122,14 @@ def leaving(work: Work, campaign_id: UUID, events: Sequence[str]) -> dict[UUID, 
     return {row.client_id: row.why for row in work.all(_LEAVING, campaign=campaign_id, events=list(events)) if row.why}
 
 
-_MOVED = text("""
+# Who has had all steps is in it still, should the date be corrected; who left it for another reason is not.
+_FOLLOWS = f"(e.ended_at IS NULL OR e.end_reason = '{ALL_DONE}')"
+_MOVED = text(f"""
   SELECT e.client_id FROM enrolments e JOIN client_dates d ON d.client_id = e.client_id AND d.name = :since
-  WHERE e.campaign_id = :campaign AND e.ended_at IS NULL AND d.on_date <> e.day_zero""")
-_FOLLOW = text("""
-  UPDATE enrolments e SET day_zero = d.on_date, planned_to = NULL, look_at = :now FROM client_dates d
-  WHERE e.campaign_id = :campaign AND e.client_id = ANY(:clients) AND e.ended_at IS NULL AND d.client_id = e.client_id AND d.name = :since""")
+  WHERE e.campaign_id = :campaign AND {_FOLLOWS} AND d.on_date <> e.day_zero""")
+_FOLLOW = text(f"""
+  UPDATE enrolments e SET day_zero = d.on_date, planned_to = NULL, look_at = :now, ended_at = NULL, end_reason = NULL FROM client_dates d
+  WHERE e.campaign_id = :campaign AND e.client_id = ANY(:clients) AND {_FOLLOWS} AND d.client_id = e.client_id AND d.name = :since""")
 
 
 def moved(work: Work, campaign: Campaign) -> list[UUID]:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from gateway.domain import flags as rules
 from gateway.domain.errors import NotFound, Refused
-from gateway.store import units
+from gateway.store import sessions, units
 from gateway.store.base import Work
 
 
@@ -122,7 +122,7 @@ def count_open(work: Work) -> int:
 
 _ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner WHERE id = :id AND state <> 'closed'")
 _CLOSE = text("""
-  UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now WHERE id = :id AND state <> 'closed'""")
+  UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now WHERE id = :id AND state <> 'closed' RETURNING client_id""")
 
 
 def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
@@ -132,11 +132,17 @@ def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
 
 
 def close(work: Work, flag_id: UUID, outcome: str) -> None:
-    """Close the flag with one of the outcomes of the rules. Raises Refused for another one, or when it is closed already."""
+    """Close the flag with one of the outcomes of the rules; a dialogue that waited for the person to be done is looked at.
+
+    Raises Refused for another outcome, or when it is closed already.
+    """
     if outcome not in rules.OUTCOMES:
         raise Refused("{outcome!r} is no outcome; one of: {outcomes}", outcome=outcome, outcomes=[*rules.OUTCOMES])
-    if work.execute(_CLOSE, {"id": flag_id, "outcome": outcome, "now": work.now}).rowcount == 0:
+    closed = work.one(_CLOSE, id=flag_id, outcome=outcome, now=work.now)
+    if closed is None:
         raise Refused("this flag is closed already: its outcome stays")
+    if closed.client_id is not None:
+        sessions.look_behind(work, closed.client_id)
 
 
 _CLOSE_ABOUT = text("""

@@ -40,7 +40,8 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
 
 
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
-# A client's newest question is the open one: the reminder a day before replaces the one a week before.
+# Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
+# leaving nobody can have read.
 _AROUND = text("""
   SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id
       AND (from_hash = t.phone AND body_hash = t.body OR from_hash = '') LIMIT 1) AS known,  -- '': of a client who was erased
@@ -53,13 +54,13 @@ _AROUND = text("""
       SELECT DISTINCT ON (inbound_id, CASE WHEN starts_with(purpose, 'service_') THEN 'service' ELSE purpose END) purpose, created_at
       FROM outbound  -- the services that answer one text are one answer
       WHERE to_hash = t.phone AND created_at > :day AND inbound_id IS NOT NULL AND purpose <> 'staff_alert') r) AS replies,
-    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id, extract(epoch FROM created_at))), '[]') FROM (
-      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id, o.created_at
-      FROM outbound o LEFT JOIN appointments a ON a.id = o.about_id
+    (SELECT coalesce(json_agg(json_build_array(id, client_id, expects, about_id, extract(epoch FROM left_at))), '[]') FROM (
+      SELECT DISTINCT ON (o.client_id) o.id, o.client_id, o.expects, o.about_id, coalesce(tried.started_at, o.created_at) AS left_at
+      FROM outbound o LEFT JOIN attempts tried ON tried.id = o.attempt_id LEFT JOIN appointments a ON a.id = o.about_id
       WHERE o.to_hash = t.phone AND o.created_at > :asked AND o.expects <> 'none' AND o.answered_at IS NULL AND o.client_id IS NOT NULL
         AND o.state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered')
         AND CASE WHEN a.id IS NULL THEN o.state_at > :since ELSE a.status = 'booked' AND a.starts_at > :now END
-      ORDER BY o.client_id, o.created_at DESC, o.id) q) AS questions,
+      ORDER BY o.client_id, o.state = 'submitting', left_at DESC, o.created_at DESC, o.id) q) AS questions,
     (SELECT coalesce(json_agg(json_build_array(f.id, f.number, w.staff_id, f.state = 'open')), '[]') FROM (
       SELECT DISTINCT ON (a.flag_id) a.flag_id, a.staff_id FROM staff s JOIN alert_steps a ON a.staff_id = s.id
       WHERE s.phone_hash = t.phone AND s.active AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
@@ -245,7 +246,7 @@ def kept(work: Work, channel_id: UUID, carrier_ids: Sequence[str]) -> set[tuple[
 Row = Any
 
 _UNHANDLED = text("""
-  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called
+  SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called, i.received_at
   FROM inbound i JOIN keys k ON k.id = i.key_id
   WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -96,7 +96,7 @@ _LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FO
 # A statement of its own, after the locks are held: its snapshot sees what the last holder of each client committed.
 _FACTS = text("""
   SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.purpose, o.consent_purpose, o.lane, o.send_before, o.exempt_until,
-    o.to_enc, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
+    o.to_enc, o.to_hash, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
     coalesce(co.granted, false) AS consented,
     -- LIMIT 1 rather than EXISTS, which PostgreSQL may answer by reading all that is, and lately was, on its way into a hash.
     o.client_id IS NOT NULL AND coalesce((
@@ -105,7 +105,7 @@ _FACTS = text("""
       SELECT true FROM outbound f WHERE f.client_id = o.client_id AND f.state || '' = 'planned' AND f.attempts > 0 AND f.lane = o.lane
         AND f.reason IN ('rate_limited', 'queue_full', 'not_reached')
         AND (f.created_at < o.created_at OR (f.created_at = o.created_at AND f.id <> o.id AND o.attempts = 0)) LIMIT 1), false) AS in_flight,
-    u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, coalesce(c.time_zone, u.time_zone) AS zone,
+    u.opens AS unit_opens, u.closes AS unit_closes, c.opens, c.closes, c.texts_a_day, c.texts_a_week, coalesce(c.time_zone, u.time_zone) AS zone,
     u.time_zone AS unit_zone, ca.state AS campaign_state, n.identical, n.automatic, n.bulk, n.bulk_week
   FROM outbound o JOIN keys k ON k.id = o.key_id JOIN units u ON u.id = o.unit_id
     LEFT JOIN clients c ON c.id = o.client_id
@@ -207,6 +207,19 @@ def waiting(work: Work, vault: Vault, message_id: UUID) -> New | None:
         language=row.language, lane=row.lane, semantics=row.semantics, dedupe_key="", send_after=work.now, send_before=row.send_before,
         client_id=row.client_id, exempt_until=row.exempt_until,
     )  # fmt: skip
+
+
+_LEFT = text("""
+  SELECT to_hash, state_at FROM outbound WHERE to_hash = ANY(CAST(:phones AS bytea[])) AND lane = 2 AND created_at > :before AND state_at > :since
+    AND state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')""")
+
+
+def left_since(work: Work, phone_hashes: Sequence[bytes], since: datetime) -> dict[bytes, list[datetime]]:
+    """When texts of our own accord left for these phones, as the cap counts them."""
+    found: dict[bytes, list[datetime]] = {}
+    for row in work.all(_LEFT, phones=list(phone_hashes), since=since, before=since - timedelta(days=7)):
+        found.setdefault(bytes(row.to_hash), []).append(row.state_at)
+    return found
 
 
 # --- recording ------------------------------------------------------------------------------------------------------

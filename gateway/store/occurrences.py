@@ -13,19 +13,19 @@ from gateway.store.campaigns import COVERED, Audience, Campaign
 
 # --- one-off campaigns ----------------------------------------------------------------------------------------------
 
-_ZONES = text("SELECT DISTINCT coalesce(c.time_zone, u.time_zone) FROM clients c JOIN units u ON u.id = c.unit_id")
+_ZONES = text("SELECT DISTINCT coalesce(c.time_zone, u.time_zone) AS own, u.time_zone AS of_unit FROM clients c JOIN units u ON u.id = c.unit_id")
 
 
-def zones(work: Work) -> list[str]:
-    """The time zones clients live in."""
-    return list(work.execute(_ZONES).scalars())
+def zones(work: Work) -> list[tuple[str, str]]:
+    """The time zones clients live in, each with their unit's, which counts where their own does not exist."""
+    return [(row.own, row.of_unit) for row in work.all(_ZONES)]
 
 
 _EXPAND = text(f"""
   WITH next AS (
     SELECT c.id, c.unit_id, m.due_at, m.send_before FROM clients c JOIN units u ON u.id = c.unit_id
-      JOIN unnest(CAST(:zones AS text[]), CAST(:dues AS timestamptz[]), CAST(:befores AS timestamptz[])) m(zone, due_at, send_before)
-        ON m.zone = coalesce(c.time_zone, u.time_zone)
+      JOIN unnest(CAST(:zones AS text[]), CAST(:of_units AS text[]), CAST(:dues AS timestamptz[]), CAST(:befores AS timestamptz[]))
+        m(zone, of_unit, due_at, send_before) ON m.zone = coalesce(c.time_zone, u.time_zone) AND m.of_unit = u.time_zone
     WHERE c.id > :after AND c.status <> 'closed' AND {COVERED} ORDER BY c.id LIMIT :limit),
   made AS (
     INSERT INTO occurrences (id, unit_id, campaign_id, step_id, client_id, due_at, send_before)
@@ -35,15 +35,15 @@ _EXPAND = text(f"""
 
 
 def expand(
-    work: Work, campaign: Campaign, moments: Mapping[str, tuple[datetime, datetime]], after: UUID, limit: int
+    work: Work, campaign: Campaign, moments: Mapping[tuple[str, str], tuple[datetime, datetime]], after: UUID, limit: int
 ) -> UUID | None:  # fmt: skip
     """Make an occurrence for the next people of the audience, by id after `after`; the last of them, None when there are no more.
 
-    `moments` are (due, send before) by time zone.
+    `moments` are (due, send before) by time zone and the unit's.
     """
     values = {
-        "campaign": campaign.id, "step": campaign.steps[0].id, "zones": list(moments), "after": after, "limit": limit,
-        "dues": [due for due, _ in moments.values()], "befores": [before for _, before in moments.values()],
+        "campaign": campaign.id, "step": campaign.steps[0].id, "zones": [own for own, _ in moments], "after": after, "limit": limit,
+        "of_units": [of_unit for _, of_unit in moments], "dues": [due for due, _ in moments.values()], "befores": [before for _, before in moments.values()],
     }  # fmt: skip
     last: UUID | None = work.value(_EXPAND, **values, **campaign.audience.values())
     return last
@@ -256,7 +256,7 @@ def _array(ids: Iterable[str]) -> str:
 
 PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped,
   CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone,
-  c.tones, c.opens, c.closes, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
+  c.tones, c.opens, c.closes, c.texts_a_day, c.texts_a_week, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,
   coalesce(co.granted, false) AS consented, {COVERED} AS covered"""
 _ABOUT = """LEFT JOIN keys k ON k.id = c.key_id
     LEFT JOIN phones p ON p.client_id = c.id AND p.rank = 0

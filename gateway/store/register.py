@@ -21,6 +21,7 @@ _STAGED = {
     "phones": "id uuid, client_id uuid, rank smallint, phone_enc bytea, phone_hash bytea, to_verify text",
     "words": "client_id uuid, word_hash bytea",
     "consents": "client_id uuid, purpose text, granted boolean, basis text",
+    "dates": "client_id uuid, name text, on_date date",
     "stops": "code text",
 }
 
@@ -94,7 +95,8 @@ _CLASHES = text("""
 _WITHOUT_CLIENT = """
 DELETE FROM staged_phones WHERE client_id = ANY(:ids);
 DELETE FROM staged_words WHERE client_id = ANY(:ids);
-DELETE FROM staged_consents WHERE client_id = ANY(:ids)"""
+DELETE FROM staged_consents WHERE client_id = ANY(:ids);
+DELETE FROM staged_dates WHERE client_id = ANY(:ids)"""
 
 # Then what is new about those known. What the row does not say stays as it is.
 _CHANGE = """
@@ -114,7 +116,10 @@ INSERT INTO phones (id, client_id, unit_id, rank, phone_enc, phone_hash, to_veri
   SELECT p.id, p.client_id, s.unit_id, p.rank, p.phone_enc, p.phone_hash, p.to_verify
   FROM staged_phones p JOIN staged_clients s ON s.id = p.client_id;
 INSERT INTO client_words (client_id, unit_id, word_hash)
-  SELECT w.client_id, s.unit_id, w.word_hash FROM staged_words w JOIN staged_clients s ON s.id = w.client_id"""
+  SELECT w.client_id, s.unit_id, w.word_hash FROM staged_words w JOIN staged_clients s ON s.id = w.client_id;
+INSERT INTO client_dates (client_id, unit_id, name, on_date)
+  SELECT d.client_id, s.unit_id, d.name, d.on_date FROM staged_dates d JOIN staged_clients s ON s.id = d.client_id
+  ON CONFLICT (client_id, name) DO UPDATE SET on_date = excluded.on_date"""
 
 # A revocation that a client gave since is not undone by an older yes in a register.
 _CONSENTS = """
@@ -132,7 +137,7 @@ UPDATE outbound o SET state = 'cancelled', reason = 'no consent for ' || n.purpo
   FROM staged_consents n
   WHERE NOT n.granted AND o.client_id = n.client_id AND o.consent_purpose = n.purpose AND o.state = 'planned'"""
 
-_EMPTY = "TRUNCATE staged_keys, staged_clients, staged_phones, staged_words, staged_consents"
+_EMPTY = "TRUNCATE staged_keys, staged_clients, staged_phones, staged_words, staged_consents, staged_dates"
 
 # Opted out in the register: every phone of the client, and with it everyone on that phone.
 _STOPS = """

@@ -82,8 +82,9 @@ _CHANGE = text("""
   UPDATE services SET unit_id = :unit_id, category = :category, name = :name, short_name = :short_name, languages = :languages,
     address = :address, phone = :phone, hours = :hours, who = :who, cost = :cost, checked_on = :checked_on, checked_by = :checked_by,
     updated_at = :now WHERE id = :id""")
-_SERVE = text("INSERT INTO service_units (unit_id, service_id) SELECT unit_id, :id FROM unnest(CAST(:units AS uuid[])) unit_id "
-              "ON CONFLICT DO NOTHING")  # fmt: skip
+_SERVE = text("""
+  INSERT INTO service_units (unit_id, service_id, kept_by) SELECT unit_id, :id, :keeper FROM unnest(CAST(:units AS uuid[])) unit_id
+  ON CONFLICT DO NOTHING""")
 _NO_LONGER = text("DELETE FROM service_units WHERE service_id = :id AND unit_id <> ALL(:units)")
 
 
@@ -91,14 +92,14 @@ def add(work: Work, service: Service, checked_by: UUID | None) -> None:
     """Keep an entry; the first of its units keeps it. Raises Refused when the code is taken, by whatever unit."""
     if work.execute(_ADD, _values(work, service, checked_by)).rowcount == 0:
         raise Refused("there is a service {code!r} already (perhaps kept by another unit): nothing was changed", code=service.code)
-    work.execute(_SERVE, {"id": service.id, "units": list(service.units)})
+    work.execute(_SERVE, {"id": service.id, "units": list(service.units), "keeper": service.units[0]})
 
 
 def change(work: Work, service: Service, checked_by: UUID | None) -> None:
     """Write the entry of this id anew. Units that the actor does not see stay served."""
     work.execute(_CHANGE, _values(work, service, checked_by))
     work.execute(_NO_LONGER, {"id": service.id, "units": list(service.units)})
-    work.execute(_SERVE, {"id": service.id, "units": list(service.units)})
+    work.execute(_SERVE, {"id": service.id, "units": list(service.units), "keeper": service.units[0]})
 
 
 def _values(work: Work, service: Service, checked_by: UUID | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -80,10 +80,12 @@ def open_state(row: Any, key: DataKey) -> State:
 
 # Beside the other look-ups for a text in, in the same round trip. Held, so that neither silence nor another dialogue steps it meanwhile.
 # A lateral part that locks is never planned the other way round: it begins with the phones, however few sessions there were then.
-ON_PHONES = text("""
+_LEFT = "('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')"
+ON_PHONES = text(f"""
   SELECT q.phone, s.id, s.client_id, s.dialogue, s.version, s.status, s.urgency, s.state_enc, s.asked_at,
-    coalesce((SELECT state IN ('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed') FROM outbound WHERE id = s.prompt_id),
-      true) AS was_asked  -- without a text: on a screen
+    coalesce((SELECT state IN {_LEFT} FROM outbound WHERE id = s.asked_id), true) AS was_asked,  -- without a text: on a screen
+    (SELECT max(t.started_at) FROM outbound o JOIN attempts t ON t.id = o.attempt_id
+      WHERE o.to_hash = q.phone AND o.created_at >= s.started_at AND o.about_id = s.id AND o.state IN {_LEFT}) AS left_at
   FROM unnest(CAST(:phones AS bytea[])) q(phone), LATERAL (
     SELECT * FROM sessions WHERE client_id IN (SELECT client_id FROM phones WHERE phone_hash = q.phone)
       AND status IN ('waiting', 'with_person', 'suspended') ORDER BY id FOR UPDATE) s""")
@@ -100,7 +102,7 @@ def move(
 ) -> None:  # fmt: skip
     """Write where a held session is now, with the other writes of the transaction.
 
-    `heard`: because of what the client wrote. `asked_id`: the text that puts its question; `prompt_id`: the first one anew.
+    `heard`: because of what the client wrote. `asked_id`: the text that first puts its question; `prompt_id`: the first one anew.
     """
     work.later(
         _MOVE, id=state.session_id, status=state.status, step=state.step, state=seal(state, key), asked_at=state.asked_at,
@@ -109,14 +111,14 @@ def move(
     )  # fmt: skip
 
 
-_HEARD = text("UPDATE sessions SET heard_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))")
+_HEARD = text("UPDATE sessions SET heard_at = greatest(heard_at, :at) WHERE id = ANY(CAST(:ids AS uuid[])) AND started_at <= :at")
 
 
-def hear(work: Work, rows: Iterable[Any]) -> None:
-    """Whoever writes at all, though it be no answer, is not silent. Takes rows of ON_PHONES."""
+def hear(work: Work, rows: Iterable[Any], at: datetime) -> None:
+    """Whoever writes at all, though it be no answer, is not silent. Takes rows of ON_PHONES, and when the text came."""
     ids = [row.id for row in rows if row.was_asked and row.status != "suspended"]
     if ids:
-        work.later(_HEARD, ids=ids, now=work.now)
+        work.later(_HEARD, ids=ids, at=at)
 
 
 def keep_answer(work: Work, session_id: UUID, step: str, value: str, client_id: UUID, unit_id: UUID, inbound_id: UUID, key: DataKey) -> None:
@@ -144,8 +146,18 @@ def live(work: Work, client_ids: Iterable[UUID]) -> Sequence[Any]:
     return work.all(_LIVE, clients=list(client_ids))
 
 
+_LIVE_OF = text("""
+  SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.key_id, k.wrapped FROM sessions s JOIN keys k ON k.id = s.key_id
+  WHERE s.client_id = ANY(CAST(:clients AS uuid[])) AND s.status IN ('waiting', 'with_person', 'suspended')""")
+
+
+def live_of(work: Work, client_ids: Iterable[UUID]) -> Sequence[Any]:
+    """The same sessions to look at, with their sealed states; nothing is held."""
+    return work.all(_LIVE_OF, clients=list(client_ids))
+
+
 _GIVE_WAY = text("""
-  UPDATE sessions s SET status = r.status, due_at = NULL, changed_at = :now
+  UPDATE sessions s SET status = r.status, due_at = CASE r.status WHEN 'suspended' THEN CAST(:look_at AS timestamptz) END, changed_at = :now
   FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[])) r(id, status) WHERE s.id = r.id""")
 _CANCEL = text("""
   UPDATE outbound o SET state = 'cancelled', reason = 'another question takes its place', state_at = :now
@@ -156,10 +168,14 @@ _CANCEL = text("""
       AND (w.about_id = ANY(CAST(:ids AS uuid[]))) IS NOT TRUE LIMIT 1) IS NULL""")
 
 
+LOOK_BEHIND = timedelta(hours=1)
+"""How often it is looked at whether a suspended session can go on, if nothing that ends says so before."""
+
+
 def give_way(work: Work, becoming: Mapping[UUID, str]) -> None:
     """Held sessions make room for another: suspended or ended. What is still to be sent of them is cancelled."""
     if becoming:
-        work.execute(_GIVE_WAY, {"ids": list(becoming), "statuses": list(becoming.values()), "now": work.now})
+        work.execute(_GIVE_WAY, {"ids": list(becoming), "statuses": list(becoming.values()), "now": work.now, "look_at": work.now + LOOK_BEHIND})
         work.execute(_CANCEL, {"ids": list(becoming), "now": work.now, "lane": lanes.REPLY})
 
 
@@ -219,18 +235,42 @@ def due(work: Work, most: int) -> Sequence[Any]:
     return work.all(_DUE, ids=ids) if ids else []
 
 
+_NEXT = "(SELECT id FROM sessions WHERE client_id = {client} AND status = 'suspended' ORDER BY urgency, started_at LIMIT 1)"
+_OPEN = "status IN ('waiting', 'with_person')"
+_BEHIND = text(f"""
+  SELECT s.id, s.id = {_NEXT.format(client="s.client_id")} AS is_next, b.id AS before_id, b.status, b.dialogue, b.version, b.step, b.changed_at,
+    ARRAY(SELECT f.reason FROM flags f
+        WHERE f.client_id = s.client_id AND f.state <> 'closed' AND f.opened_at >= coalesce(b.started_at, s.started_at)
+      UNION ALL SELECT f.reason FROM phones p JOIN inbound i ON i.from_hash = p.phone_hash JOIN flags f ON f.inbound_id = i.id
+        WHERE p.client_id = s.client_id AND i.client_id IS NULL AND i.received_at >= coalesce(b.started_at, s.started_at)
+          AND f.unit_id = i.unit_id AND f.state <> 'closed') AS open_flags
+  FROM unnest(CAST(:ids AS uuid[])) asked(id) JOIN sessions s ON s.id = asked.id AND s.status = 'suspended'
+    LEFT JOIN sessions b ON b.client_id = s.client_id AND b.{_OPEN}""")
+
+
+def behind(work: Work, ids: Sequence[UUID]) -> dict[UUID, Any]:
+    """What suspended sessions wait for: the open one before them, if any, and why persons are to look at the client (or their shared phone)."""
+    return {row.id: row for row in work.all(_BEHIND, ids=list(ids))} if ids else {}
+
+
 _CLOSE = text("UPDATE sessions SET status = :status, due_at = NULL, changed_at = :now WHERE id = :id")
 # Its question is not put again: whether it was answered in time is looked at next.
-_WAKE = text("""
+_WAKE = text(f"""
   UPDATE sessions SET status = 'waiting', due_at = :now, changed_at = :now
-  WHERE id = (SELECT id FROM sessions WHERE client_id = :client AND status = 'suspended' ORDER BY urgency, started_at LIMIT 1)""")
+  WHERE id = {_NEXT.format(client=":client")} AND NOT EXISTS (SELECT FROM sessions WHERE client_id = :client AND {_OPEN})""")
+_LOOK_BEHIND = text("UPDATE sessions SET due_at = :now WHERE client_id = :client AND status = 'suspended'")
 _LOOK_AGAIN = text("UPDATE sessions SET due_at = :at WHERE id = :id")
 
 
 def close(work: Work, session_id: UUID, client_id: UUID, status: str) -> None:
-    """End a held session without a further word, stopped or not_asked; the one that it had suspended waits again."""
+    """End a held session without a further word. The one that it had suspended waits again if nothing was asked meanwhile, else it is next."""
     work.later(_CLOSE, id=session_id, status=status, now=work.now)
-    work.later(_WAKE, client=client_id, now=work.now)
+    work.later(_WAKE if status == "not_asked" else _LOOK_BEHIND, client=client_id, now=work.now)
+
+
+def look_behind(work: Work, client_id: UUID) -> None:
+    """Look at once whether what is suspended can go on: a person is done with something about the client."""
+    work.later(_LOOK_BEHIND, client=client_id, now=work.now)
 
 
 _LEAVE = text("UPDATE sessions SET status = 'with_person', due_at = NULL, changed_at = :now WHERE id = :id")

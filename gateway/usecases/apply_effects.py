@@ -88,7 +88,8 @@ def _tell_services(work: Work, vault: Vault, content: Content, source: Source, e
     """The services as answers; after `wait`, behind what is said besides."""
     if _may_be_answered(source, "service"):
         person = recipient(work, source, effect)
-        key = f"services:{source.inbound_id}"
+        what = vault.hash_body(f"{source.inbound_id}:{effect.topic}").hex()  # ids are made from it: no one can read what is needed out of them
+        key = f"services:{source.inbound_id}:{what}"
         if find_services.tell(work, vault, content, person, effect.topic, dedupe_key=key, inbound_id=source.inbound_id,
                               channel_id=source.channel_id, wait=wait):  # fmt: skip
             return True
@@ -122,7 +123,8 @@ def _move(work: Work, vault: Vault, content: Content, source: Source, effect: di
         sessions.cancel_reminder(work, state.session_id)
     said = _say(work, vault, content, source, effect) if effect.says else None
     goes_on = effect.was.status == "suspended"
-    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=said, prompt_id=said if goes_on else None)
+    asked_id = said if goes_on or state.step != effect.was.step else None  # in other words it is the same question
+    sessions.move(work, dialogue, state, key, heard=not goes_on, asked_id=asked_id, prompt_id=said if goes_on else None)
     return said is not None
 
 
@@ -147,9 +149,10 @@ def stop_phone(work: Work, phone_hash: bytes, reason: str, source: str, source_i
 
 
 def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effect: fx.RaiseFlag) -> bool:
+    key = ":".join(str(each) for each in (effect.reason, source.inbound_id, effect.about_id) if each is not None)
     about: dict[str, Any] = {
         "unit_id": source.unit_of(effect.client_id), "reason": effect.reason, "client_id": effect.client_id,
-        "inbound_id": source.inbound_id, "about_id": effect.about_id, "dedupe_key": f"{effect.reason}:{source.inbound_id}",
+        "inbound_id": source.inbound_id, "about_id": effect.about_id, "dedupe_key": key,
         "clock": source.clock,
     }  # fmt: skip
     if flag_rules.RULES[effect.reason].severity != "urgent":

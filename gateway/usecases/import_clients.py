@@ -29,13 +29,17 @@ BadRow = Callable[[int, str, str, Sequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the file does not say. `consents`: purpose -> basis for rows that are silent on the purpose."""
+    """What the file does not say. `consents`: purpose -> basis for rows that are silent on the purpose.
+
+    `dates`: heading -> the name of a client's day, of columns that the gateway does not know by itself.
+    """
 
     unit: str | None = None
     consents: Mapping[str, str] = field(default_factory=dict)
     basis: str | None = None
     yes_means: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    dates: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
 
@@ -87,7 +91,7 @@ def take_over(
     places = _Places.of(work, options.unit)
     reading = register.Reading(places.home.region, options.basis, options.yes_means)
     with sheets.read(path, places.home.region) as sheet:
-        found = register.find_columns(sheet.headings, options.own)
+        found = register.find_columns(sheet.headings, options.own, options.dates)
         counts.ignored_columns = found.ignored
         staging.begin(work)
         rows = _Rows(work, vault, options, counts, bad, places)
@@ -215,7 +219,7 @@ class _Rows:
         known = staging.known(self.work, [each.row.code for each in taken])
         stopped = consents.stopped(self.work, [phone_hash for each in taken for phone_hash in each.phones.values()])
         gone = self._erased([each.row.code for each in taken if each.row.code not in known])
-        staged: dict[str, list[dict[str, Any]]] = {"keys": [], "clients": [], "phones": [], "words": [], "consents": []}
+        staged: dict[str, list[dict[str, Any]]] = {"keys": [], "clients": [], "phones": [], "words": [], "consents": [], "dates": []}
         for each in taken:
             before = known.get(each.row.code)
             if each.row.code in gone:
@@ -265,6 +269,7 @@ class _Rows:
         words = clients.search_words(each.row.name, each.phones)
         staged["words"] += ({"client_id": client_id, "word_hash": self.hash_word(word)} for word in words)
         staged["consents"] += self._consents(each.row, client_id)
+        staged["dates"] += ({"client_id": client_id, "name": name, "on_date": day} for name, day in each.row.dates)
 
     def _consents(self, row: register.Row, client_id: UUID) -> Iterator[dict[str, Any]]:
         said = {consent.purpose for consent in row.consents}

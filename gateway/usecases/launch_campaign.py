@@ -13,7 +13,7 @@ from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.told import N_, Word
 from gateway.store import audit, campaigns, clients, occurrences, sessions, staff, templates, units
-from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
+from gateway.store.base import SYSTEM, Actor, Work, unit_of_work, untangled
 from gateway.store.campaigns import Audience, Campaign, Counts
 from gateway.usecases import compose, plan_due, preview_campaign
 from gateway.usecases.preview_campaign import Preview
@@ -178,12 +178,15 @@ def cancel(engine: Engine, actor: Actor, name: str, reason: str, now: datetime |
         campaigns.set_state(work, campaign.id, "cancelled", reason)
         campaigns.set_to_do(work, campaign.id, {"cancel": True})
         _audit(work, "cancel", campaign, {"reason": reason})
-    cancelled = 1
-    while cancelled:
-        with unit_of_work(engine, SYSTEM, now) as work:
-            cancelled = occurrences.cancel_all(work, campaign.id, CANCEL_AT_ONCE)
+    while untangled(lambda: _cancel_some(engine, campaign.id, now)):
+        pass
     with unit_of_work(engine, SYSTEM, now) as work:
         return campaigns.counts(work, campaign.id)
+
+
+def _cancel_some(engine: Engine, campaign_id: UUID, now: datetime | None) -> int:
+    with unit_of_work(engine, SYSTEM, now) as work:
+        return occurrences.cancel_all(work, campaign_id, CANCEL_AT_ONCE)
 
 
 def _must_be(campaign: Campaign, *states: str) -> None:

@@ -35,10 +35,21 @@ class _Batch:
     work: Work
     vault: Vault
     content: Content
-    people: dict[UUID, Person]
+    sealed: dict[UUID, Any]  # clients
     prefixes: list[tuple[str, UUID]]
+    behind: dict[UUID, Any]  # suspended session -> what it waits for
     channels: set[UUID] = field(default_factory=set)
     silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
+
+    def person(self, client_id: UUID) -> Person:
+        """The client, opened. Raises for one who cannot be read."""
+        return clients.as_person(self.sealed[client_id], self.vault)
+
+    def flag(self, client_id: UUID, reason: str, about_id: UUID, key: str) -> None:
+        """Have somebody look at the client; they need not be opened for that."""
+        row = self.sealed[client_id]
+        flags.put(self.work, unit_id=row.unit_id, reason=reason, client_id=client_id, about_id=about_id, dedupe_key=f"{reason}:{about_id}{key}",
+                  clock=clients.clock_of(row))  # fmt: skip
 
 
 def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None, limit: int = BATCH) -> int:
@@ -47,8 +58,9 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
         rows = sessions.due(work, limit)
         if not rows:
             return 0
-        people = clients.recipients(work, vault, {row.client_id for row in rows})
-        batch = _Batch(work, vault, content, people, channels.prefixes(work))
+        sealed = clients.sealed(work, {row.client_id for row in rows})
+        suspended = sessions.behind(work, [row.id for row in rows if row.status == "suspended"])
+        batch = _Batch(work, vault, content, sealed, channels.prefixes(work), suspended)
         for row in rows:
             try:
                 with work.attempt():
@@ -67,10 +79,11 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
 
 def _leave_to_person(batch: _Batch, row: Any) -> None:
     """What became of the session cannot be read any more: somebody calls."""
-    person = batch.people[row.client_id]
-    flags.put(batch.work, unit_id=person.unit_id, reason="no_reply", client_id=person.id, about_id=row.id,
-              dedupe_key=f"no_reply:{row.id}:not_read", clock=person.unit_clock)  # fmt: skip
-    sessions.leave_to_person(batch.work, row.id)
+    batch.flag(row.client_id, "no_reply", row.id, ":not_read")
+    if row.status == "suspended":  # another one is open, or next
+        sessions.close(batch.work, row.id, row.client_id, "stopped")
+    else:
+        sessions.leave_to_person(batch.work, row.id)
 
 
 def _look(batch: _Batch, row: Any) -> None:
@@ -78,6 +91,8 @@ def _look(batch: _Batch, row: Any) -> None:
     work = batch.work
     if row.client_status == "closed" or not row.consented or row.campaign_state == "cancelled" or row.left_programme:
         sessions.close(work, row.id, row.client_id, "stopped")
+    elif row.status == "suspended":
+        _look_behind(batch, row)
     elif row.prompt_id is not None and (row.prompt_state is None or row.prompt_state in NEVER_LEFT):
         sessions.close(work, row.id, row.client_id, "not_asked")  # whoever counts on the text was told when it expired
     elif row.asked_state == "planned":
@@ -87,7 +102,7 @@ def _look(batch: _Batch, row: Any) -> None:
     elif row.campaign_state == "paused":
         sessions.look_again(work, row.id, work.now + CAMPAIGN_PAUSED)
     else:
-        person = batch.people[row.client_id]
+        person = batch.person(row.client_id)
         dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
         state = read_sessions.state_of(row, dialogue, person)
         # Silence counts from the moment the question left, not from when it was planned.
@@ -95,21 +110,48 @@ def _look(batch: _Batch, row: Any) -> None:
         _step(batch, person, dialogue, replace(state, asked_at=asked_at), row)
 
 
+def _look_behind(batch: _Batch, row: Any) -> None:
+    """Put a suspended question once more, if what it waited for is over; it was another one's turn until then."""
+    work, waits = batch.work, batch.behind[row.id]
+    is_held = row.client_status == "paused" or row.campaign_state == "paused" or not clients.may_be_texted(batch.sealed[row.client_id])
+    if is_held or not waits.is_next or waits.status == "waiting" or not _goes_on(batch, waits):
+        sessions.look_again(work, row.id, work.now + sessions.LOOK_BEHIND)
+        return
+    if waits.before_id is not None:
+        sessions.give_way(work, {waits.before_id: "ended"})
+    person = batch.person(row.client_id)
+    dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
+    turn = dialogues.resume(read_sessions.state_of(row, dialogue, person), work.now)
+    asked_id = _ask(batch, person, dialogue, turn, row)
+    sessions.move(work, dialogue, turn.state, person.key, asked_id=asked_id, prompt_id=asked_id)
+
+
+def _goes_on(batch: _Batch, waits: Any) -> bool:
+    if waits.before_id is None:
+        return dialogues.goes_on(waits.open_flags, None, timedelta(0), batch.work.now)
+    before = read_sessions.dialogue_at(batch.work, batch.content, waits.dialogue, waits.version)
+    silence = before.steps[waits.step].silence
+    return dialogues.goes_on(waits.open_flags, waits.changed_at, timedelta(hours=silence.hours if silence else 0), batch.work.now)
+
+
 def _step(batch: _Batch, person: Person, dialogue: Dialogue, state: State, row: Any) -> None:
     turn = dialogues.step(dialogue, state, None, batch.work.now)
     if turn.says:
-        news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
-        messages.add(batch.work, batch.vault, news)
-        batch.channels |= {new.channel_id for new in news}
+        _ask(batch, person, dialogue, turn, row)
     for effect in turn.effects:
         if isinstance(effect, RaiseFlag):
-            flags.put(
-                batch.work, unit_id=person.unit_id, reason=effect.reason, client_id=person.id, about_id=state.session_id,
-                dedupe_key=f"{effect.reason}:{state.session_id}:{state.asked_at.isoformat()}", clock=person.unit_clock,
-            )  # fmt: skip
+            batch.flag(person.id, effect.reason, state.session_id, f":{state.asked_at.isoformat()}")
     if turn.state.status == "with_person" and row.consent_purpose == "check_in":
         batch.silent[person.id] = state.session_id
     sessions.move(batch.work, dialogue, turn.state, person.key)
+
+
+def _ask(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn, row: Any) -> UUID | None:
+    """Queue what a turn says, as a text of the session's campaign; the text's id, None where the person cannot be texted."""
+    news = [replace(new, campaign_id=row.campaign_id) for new in _reminder(batch, person, dialogue, turn)]
+    messages.add(batch.work, batch.vault, news)
+    batch.channels |= {new.channel_id for new in news}
+    return news[-1].id if news else None
 
 
 def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn) -> list[messages.New]:
@@ -135,6 +177,4 @@ def _look_for_the_lost(batch: _Batch) -> None:
         return
     for client_id, answered in sessions.check_ins(batch.work, batch.silent, touch.LOOKED_AT).items():
         if touch.is_losing(answered):
-            person = batch.people[client_id]
-            flags.put(batch.work, unit_id=person.unit_id, reason="losing_touch", client_id=client_id, about_id=batch.silent[client_id],
-                      dedupe_key=f"losing_touch:{batch.silent[client_id]}", clock=person.unit_clock)  # fmt: skip
+            batch.flag(client_id, "losing_touch", batch.silent[client_id], "")

@@ -95,10 +95,10 @@ def _expand(work: Work, campaign: Campaign, to_do: Mapping[str, Any], limit: int
     return 1
 
 
-def moments_of(campaign: Campaign, zones: Iterable[str], start: datetime) -> dict[str, schedules.Moment]:
-    """When a one-off text is due in each time zone. In a zone that does not exist, as in UTC: nobody is dropped for it."""
+def moments_of(campaign: Campaign, zones: Iterable[tuple[str, str]], start: datetime) -> dict[tuple[str, str], schedules.Moment]:
+    """When a one-off text is due in each of `occurrences.zones`; nobody is dropped for a zone that does not exist."""
     schedule = rules.one_off(campaign.steps[0].timing)
-    return {zone: schedules.due(schedule, windows.zone_or(zone, "UTC")[0], start) for zone in zones}
+    return {pair: schedules.due(schedule, windows.zone_or(*pair)[0], start) for pair in zones}
 
 
 def _catch_up(work: Work, campaign: Campaign, after: Sequence[str], limit: int) -> int:

@@ -58,10 +58,10 @@ class Rounds:
         else:
             self._days = [rules.step_days(campaign.spec, step) for step in campaign.spec.steps]
 
-    def any(self, zones: Iterable[str]) -> bool:
-        """Whether a recurring campaign has a round for anybody in these zones at all."""
+    def any(self, zones: Iterable[tuple[str, str]]) -> bool:
+        """Whether a recurring campaign has a round for anybody in `occurrences.zones` at all."""
         calendars = {NO_CALENDAR, *self.calendars.values()}
-        return any(self._of_rule(windows.zone_or(zone, "UTC")[0].key, days) for zone in zones for days in calendars)
+        return any(self._of_rule(windows.zone_or(*pair)[0].key, days) for pair in zones for days in calendars)
 
     def recurring(self, client: UUID | str, groups: Collection[str], place: Place, had: Sequence[tuple[UUID, date]]) -> list[Planned]:
         """A person's rounds, each with the next text of the sequence for their topics; `had`: (step, round) so far."""

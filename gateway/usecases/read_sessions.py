@@ -28,7 +28,7 @@ def dialogue_at(work: Work, content: Content, name: str, version: str) -> Dialog
 
 
 def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: Iterable[Any]) -> list[Session]:
-    """The sessions of those on a phone whose first question has left, and those that wait behind them.
+    """The sessions of those on a phone whose question has left, as asked when it last did, and those that wait behind them.
 
     One that cannot be read is left out: stop and a cry for help are decided without it, the rest is for a person.
     """
@@ -39,7 +39,8 @@ def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: It
             continue
         try:
             dialogue = dialogue_at(work, content, row.dialogue, row.version)
-            found.append(Session(dialogue, state_of(row, dialogue, person)))
+            state = state_of(row, dialogue, person)
+            found.append(Session(dialogue, replace(state, asked_at=max(state.asked_at, row.left_at or state.asked_at))))
         except Exception as error:
             log.error("session_not_read", error, session=row.id)
     return found

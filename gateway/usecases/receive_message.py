@@ -128,7 +128,7 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     around = situate(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
-    sessions.hear(work, seen.sessions)
+    sessions.hear(work, seen.sessions, work.now)
     if apply_effects.apply(work, vault, content, source_of(scene), effects):
         told.add(text.channel.id)
     return True
@@ -144,6 +144,7 @@ def keep_undecided(
             return None
         arrived = arrive(work, vault, text, seen).arrived
         inbound.add(work, arrived, text.message.sent_at, late, None)
+        sessions.hear(work, seen.sessions, work.now)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
         if flag is not None and escalate.begin(work, vault, content, arrived.unit_id, flag.id, flag.number):
@@ -240,6 +241,7 @@ def retry_unhandled(
                 around = situate(work, content, scene, None)
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
+                sessions.hear(work, scene.seen.sessions, row.received_at)
                 source = replace(source_of(scene), channel_id=channels.texting(work, row.channel_id, scene.arrived.phone))
                 if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
                     work.after_commit(partial(ring, source.channel_id))

@@ -1,11 +1,12 @@
 """What a campaign would send until a day, text by text, by the rules and words of real planning; nothing is kept.
 
-Every client of the audience is gone through as they are now: their rounds, what the planner makes of each, and what the sender's
-judge says when it is due. What others may send them meanwhile, and how fast a carrier is, is not known.
+Every phone of the audience is gone through as it is now (see `rehearse_phone`): the rounds of those on it, what the planner makes of
+each, and what the sender's judge says when it is due. Nobody answers, and no dialogue that waits behind a person's goes on. What other
+campaigns may send meanwhile, and how fast a carrier is, is not known; a question that is put once more fills the cap and is not listed.
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -13,22 +14,23 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+from gateway import log
 from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import judge, messages, reminders, windows
+from gateway.domain import dialogues, reminders, windows
 from gateway.domain.caps import Cap
-from gateway.store import channels, enrolments, holidays, occurrences, units
+from gateway.store import channels, enrolments, holidays, messages, occurrences, sessions, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
-from gateway.usecases import plan_due
-from gateway.usecases.compose import Text, Unsendable
+from gateway.usecases import plan_due, read_sessions, rehearse_phone
+from gateway.usecases.compose import Text
 from gateway.usecases.places import Place
-from gateway.usecases.plan_rounds import QUIET_HOURS, Planned, Rounds
+from gateway.usecases.plan_rounds import Planned, Rounds
 from gateway.usecases.preview_campaign import priced_as
-from gateway.usecases.write_texts import Letter, Skipped, Writer
-from gateway.vault import DataKey, Vault
+from gateway.usecases.write_texts import Letter, Writer
+from gateway.vault import Vault
 
-A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
+A_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ def rehearse(work: Work, vault: Vault, content: Content, campaign: Campaign, unt
     while rows := occurrences.people(work, campaign, after, limit):
         after = rows[-1].id
         stage.enter(work, rows)
+    stage.ring(work, vault, content)
     _mark_calendar(work, campaign, stage, seen)
     return seen
 
@@ -96,40 +99,48 @@ class _Stage:
         self.caps = units.caps(work)
         self.steps = {step.id: str(step.id) for step in campaign.steps}
         self.places: set[Place] = set()
+        self._phones: defaultdict[bytes, list[tuple[Any, Planned]]] = defaultdict(list)  # by hash; a client without one alone
         self._clients: set[UUID] = set()
         self._reached: set[UUID] = set()
         self._shares: dict[str, float | None] = {}
 
     def enter(self, work: Work, rows: Sequence[Any]) -> None:
-        """Rehearse some people."""
+        """Work out what is planned for some people."""
         had = enrolments.had(work, self.campaign.id, [row.client_id for row in rows]) if self.campaign.kind == "recurring" else {}
         if self.campaign.kind == "programme":
             self.sent = enrolments.sent(work, self.campaign.id, [row.client_id for row in rows])
         for row in rows:
             if row.covered and row.status != "closed":  # read many times: a plain object is several times as fast
-                self._person(SimpleNamespace(**row._asdict()), had.get(row.client_id, []))
-        self.seen.clients, self.seen.reached = len(self._clients), len(self._reached)
+                self._coming(SimpleNamespace(**row._asdict()), had.get(row.client_id, []))
 
-    def _person(self, row: Any, had: list[tuple[UUID, date]]) -> None:
+    def _coming(self, row: Any, had: list[tuple[UUID, date]]) -> None:
         place = self.writer.place(row)
         self.places.add(place)
         self._clients.add(row.client_id)
-        zone = windows.zone_of(place.zone)
-        opened: tuple[DataKey, str] | None = None
-        sent: deque[datetime] = deque()
-        for planned in sorted(self._planned(row, place, had), key=lambda each: each.due_at):
-            try:
-                if planned.skipped:
-                    raise Skipped(planned.skipped)
-                letter = self.writer.letter(row, self.steps[planned.step.id], planned.send_before, planned.due_at, opened)
-                opened = letter.key, letter.phone
-                at, why = self._judged(row, planned, letter, sent)
-            except (Skipped, Unsendable) as reason:
-                self._day(planned, planned.due_at.astimezone(zone)).skipped[str(reason)] += 1
-                continue
-            sent.append(at)
-            self._reached.add(row.client_id)
-            self._count(planned, letter, row, at.astimezone(zone), why)
+        on_phone = self._phones[bytes(row.phone_hash) if row.phone_hash else row.client_id.bytes]
+        on_phone += [(row, planned) for planned in self._planned(row, place, had)]
+
+    def ring(self, work: Work, vault: Vault, content: Content) -> None:
+        """Rehearse phone by phone, once everybody on each has entered: they share its cap."""
+        named = {step.purpose: name for step in self.campaign.steps if (name := dialogues.name_of(step.purpose)) is not None}
+        known = {purpose: content.dialogues[name] for purpose, name in named.items()}
+        left = messages.left_since(work, list(self._phones), self.seen.since - rehearse_phone.A_WEEK)
+        talks = _talks(work, vault, content, self._clients) if known else {}
+        for phone_hash, coming in self._phones.items():
+            rehearse_phone.Phone(
+                self.writer, self.steps, self.campaign.consent_purpose, known, self._cap, self._sent, self._skipped,
+                sorted(left.get(phone_hash, ())), {row.client_id: talks.get(row.client_id, []) for row, _ in coming},
+            ).run(coming, self.seen.until)  # fmt: skip
+        self.seen.clients, self.seen.reached = len(self._clients), len(self._reached)
+
+    def _sent(self, text: rehearse_phone.Text, at: datetime) -> None:
+        assert text.planned is not None
+        self._reached.add(text.row.client_id)
+        zone = windows.zone_of(text.letter.place.zone)
+        self._count(text.planned, text.letter, text.row, at.astimezone(zone), "; ".join(dict.fromkeys(text.reasons)))
+
+    def _skipped(self, planned: Planned, row: Any, reason: str) -> None:
+        self._day(planned, planned.due_at.astimezone(windows.zone_of(self.writer.place(row).zone))).skipped[reason] += 1
 
     def _planned(self, row: Any, place: Place, had: list[tuple[UUID, date]]) -> list[Planned]:
         """What real planning would make occurrences of, for one person or, of reminders, one appointment."""
@@ -151,31 +162,8 @@ class _Stage:
             return []
         return self.again.programme(client, row.groups, place, day_zero, since, None)[0]
 
-    def _judged(self, row: Any, planned: Planned, letter: Letter, sent: deque[datetime]) -> tuple[datetime, str]:
-        """When the sender's judge lets it go, and what held it. Raises Skipped with the reason when it never does."""
-        at, reasons = letter.send_after, [planned.moved] if planned.moved else []
-        if at > planned.due_at:
-            reasons.append(QUIET_HOURS)
-        while True:
-            while sent and sent[0] <= at - A_WEEK:
-                sent.popleft()
-            due = judge.Due(
-                id=row.id, purpose=planned.step.purpose, consent_purpose=self.campaign.consent_purpose, lane=messages.BULK,
-                send_before=planned.send_before, exempt_until=None, to_staff=False, client_status=row.status, stopped=row.stopped,
-                consented=row.consented, in_flight=False, hours=(letter.place.hours, None), zone=letter.place.zone,
-                campaign_state="running", identical_in_half_an_hour=0, automatic_in_an_hour=0,
-                bulk_today=sum(before > at - A_DAY for before in sent), bulk_this_week=len(sent), cap=self._cap(row),
-            )  # fmt: skip
-            verdict = judge.judge(due, at, sending_on=True)
-            if verdict.action == "drop":
-                raise Skipped(verdict.reason)
-            if verdict.until is None:
-                return at, "; ".join(dict.fromkeys(reasons)) if reasons else ""
-            at = verdict.until
-            reasons.append(verdict.reason)
-
     def _cap(self, row: Any) -> Cap:
-        return self.caps.get(row.unit, Cap())
+        return self.caps.get(row.unit, Cap()).narrowed(row.texts_a_day, row.texts_a_week)
 
     def _day(self, planned: Planned, local: datetime) -> Day:
         return self.seen.days[local.date(), planned.step.purpose]
@@ -206,10 +194,23 @@ class _Stage:
             day.cost += price * segments
 
 
+def _talks(work: Work, vault: Vault, content: Content, client_ids: Collection[UUID]) -> dict[UUID, list[rehearse_phone.Talk]]:
+    """The dialogues that are open now. One that cannot be read stands in nobody's way here."""
+    found: defaultdict[UUID, list[rehearse_phone.Talk]] = defaultdict(list)
+    for row in sessions.live_of(work, client_ids):
+        try:
+            definition = read_sessions.dialogue_at(work, content, row.dialogue, row.version)
+            state = sessions.open_state(row, vault.open_key(row.wrapped, row.key_id))
+            found[row.client_id].append(rehearse_phone.Talk(state, definition, left_at=row.asked_at))
+        except Exception as error:
+            log.error("session_not_read", error, session=row.id)
+    return found
+
+
 def _once(campaign: Campaign, row: Any, place: Place, now: datetime) -> Iterator[Planned]:
     """The text of a one-off campaign, or the steps before an appointment."""
     if campaign.kind == "one_off":
-        moment = plan_due.moments_of(campaign, [place.zone], campaign.started_at or now)[place.zone]
+        moment = plan_due.moments_of(campaign, [(place.zone, place.zone)], campaign.started_at or now)[place.zone, place.zone]
         if moment.due_at >= now:
             yield Planned(campaign.steps[0], moment.due_at.date(), moment.due_at, moment.send_before, None, None)
         return

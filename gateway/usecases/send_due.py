@@ -7,6 +7,7 @@ requests leave. What became of them is written by `record_outcomes`. A message i
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,8 +117,9 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
     held: list[tuple[UUID, datetime, str]] = []
     dropped: list[tuple[UUID, str, str]] = []
     busy: set[UUID] = set()  # clients who already have a text of this claim on its way
+    beside: Counter[bytes] = Counter()  # texts of our own accord in this claim, by phone: it may be shared
     for row in due:
-        verdict = judge.judge(_facts(row, row.client_id in busy, caps), work.now, sending_on)
+        verdict = judge.judge(_facts(row, row.client_id in busy, caps, beside[row.to_hash]), work.now, sending_on)
         if verdict.action == "send":
             try:
                 sends.append(_open(row, vault))
@@ -127,6 +129,7 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
                 continue
             if row.client_id is not None and row.lane != messages.URGENT:
                 busy.add(row.client_id)
+            beside[row.to_hash] += row.lane == messages.BULK
         elif verdict.action == "hold":
             assert verdict.until is not None
             held.append((row.id, verdict.until, verdict.reason))
@@ -140,14 +143,14 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
     return sends
 
 
-def _facts(row: Any, busy: bool, caps: Mapping[str, Cap]) -> judge.Due:
+def _facts(row: Any, busy: bool, caps: Mapping[str, Cap], beside: int) -> judge.Due:
     return judge.Due(
         id=row.id, purpose=row.purpose, consent_purpose=row.consent_purpose, lane=row.lane, send_before=row.send_before,
         exempt_until=row.exempt_until, to_staff=row.purpose in judge.TO_STAFF, client_status=row.status, stopped=row.stopped,
         consented=row.consented, in_flight=row.in_flight or busy, hours=(_window(row.unit_opens, row.unit_closes),
         _window(row.opens, row.closes)), zone=windows.zone_or(row.zone, row.unit_zone)[0], campaign_state=row.campaign_state,
-        identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk,
-        bulk_this_week=row.bulk_week, cap=caps.get(str(row.unit_id), judge.NO_CAP),
+        identical_in_half_an_hour=row.identical, automatic_in_an_hour=row.automatic, bulk_today=row.bulk + beside,
+        bulk_this_week=row.bulk_week + beside, cap=caps.get(str(row.unit_id), judge.NO_CAP).narrowed(row.texts_a_day, row.texts_a_week),
     )  # fmt: skip
 
 

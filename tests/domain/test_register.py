@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.domain import cells, register
 from gateway.domain.errors import Refused
 from gateway.domain.register import Consent, Reading, Rejected, Row
-from gateway.domain.register_words import APPOINTMENT_HEADINGS, HEADINGS
+from gateway.domain.register_words import APPOINTMENT_HEADINGS, DATE_HEADINGS, HEADINGS
 from gateway.domain.windows import Window
 
 VIETNAM = Reading("VN")
@@ -77,7 +77,7 @@ def test_columns_nobody_asked_for_are_named_and_not_kept() -> None:
 
 
 def test_no_heading_stands_for_two_fields() -> None:
-    for headings in (HEADINGS, APPOINTMENT_HEADINGS):
+    for headings in (HEADINGS | DATE_HEADINGS, APPOINTMENT_HEADINGS):
         keys = [cells.key(word) for words in headings.values() for word in set(map(cells.key, words))]
         assert len(keys) == len(set(keys))
 
@@ -89,7 +89,7 @@ def test_a_bare_row_says_no_more_than_it_does() -> None:
     assert client() == Row(
         code="KH-1", name="Nguyễn Văn An", phones=client().phones, language=None, zone=None, hours=None, any_hour=False,
         discreet=None, tones=None, unit=None, worker=None, groups=(), status=None, status_reason=None, opted_out=False,
-        consents=(), own=(), warnings=(),
+        consents=(), dates=(), own=(), warnings=(),
     )  # fmt: skip
     assert [each.e164 for each in client().phones] == ["+84912000123"]
 
@@ -266,3 +266,30 @@ def test_any_row_is_a_client_or_has_its_reasons(row: list[str]) -> None:
         assert read.reasons
     else:
         assert all((read.code, read.name, read.phones))
+
+
+@pytest.mark.parametrize(("heading", "name"), [
+    ("Discharge date", "discharge"), ("Ngày ra viện", "discharge"), ("ngay xuat vien", "discharge"), ("Date de sortie", "discharge"),
+    ("Ngày bắt đầu điều trị", "treatment_start"), ("Début du traitement", "treatment_start"), ("Release date", "release"),
+])  # fmt: skip
+def test_days_that_programmes_count_from_are_known_by_their_headings(heading: str, name: str) -> None:
+    found = register.find_columns(["Code", "Name", "Phone", heading])
+    row = register.read(["K1", "An", "0912000123", "4/3/2026"], found, VIETNAM)
+    assert isinstance(row, Row) and row.dates == ((name, date(2026, 3, 4)),)  # day first
+
+
+def test_a_column_of_days_may_be_named_and_must_be_there() -> None:
+    headings = ["Code", "Name", "Phone", "Left us", "Moved in"]
+    found = register.find_columns(headings, dates={"left us": "discharge", "Moved in": "housing"})
+    row = register.read(["K1", "An", "0912000123", "31.12.2025", "46000"], found, VIETNAM)
+    assert isinstance(row, Row) and row.dates == (("discharge", date(2025, 12, 31)), ("housing", date(2025, 12, 9)))
+    with pytest.raises(Refused, match="Born"):
+        register.find_columns(headings, dates={"Born": "birth"})
+    with pytest.raises(Refused, match="4 and 5"):
+        register.find_columns(headings, dates={"Left us": "discharge", "Moved in": "discharge"})
+
+
+@pytest.mark.parametrize("cell", ["4/13/2026", "soon", "2026"])
+def test_a_day_that_cannot_be_read_is_reported_and_not_guessed(cell: str) -> None:
+    row = register.read(["K1", "An", "0912000123", cell], register.find_columns(["Code", "Name", "Phone", "Discharge"]), VIETNAM)
+    assert isinstance(row, Row) and row.dates == () and "date discharge: " in row.warnings[0]

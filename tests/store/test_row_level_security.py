@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -87,7 +87,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
-        "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
+        "INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :step, :unit)",
         "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7')",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
@@ -159,6 +159,41 @@ def test_staff_see_what_serves_the_unit_above_theirs_and_change_nothing_of_it(tw
         (seen,) = services.list_seen(work)
         assert seen.unit_id == two.other_unit
         assert not services.check(work, seen.service.id, two.world.now.date(), two.staff_id, gone=True)
+
+
+def test_staff_say_of_no_others_service_whom_it_serves(two: Two) -> None:
+    theirs = two.world.value("SELECT id FROM services WHERE unit_id = :unit", unit=two.other_unit)
+    for keeper in (two.other_unit, two.world.unit_id):
+        with pytest.raises(DBAPIError, match=r"row-level security|foreign key"), two.as_staff() as work:
+            work.execute(text("INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :service, :keeper)"),
+                         {"unit": two.world.unit_id, "service": theirs, "keeper": keeper})  # fmt: skip
+    two.world.run("INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :service, :keeper)",
+                  unit=two.world.unit_id, service=theirs, keeper=two.other_unit)  # fmt: skip
+    with two.as_staff() as work:  # who sees that it serves them does not take that back
+        assert work.value(text("SELECT count(*) FROM service_units WHERE service_id = :id"), id=theirs) == 1
+        for deed in ("DELETE FROM service_units", "UPDATE service_units SET kept_by = kept_by"):
+            assert work.execute(text(f"{deed} WHERE service_id = :id"), {"id": theirs}).rowcount == 0
+
+
+def test_staff_say_of_their_own_service_that_it_serves_their_own_units_alone(two: Two) -> None:
+    own = two.world.value("SELECT id FROM services WHERE unit_id = :unit", unit=two.world.unit_id)
+    with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
+        work.execute(text("INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:other, :service, :unit)"),
+                     {"unit": two.world.unit_id, "service": own, "other": two.other_unit})  # fmt: skip
+    with two.as_staff() as work:
+        code = work.value(text("SELECT code FROM services WHERE id = :id"), id=own)
+        services.change(work, replace(services.by_code(work, code).service, name="Another name"), None)
+        assert services.by_code(work, code).service.units == [two.world.unit_id]
+
+
+def test_a_service_that_another_unit_keeps_from_now_on_serves_as_before(two: Two) -> None:
+    below = builders.unit(two.world.engine, two.world.now, code="P01-1", parent_id=two.world.unit_id)
+    own = two.world.value("SELECT code FROM services WHERE unit_id = :unit", unit=two.world.unit_id)
+    with two.as_staff() as work:
+        entry = services.by_code(work, own).service
+        services.change(work, replace(entry, units=[below, *entry.units]), None)
+    keepers = {row.kept_by for row in two.world.rows("SELECT kept_by FROM service_units WHERE service_id = :id", id=entry.id)}
+    assert keepers == {below}
 
 
 def test_a_client_of_another_unit_is_not_found(two: Two) -> None:

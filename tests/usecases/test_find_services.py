@@ -9,11 +9,13 @@ from sqlalchemy import Engine
 
 from gateway import queues
 from gateway.channels.base import Inbound
-from gateway.domain import opening, segments
+from gateway.domain import decide, opening, segments
+from gateway.domain.dialogues import RequestReferral, SendInformation
+from gateway.domain.effects import RaiseFlag, TellServices
 from gateway.domain.services import Service
 from gateway.store import channels, holidays, services, units
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import receive_message
+from gateway.usecases import apply_effects, receive_message
 from gateway.vault import Vault
 from tests.builders import CONTENT, World, unit, world
 
@@ -152,3 +154,32 @@ def test_on_a_holiday_of_the_unit_a_place_is_closed_and_what_never_closes_is_sai
     say(here, here.phone_of(here.client(language="en")), "INFO housing")
     first, second = here.bodies()
     assert first.startswith("House H2.") and second.startswith("House H1.") and "tomorrow" in second
+
+
+def apply(here: World, phone: str, *effects: decide.Effect) -> None:
+    """Have one text lead to these effects."""
+    with unit_of_work(here.engine) as work:
+        channel = channels.get(work, here.vault, here.channel_id)
+    text = receive_message.came(here.engine, here.vault, channel, Inbound(str(uuid4()), phone, "+84900000000", "4"))
+    with unit_of_work(here.engine, SYSTEM, here.now) as work:
+        (seen,) = receive_message.look(work, here.vault, [text])
+        scene = receive_message.arrive(work, here.vault, text, seen)
+        apply_effects.apply(work, here.vault, CONTENT, receive_message.source_of(scene), effects)
+
+
+def test_two_topics_in_one_text_are_both_answered(here: World) -> None:
+    service(here, "H1")
+    service(here, "W1", "work")
+    client = here.client(language="en")
+    apply(here, here.phone_of(client), TellServices("housing", "en", client), SendInformation(uuid4(), client, "work"),
+          TellServices("housing", "en", client))  # fmt: skip
+    assert sorted(text[:8] for text in here.bodies()) == ["House H1", "House W1"]
+
+
+def test_two_requests_in_one_text_are_both_put_before_a_person(here: World) -> None:
+    client, first, second = here.client(language="en"), uuid4(), uuid4()
+    apply(here, here.phone_of(client), RequestReferral(first, client, "work"), RequestReferral(second, client, "housing"),
+          TellServices("housing", "en", client, (RaiseFlag("info", client),)), SendInformation(first, client, "work"),
+          RaiseFlag("info", client))  # fmt: skip
+    rows = here.rows("SELECT reason, about_id FROM flags ORDER BY number")
+    assert [(row.reason, row.about_id) for row in rows] == [("referral", first), ("referral", second), ("info", None), ("info", first)]

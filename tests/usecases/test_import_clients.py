@@ -328,3 +328,19 @@ def test_two_imports_at_once_wait_for_each_other(register: Register) -> None:
         waiting = "SELECT pg_try_advisory_xact_lock(hashtextextended('gateway client import', 0))"
         assert register.world.value(waiting) is False
     assert register.run().unchanged == 1
+
+
+def test_days_that_programmes_count_from_come_with_the_register(register: Register) -> None:
+    headings = "Mã khách hàng,Họ và tên,Số điện thoại,Ngày ra viện,Rời trại"
+    dates = {"Rời trại": "camp"}
+    register.write("K1,An,0912000001,05/03/2026,1/2/2026", "K2,Ba,0912000002,5/13/2026,", "K3,Ca,0912000003,,", headings=headings)
+    counts = register.run(dates=dates)
+    kept = "SELECT string_agg(c.code || ' ' || d.name || ' ' || d.on_date, ', ' ORDER BY c.code, d.name) FROM client_dates d JOIN clients c ON c.id = d.client_id"
+    assert (counts.new, register.world.value(kept)) == (3, "K1 camp 2026-02-01, K1 discharge 2026-03-05")
+    assert [(line, what) for line, what, why in register.told if "date discharge: " in why] == [(3, "taken")]
+    assert register.run(dates=dates).unchanged == 3
+
+    register.write("K1,An,0912000001,,2/2/2026", "K2,Ba,0912000002,13/5/2026,", headings=headings)
+    assert register.run(dates=dates).updated == 2
+    assert register.world.value(kept) == "K1 camp 2026-02-02, K1 discharge 2026-03-05, K2 discharge 2026-05-13"
+    assert register.run(dates=dates, dry_run=True).unchanged == 2

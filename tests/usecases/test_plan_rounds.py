@@ -359,3 +359,28 @@ def test_a_step_that_a_late_holiday_takes_to_a_day_before_is_listed_too(world: W
         holidays.add(work, world.unit_id, date(2026, 2, 12), "Tết")
     days(world, now + DAY + 2 * HOUR, 2)
     assert skipped(world) == ["holiday"] and dues(world) == []
+
+
+def test_who_has_had_all_steps_gets_those_that_a_corrected_date_brings(world: World, boss: Actor, now: datetime) -> None:
+    client_id = world.client()
+    say(world, client_id, date(2026, 2, 1), now)  # typed wrongly
+    programme(world, boss, [{"day": 1}, {"day": 9}, {"day": 20}], since="discharge")
+    days(world, now, 14)
+    assert world.value("SELECT end_reason FROM enrolments") == "all steps are done"
+    leave_for_good(world)
+    say(world, client_id, date(2026, 2, 22), now + 14 * DAY)
+    days(world, now + 14 * DAY, 40)
+    assert [at.date() for at in dues(world)] == [date(2026, 2, 10), date(2026, 2, 21), date(2026, 2, 23)]  # no step twice
+    assert world.value("SELECT end_reason FROM enrolments") == "all steps are done"
+
+
+@pytest.mark.parametrize("reason", ["ended by staff", "reply", "client closed"])
+def test_who_left_a_programme_is_not_brought_back_by_a_corrected_date(world: World, boss: Actor, now: datetime, reason: str) -> None:
+    client_id = world.client()
+    say(world, client_id, date(2026, 2, 9), now)
+    programme(world, boss, [{"day": 1}, {"day": 9}], since="discharge")
+    days(world, now, 1)
+    world.run("UPDATE enrolments SET ended_at = now(), end_reason = :reason", reason=reason)
+    say(world, client_id, date(2026, 2, 20), now + DAY)
+    days(world, now + DAY, 20)
+    assert world.value("SELECT end_reason FROM enrolments") == reason

@@ -4,21 +4,31 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from gateway.domain import campaigns as rules
 from gateway.domain.windows import Window
 from gateway.queues import silent
-from gateway.store import campaigns, enrolments, holidays, units
+from gateway.store import base, campaigns, clients, enrolments, holidays, units
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import launch_campaign, plan_due, rehearse_campaign, send_due
+from gateway.usecases import (
+    launch_campaign,
+    notice_silence,
+    plan_due,
+    rehearse_campaign,
+    send_due,
+    start_dialogue,
+)
 from gateway.usecases.rehearse_campaign import Rehearsal
 from gateway.vault import Vault
-from tests import builders
+from tests import builders, servers
 from tests.builders import CONTENT, World
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -158,3 +168,91 @@ def test_the_unit_above_may_narrow_what_a_unit_allows(world: World, now: datetim
         units.save(work, replace(units.get(work, below), texts_a_day=2, texts_a_week=5))
         found = units.caps(work, [below])
     assert (found[str(below)].a_day, found[str(below)].a_week) == (1, 5)
+
+
+@pytest.mark.parametrize(("own", "of_unit", "days"), [((1, None), (None, None), [0, 1, 2]), ((None, 2), (None, None), [0, 0]), ((3, 9), (1, 2), [0, 1])])
+def test_a_clients_own_figure_holds_where_it_is_the_narrower(world: World, boss: Actor, now: datetime, own: Any, of_unit: Any, days: list[int]) -> None:
+    client_id = world.client()
+    for table, (a_day, a_week) in (("clients", own), ("units", of_unit)):
+        world.run(f"UPDATE {table} SET texts_a_day = :a_day, texts_a_week = :a_week", a_day=a_day, a_week=a_week)
+    texts = [world.planned(client_id, body=f"Canary {n}", send_after=now + n * HOUR, send_before=now + 2.5 * DAY) for n in range(3)]
+    for hour in range(61):
+        send_due.claim(world.engine, world.vault, world.channel_id, 10, now + hour * HOUR)
+        world.run("UPDATE outbound SET state = 'accepted' WHERE state = 'submitting'")
+    left = world.rows("SELECT state_at FROM outbound WHERE state = 'accepted' ORDER BY 1")
+    assert ([(row.state_at - now) // DAY for row in left], len(texts)) == (days, 3)
+
+    draft(world, boss, schedule={"every": "FREQ=DAILY", "at": "13:00", "lasts": "12h"})
+    with_own = rehearse(world, boss, 6)
+    assert max(sent(with_own).values(), default=0) <= 1
+
+
+def a_world(world: World, chance: Random) -> None:
+    """People with hours, caps and zones of their own, on phones of their own or shared, some in a dialogue or texted lately."""
+    week = chance.choice([None, 2, 4])
+    world.run("UPDATE units SET texts_a_day = :a_day, texts_a_week = :a_week", a_day=chance.choice([None, 1, 2]), a_week=week)
+    phone = None
+    for n in range(8):
+        opens = chance.choice([None, 10, 15])
+        phone = phone if n and chance.random() < 0.3 else None
+        client_id = world.client(phone, hours=Window(time(opens), time(19)) if opens else None,
+                                 consent=("check_in",) if chance.random() < 0.9 else ())  # fmt: skip
+        phone = world.phone_of(client_id)
+        world.run("UPDATE clients SET texts_a_day = :a_day, texts_a_week = :a_week, time_zone = :zone WHERE id = :id", id=client_id,
+                  a_day=chance.choice([None, 1]), a_week=chance.choice([None, None, 3]), zone=chance.choice([None, "Asia/Tokyo", "Mars/Olympus"]))  # fmt: skip
+        with unit_of_work(world.engine, SYSTEM, world.now) as work:
+            enrolments.set_date(work, client_id, "discharge", date(2026, 2, 6 + n))
+        if chance.random() < 0.3:
+            world.planned(client_id, body=f"Canary {n}")
+        elif chance.random() < 0.4 and world.value("SELECT granted FROM consents WHERE client_id = :id", id=client_id):
+            with unit_of_work(world.engine) as work:
+                code = clients.get(work, client_id).code
+            actor = Actor(world.value("SELECT id FROM staff LIMIT 1"), world.unit_id, "case_worker")
+            start_dialogue.start(world.engine, world.vault, CONTENT, actor, chance.choice(["weekly_check_in", "needs_check"]), code, world.now)
+    claim(world, world.now)
+
+
+def claim(world: World, at: datetime) -> None:
+    """What may leave now has left."""
+    while send_due.claim(world.engine, world.vault, world.channel_id, 100, at).sends:
+        world.run("UPDATE outbound SET state = 'accepted' WHERE state = 'submitting'")
+
+
+SHORT: list[dict[str, Any]] = [
+    {"schedule": {"every": "FREQ=DAILY", "at": "09:00", "lasts": "12h"}},
+    {"schedule": {"every": "FREQ=DAILY", "at": "18:00", "lasts": "20h"}, "steps": [{"dialogue": "weekly_check_in"}]},
+    {"schedule": {"every": "FREQ=DAILY", "at": "08:00", "lasts": "48h", "holidays": "after"}, "steps": [{"dialogue": "after_discharge_welcome"}]},
+    {"kind": "programme", "schedule": {"at": "09:00", "since": "discharge", "lasts": "30h"},
+     "steps": [{"template": "check_in", "day": 3}, {"dialogue": "needs_check", "day": 4, "every": 1, "times": 4}, {"template": "check_in", "day": 5}]},
+]  # fmt: skip
+
+
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chance=st.randoms(use_true_random=False))
+@pytest.mark.parametrize("changes", SHORT, ids=["texts", "check-in", "welcome", "programme"])
+def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, now: datetime, changes: dict[str, Any], chance: Random) -> None:
+    with servers.new_database() as made:
+        engine = base.connect(made.url)
+        try:
+            world = builders.world(engine, vault, now)
+            leader = Actor(world.staff("+84980000001", role="supervisor"), world.unit_id, "supervisor")
+            a_world(world, chance)
+            draft(world, leader, **changes)
+            assert sent(rehearse(world, leader, 5)) == really_sent(world, leader, 5)
+        finally:
+            engine.dispose()
+
+
+def really_sent(world: World, boss: Actor, days: int) -> dict[date, int]:
+    """By planner, sender and the look for silence, each hour; of what is due in these days."""
+    launch_campaign.approve(world.engine, world.vault, CONTENT, boss, "R", world.now)
+    for hour in range((days + 2) * 24):
+        at = world.now + hour * HOUR
+        while plan_due.plan_due(world.engine, world.vault, CONTENT, silent, at):
+            pass
+        claim(world, at)
+        notice_silence.notice(world.engine, world.vault, CONTENT, silent, at)
+    rows = world.rows("""SELECT o.state_at, coalesce(nullif(c.time_zone, 'Mars/Olympus'), 'Asia/Ho_Chi_Minh') AS zone
+      FROM outbound o JOIN occurrences u ON u.id = o.occurrence_id JOIN clients c ON c.id = o.client_id
+      WHERE o.state = 'accepted' AND u.due_at < :until""", until=world.now + days * DAY)  # fmt: skip
+    return dict(sorted(Counter(row.state_at.astimezone(ZoneInfo(row.zone)).date() for row in rows).items()))

@@ -108,6 +108,13 @@ def test_the_client_s_hours_narrow_the_unit_s(here: World) -> None:
     assert here.value("SELECT send_after FROM outbound WHERE id = :id", id=message) == here.now + timedelta(hours=4)
 
 
+def test_people_who_share_a_phone_share_its_cap_in_one_claim_too(here: World) -> None:
+    first = here.client()
+    texts = [here.planned(each, body=f"Canary {each}") for each in (first, *(here.client(here.phone_of(first)) for _ in range(4)))]
+    send_due.claim(here.engine, here.vault, here.channel_id, 10, here.now)
+    assert sorted(here.state(each) for each in texts) == ["planned"] * 2 + ["submitting"] * 3
+
+
 def test_an_answer_leaves_at_night_within_its_ten_minutes(here: World) -> None:
     night = here.now + timedelta(hours=12)
     message = here.planned(here.client(), lane=REPLY, consent_purpose=None, exempt_until=night + timedelta(minutes=10),

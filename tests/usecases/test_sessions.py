@@ -17,7 +17,7 @@ from gateway.content import ROOT, Content
 from gateway.domain.errors import Refused
 from gateway.store import channels, clients, erasure
 from gateway.store.base import Actor, unit_of_work
-from gateway.usecases import receive_message, start_dialogue
+from gateway.usecases import notice_silence, receive_message, start_dialogue
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
@@ -289,3 +289,81 @@ def changed(folder: Path, name: str, file: str, old: str, new: str) -> Content:
     path = folder / "templates_sms" / "dialogues" / name / file
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     return Content(folder)
+
+
+def ask_about_a_visit(talk: Talk, in_days: int = 1) -> UUID:
+    """A reminder is planned for a client; the id of its visit."""
+    later = replace(talk.world, now=talk.now)
+    visit = later.appointment(talk.client, talk.now + in_days * DAY)
+    later.planned(talk.client, expects="appointment", purpose="appointment_reminder_1d", about_id=visit, send_after=talk.now)
+    return visit
+
+
+def leave_one(talk: Talk, where: str) -> None:
+    """Only these texts reach the phone."""
+    talk.world.run(f"UPDATE outbound SET send_after = '2100-01-01' WHERE state = 'planned' AND NOT ({where})")
+    talk.leave()
+    talk.world.run("UPDATE outbound SET send_after = created_at WHERE send_after > '2099-01-01'")
+
+
+def test_the_open_question_is_the_one_that_left_last_whichever_was_planned_last(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.now += MINUTE
+    visit = ask_about_a_visit(talk)
+    leave_one(talk, "about_id = (SELECT id FROM appointments)")
+    talk.now += HOUR
+    talk.say("1")
+    assert talk.session()["status"] == "ended"
+    assert talk.world.value("SELECT answer FROM appointments WHERE id = :id", id=visit) is None
+
+
+def test_of_two_reminders_the_one_that_left_last_is_answered(talk: Talk) -> None:
+    first = ask_about_a_visit(talk, 2)
+    talk.now += MINUTE
+    ask_about_a_visit(talk, 3)
+    leave_one(talk, f"about_id <> '{first}'")
+    talk.now += HOUR
+    talk.say("1")
+    assert talk.world.value("SELECT answer FROM appointments WHERE id = :id", id=first) == "confirmed"
+
+
+def test_what_is_just_leaving_is_not_what_the_client_answers(talk: Talk) -> None:
+    first = ask_about_a_visit(talk, 2)
+    talk.leave()
+    talk.now += HOUR
+    ask_about_a_visit(talk, 3)
+    talk.world.run("UPDATE outbound SET state = 'submitting' WHERE state = 'planned'")
+    talk.leave = lambda: None  # type: ignore[method-assign]
+    talk.say("1", after=timedelta(0))
+    assert talk.world.value("SELECT answer FROM appointments WHERE id = :id", id=first) == "confirmed"
+
+
+def test_a_question_put_once_more_is_asked_last(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    talk.leave()
+    talk.now += HOUR
+    visit = ask_about_a_visit(talk)
+    talk.leave()
+    talk.now += 8 * HOUR
+    notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now)
+    talk.now += 14 * HOUR  # in the morning
+    talk.say("1")
+    assert talk.session()["status"] == "ended"
+    assert talk.world.value("SELECT answer FROM appointments WHERE id = :id", id=visit) is None
+
+
+def test_an_answer_is_none_to_the_next_question_before_that_has_left(talk: Talk) -> None:
+    talk.start("work_and_college")
+    talk.say("0")
+    talk.leave = lambda: None  # type: ignore[method-assign]
+    talk.say("the bus was late")
+    assert (talk.answers(), talk.session()["step"]) == ([("days", "0")], "hard")
+    assert talk.flags() == ["other_text"]  # a person reads it
+
+
+def test_an_answer_to_a_question_counts_while_its_other_words_still_wait_to_leave(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.say("zzz")
+    talk.leave = lambda: None  # type: ignore[method-assign]
+    talk.say("1")
+    assert talk.answers() == [("ask", "yes")]

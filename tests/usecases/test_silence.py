@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
 from gateway import queues
+from gateway.channels.base import Inbound
 from gateway.domain.errors import Refused
-from gateway.store import clients, consents
-from gateway.store.base import unit_of_work
-from gateway.usecases import notice_silence
+from gateway.store import channels, clients, consents, flags
+from gateway.store.base import Actor, unit_of_work
+from gateway.usecases import notice_silence, receive_message
 from gateway.vault import Vault
 from tests import builders
 from tests.usecases.test_sessions import DAY, HOUR, Talk
@@ -226,7 +228,7 @@ def test_a_client_whose_other_dialogue_is_being_answered_is_looked_at_later(talk
     with unit_of_work(talk.world.engine) as work:
         work.execute(text("SELECT FROM sessions WHERE status = 'suspended' FOR UPDATE"))
         assert notice(talk) == 0
-    assert notice(talk) == 1
+    assert notice(talk) == 2
 
 
 def test_whoever_writes_each_week_is_not_losing_touch_though_it_answers_nothing(talk: Talk) -> None:
@@ -244,3 +246,150 @@ def test_a_ping_that_another_text_waits_behind_outlives_the_dialogue_it_was_for(
     talk.start("after_discharge_welcome")
     pings = "SELECT p.state FROM outbound o JOIN outbound p ON p.id = o.waits_for WHERE o.state = 'planned'"
     assert [row.state for row in talk.world.rows(pings)] == ["planned", "planned"]
+
+
+def behind_one_with_a_person(talk: Talk) -> None:
+    """A needs check waits behind a welcome that nobody answered."""
+    talk.start("needs_check")
+    wait(talk, 1)
+    talk.start("after_discharge_welcome")
+    wait(talk, 30)
+    assert states(talk) == {"needs_check": "suspended", "after_discharge_welcome": "with_person"}
+
+
+def states(talk: Talk) -> dict[str, str]:
+    return {row.dialogue: row.status for row in talk.world.rows("SELECT dialogue, status FROM sessions")}
+
+
+def close_flags(talk: Talk) -> None:
+    """As staff do."""
+    with unit_of_work(talk.world.engine, Actor(talk.staff_id, talk.world.unit_id, "case_worker"), talk.now) as work:
+        for flag in flags.list_open(work):
+            flags.close(work, flag.id, "spoke_to_client")
+
+
+def test_what_waits_behind_a_persons_dialogue_goes_on_when_the_person_is_done(talk: Talk) -> None:
+    behind_one_with_a_person(talk)
+    wait(talk, 3)
+    assert states(talk)["needs_check"] == "suspended"
+    close_flags(talk)
+    notice(talk)
+    talk.leave()
+    assert states(talk) == {"needs_check": "waiting", "after_discharge_welcome": "ended"}
+    assert talk.heard()[-1].startswith("What would be most useful")
+    talk.say("8", after=HOUR)
+    assert (states(talk)["needs_check"], talk.answers()) == ("ended", [("need", "nothing")])
+
+
+def test_what_waits_behind_a_persons_dialogue_goes_on_when_nobody_closes_the_flag(talk: Talk) -> None:
+    behind_one_with_a_person(talk)
+    wait(talk, 14 * 24, 6 * HOUR)
+    assert states(talk)["after_discharge_welcome"] == "ended"
+    assert len([body for body in talk.heard() if body.startswith("What would be most useful")]) == 2
+    assert (states(talk)["needs_check"], talk.flags()) == ("with_person", ["no_reply", "no_reply"])  # and its own silence is noticed
+
+
+def test_after_a_cry_for_help_nothing_goes_on_while_its_flag_is_open(talk: Talk) -> None:
+    talk.start("needs_check")
+    wait(talk, 1)
+    talk.start("after_discharge_welcome")
+    talk.say("i want to kill myself")
+    wait(talk, 14 * 24, 6 * HOUR)
+    assert states(talk) == {"needs_check": "suspended", "after_discharge_welcome": "with_person"}
+    close_flags(talk)
+    notice(talk)
+    assert states(talk)["needs_check"] == "waiting"
+
+
+def test_after_a_cry_for_help_on_a_shared_phone_nothing_goes_on_while_its_flag_is_open(talk: Talk) -> None:
+    talk.world.client(talk.phone, language="en")
+    talk.start("needs_check")
+    wait(talk, 1)
+    talk.start("after_discharge_welcome")
+    talk.say("i want to kill myself")
+    wait(talk, 14 * 24, 6 * HOUR)
+    assert states(talk) == {"needs_check": "suspended", "after_discharge_welcome": "with_person"}
+
+
+def test_two_that_wait_behind_a_persons_dialogue_go_on_one_after_the_other(talk: Talk) -> None:
+    talk.start("needs_check")
+    wait(talk, 1)
+    talk.start("weekly_check_in")
+    wait(talk, 1)
+    talk.start("after_discharge_welcome")
+    wait(talk, 30)
+    close_flags(talk)
+    wait(talk, 1)
+    assert states(talk) == {"needs_check": "suspended", "weekly_check_in": "waiting", "after_discharge_welcome": "ended"}
+    talk.say("1", after=12 * HOUR)
+    assert states(talk) == {"needs_check": "waiting", "weekly_check_in": "ended", "after_discharge_welcome": "ended"}
+
+
+def test_what_waited_is_not_asked_again_once_its_consent_is_taken_back(talk: Talk) -> None:
+    behind_one_with_a_person(talk)
+    with unit_of_work(talk.world.engine) as work:
+        for purpose in ("check_in", "service_information"):
+            consents.change(work, talk.client, purpose, False, "said so", "staff")
+    wait(talk, 14 * 24, 6 * HOUR)
+    assert states(talk)["needs_check"] == "stopped"
+
+
+def test_whoever_writes_what_could_not_be_decided_about_is_not_silent(talk: Talk) -> None:
+    for _ in range(3):
+        talk.start("weekly_check_in")
+        talk.leave()
+        talk.now += HOUR
+        with unit_of_work(talk.world.engine) as work:
+            channel = channels.get(work, talk.world.vault, talk.world.channel_id)
+        came = receive_message.came(talk.world.engine, talk.world.vault, channel, Inbound(str(uuid4()), talk.phone, "+84900000000", "hello there"))
+        receive_message.keep_undecided(talk.world.engine, talk.world.vault, talk.content, came, queues.silent, talk.now, False)
+        wait(talk, 7 * 24, 4 * HOUR)
+    assert "losing_touch" not in talk.flags()
+    assert talk.world.value("SELECT count(*) FROM sessions WHERE heard_at IS NOT NULL") == 3
+
+
+def test_a_text_decided_about_later_speaks_for_the_dialogue_it_came_in_and_for_none_that_began_since(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.say("HELP")
+    came_at = talk.now
+    wait(talk, 7 * 24, 4 * HOUR)
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.world.run("UPDATE sessions SET heard_at = NULL")
+    talk.world.run("UPDATE inbound SET handled_at = NULL, meaning = NULL")
+    talk.now += HOUR
+    assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
+    assert talk.world.value("SELECT count(*) FROM sessions WHERE heard_at IS NOT NULL") == 0
+
+    talk.world.run("UPDATE inbound SET handled_at = NULL, meaning = NULL, received_at = :at", at=came_at + 8 * DAY)
+    talk.now += DAY
+    assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
+    assert talk.world.value("SELECT heard_at FROM sessions WHERE heard_at IS NOT NULL") == came_at + 8 * DAY
+
+
+def test_a_client_who_cannot_be_read_holds_up_nobody_and_is_called(talk: Talk) -> None:
+    other = talk.world.client(language="en")
+    for each in (talk.client, other):
+        talk.start("weekly_check_in", each)
+    talk.leave()
+    talk.world.run("UPDATE phones SET phone_enc = '\\x00' WHERE client_id = :id", id=talk.client)
+    talk.now += 60 * HOUR
+    assert notice(talk) == 2
+    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags WHERE reason = 'no_reply'")} == {talk.client, other}
+
+
+def test_nobody_is_read_whose_silence_is_none(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    talk.leave()
+    talk.world.run("UPDATE clients SET name_enc = '\\x00', status = 'paused'")  # would be flagged, were it read
+    talk.now += 60 * HOUR
+    assert (notice(talk), talk.flags(), talk.session()["status"]) == (1, [], "waiting")
+
+
+def test_the_clock_looks_at_no_more_at_once_than_it_was_told(talk: Talk) -> None:
+    for _ in range(3):
+        talk.start("weekly_check_in", talk.world.client(language="en"))
+    talk.leave()
+    talk.now += 60 * HOUR
+    looked = [notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now, 2) for _ in range(3)]
+    assert looked == [2, 1, 0]

@@ -1,6 +1,7 @@
 """One open dialogue a client: which one goes first."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -36,3 +37,18 @@ def make_room(dialogue: Dialogue, live: Iterable[Live]) -> dict[UUID, str]:
         elif each.status == "with_person" or each.dialogue == dialogue.name:
             becoming[each.id] = "ended"
     return becoming
+
+
+ASKS_NOTHING = frozenset({"crisis", "crisis_in_doubt", "stop_in_doubt", "deciding_failed", "wrong_number"})
+"""Why persons look that keeps every question back, for as long as they have not said what came of it."""
+
+
+def goes_on(open_flags: Iterable[str], left_at: datetime | None, silence: timedelta, now: datetime) -> bool:
+    """Whether a suspended dialogue goes on that waits behind one left to a person at `left_at` (None: behind none).
+
+    It does when the person is done with everything about the client, and after `silence` even if nobody ever says so.
+    """
+    reasons = set(open_flags)
+    if reasons & ASKS_NOTHING:
+        return False
+    return left_at is None or not reasons or now >= left_at + silence
