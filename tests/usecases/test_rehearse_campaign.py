@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -59,7 +59,10 @@ def rehearse(world: World, boss: Actor, days: float, name: str = "R") -> Rehears
 
 
 def sent(seen: Rehearsal) -> dict[date, int]:
-    return {on: day.sent for (on, _), day in sorted(seen.days.items()) if day.sent}
+    days: Counter[date] = Counter()
+    for (on, _), day in seen.days.items():
+        days[on] += day.sent
+    return {on: count for on, count in sorted(days.items()) if count}
 
 
 def reality(world: World, boss: Actor, days: float) -> dict[date, int]:
@@ -193,13 +196,14 @@ def a_world(world: World, chance: Random) -> None:
     world.run("UPDATE units SET texts_a_day = :a_day, texts_a_week = :a_week", a_day=chance.choice([None, 1, 2]), a_week=week)
     phone = None
     for n in range(8):
-        opens = chance.choice([None, 10, 15])
         phone = phone if n and chance.random() < 0.3 else None
+        if phone is None:  # of two due at once on a shared phone either may be first: it makes no difference where they are alike
+            own = {"a_day": chance.choice([None, 1]), "a_week": chance.choice([None, None, 3]), "zone": chance.choice([None, "Asia/Tokyo", "Mars/Olympus"])}
+            opens = chance.choice([None, 10, 15])
         client_id = world.client(phone, hours=Window(time(opens), time(19)) if opens else None,
                                  consent=("check_in",) if chance.random() < 0.9 else ())  # fmt: skip
         phone = world.phone_of(client_id)
-        world.run("UPDATE clients SET texts_a_day = :a_day, texts_a_week = :a_week, time_zone = :zone WHERE id = :id", id=client_id,
-                  a_day=chance.choice([None, 1]), a_week=chance.choice([None, None, 3]), zone=chance.choice([None, "Asia/Tokyo", "Mars/Olympus"]))  # fmt: skip
+        world.run("UPDATE clients SET texts_a_day = :a_day, texts_a_week = :a_week, time_zone = :zone WHERE id = :id", id=client_id, **own)
         with unit_of_work(world.engine, SYSTEM, world.now) as work:
             enrolments.set_date(work, client_id, "discharge", date(2026, 2, 6 + n))
         if chance.random() < 0.3:
@@ -210,6 +214,8 @@ def a_world(world: World, chance: Random) -> None:
             actor = Actor(world.value("SELECT id FROM staff LIMIT 1"), world.unit_id, "case_worker")
             start_dialogue.start(world.engine, world.vault, CONTENT, actor, chance.choice(["weekly_check_in", "needs_check"]), code, world.now)
     claim(world, world.now)
+    world.run("DELETE FROM sessions WHERE prompt_id IN (SELECT id FROM outbound WHERE state <> 'accepted')")
+    world.run("DELETE FROM outbound WHERE state <> 'accepted'")  # what others have still to send is not known to a rehearsal
 
 
 def claim(world: World, at: datetime) -> None:
@@ -227,7 +233,7 @@ SHORT: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chance=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("changes", SHORT, ids=["texts", "check-in", "welcome", "programme"])
 def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, now: datetime, changes: dict[str, Any], chance: Random) -> None:
@@ -238,7 +244,9 @@ def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, no
             leader = Actor(world.staff("+84980000001", role="supervisor"), world.unit_id, "supervisor")
             a_world(world, chance)
             draft(world, leader, **changes)
-            assert sent(rehearse(world, leader, 5)) == really_sent(world, leader, 5)
+            end = (now + 5 * DAY).date()  # what is held beyond it also waits for texts that are due later
+            rehearsed, real = sent(rehearse(world, leader, 5)), really_sent(world, leader, 5)
+            assert {on: count for on, count in rehearsed.items() if on < end} == {on: count for on, count in real.items() if on < end}
         finally:
             engine.dispose()
 
@@ -246,7 +254,7 @@ def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, no
 def really_sent(world: World, boss: Actor, days: int) -> dict[date, int]:
     """By planner, sender and the look for silence, each hour; of what is due in these days."""
     launch_campaign.approve(world.engine, world.vault, CONTENT, boss, "R", world.now)
-    for hour in range((days + 2) * 24):
+    for hour in range(days * 24):
         at = world.now + hour * HOUR
         while plan_due.plan_due(world.engine, world.vault, CONTENT, silent, at):
             pass
