@@ -7,7 +7,7 @@ from flask import Flask, Response, jsonify
 from gateway import parts, webhooks
 from gateway.config import Settings
 from gateway.store import health
-from gateway.web import simulator
+from gateway.web import simulator, staff
 
 
 def create_app(settings: Settings) -> Flask:
@@ -21,8 +21,9 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(webhooks.blueprint(gateway))
     if simulator.may_be_shown(settings):
         app.register_blueprint(simulator.blueprint(gateway))
-    app.add_url_rule("/health", view_func=lambda: _health(gateway))
+    app.add_url_rule("/health", "health", lambda: _health(gateway))
     app.after_request(_harden)
+    staff.install(app, gateway)
     return app
 
 

@@ -8,6 +8,7 @@ from gateway.domain import phone as phones
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.store import audit, units
 from gateway.store import staff as members
+from gateway.usecases import sign_in
 
 
 @click.group()
@@ -70,6 +71,25 @@ def deactivate(code: str, as_code: str) -> None:
         members.set_active(work, member.id, False)
         audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": code})
     screen.say("{code} can do nothing any more", code=code)
+
+
+@staff.command()
+@click.argument("code")
+@click.option("--lost-second-factor", "reset_second", is_flag=True, help="Drop their second factor too: the phone it was on is lost.")
+@session.as_staff
+def invite(code: str, reset_second: bool, as_code: str) -> None:
+    """Print the address at which a staff member chooses a password, once, within 72 hours. Hand it to nobody else.
+
+    An administrator invites anybody of their units. Passwords are never typed here.
+    """
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.work() as work:
+            member = members.by_code(work, code)
+        if not member.active:
+            raise Refused("staff member {code!r} is no longer active", code=code)
+        with s.system() as work:
+            invitation = sign_in.invite(work, s.vault, member.id, member.unit_id, s.actor, reset_second)
+        click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
 
 
 @staff.command("list")
