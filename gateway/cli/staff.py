@@ -96,7 +96,7 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
 @session.as_staff
 def list_staff(as_code: str) -> None:
     """The staff of your units."""
-    with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
+    with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
         codes = {unit.id: unit.code for unit in units.list_seen(work)}
         screen.table(
             (_("code"), _("name"), _("role"), _("unit"), _("phone"), _("duty"), _("active")),

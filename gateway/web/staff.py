@@ -38,7 +38,7 @@ def _failed(error: Exception) -> Response | HTTPException | tuple[str, int] | tu
     _ = page.gettext()
     match error:
         case TooMany():
-            return _page(429, error.told(_)) + ({"Retry-After": str(round(error.wait_s) + 1)},)
+            return (*_page(429, error.told(_)), {"Retry-After": str(round(error.wait_s) + 1)})
         case NotFound():
             return _page(404, _("There is no such thing here, or it belongs to another unit."))
         case NotAllowed():
