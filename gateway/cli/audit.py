@@ -28,7 +28,7 @@ def audit() -> None:
 @click.option("--until", help="Last day.")
 @click.option("--staff", "staff_code", help="Code of whoever did it.")
 @click.option("--unit", help="Code of a unit; those below count too.")
-@click.option("--client", help="Code of the client it was done to.")
+@click.option("--client", help="Code of the client it is about.")
 @click.option("--action", help="Such as client.reveal, or client.* for all that begin so.")
 @click.option("--most", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--reveal", metavar="REASON", help="Show values before and after too; the reason is logged.")
@@ -61,8 +61,8 @@ def _asked(
         since=screen.begin_of(screen.day(since), zone) if since else None,
         until=screen.end_of(screen.day(until), zone) if until else None,
         staff_id=staff.by_code(work, staff_code).id if staff_code else None,
-        unit_id=units.by_code(work, unit).id if unit else None, action=action, subject="client" if client else None,
-        subject_id=str(clients.by_code(work, client).id) if client else None,
+        unit_id=units.by_code(work, unit).id if unit else None, action=action,
+        client_id=clients.by_code(work, client).id if client else None,
     )  # fmt: skip
 
 
@@ -71,10 +71,15 @@ def _who(line: Line) -> str:
 
 
 def _what(line: Line) -> str:
-    return f"{shown(line.subject)} {line.client_code or line.subject_id[:8]}"
+    if line.subject == "client":
+        return f"{shown(line.subject)} {line.client_code or line.subject_id[:8]}"
+    about = f" ({_('client {code}').format(code=line.client_code)})" if line.client_code else ""
+    return f"{shown(line.subject)} {line.subject_id[:8]}{about}"
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "-"
     return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
 
 

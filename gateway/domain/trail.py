@@ -25,6 +25,7 @@ class Entry:
     subject: str
     subject_id: str
     detail: str
+    client_id: UUID | None
     at: datetime
     key_id: UUID | None
     values_id: UUID | None
@@ -101,7 +102,7 @@ def _hash(previous: bytes, number: int, first: int, last: int, sealed_at: dateti
     for entry in entries:
         whole.update(_line([
             entry.number, entry.id, str(entry.unit_id), _text(entry.staff_id), entry.action, entry.subject, entry.subject_id,
-            entry.detail, _instant(entry.at), _text(entry.key_id), _text(entry.values_id),
+            entry.detail, _text(entry.client_id), _instant(entry.at), _text(entry.key_id), _text(entry.values_id),
             None if entry.values_enc is None else entry.values_enc.hex(),
         ]))  # fmt: skip
     return whole.digest()

@@ -48,22 +48,23 @@ def _as_json(value: Any) -> str:
 
 
 _ADD = text("""
-  INSERT INTO audit (unit_id, staff_id, action, subject, subject_id, detail, at, key_id, values_id, values_enc)
-  VALUES (:unit, :staff, :action, :subject, :id, CAST(:detail AS jsonb), :now, :key_id, :values_id, :values_enc)""")
+  INSERT INTO audit (unit_id, staff_id, action, subject, subject_id, detail, client_id, at, key_id, values_id, values_enc)
+  VALUES (:unit, :staff, :action, :subject, :id, CAST(:detail AS jsonb), :client, :now, :key_id, :values_id, :values_enc)""")
 
 
 def add(
     work: Work, action: str, subject: str, subject_id: UUID | str, unit_id: UUID, detail: Mapping[str, Any] | None = None,
-    by: Actor | None = None, private: Private | None = None,
+    by: Actor | None = None, client_id: UUID | None = None, private: Private | None = None,
 ) -> None:  # fmt: skip
     """Keep what was done: "client.show", "client", its id. `detail` holds ids and codes, no name, number or text.
 
+    `client_id` is whom another subject is about (a flag, a text), so that all that was done about a client is found.
     `by` is who asked, where the transaction runs as the system for them (a stop reaches beyond the actor's units).
     """
     staff_id = (by or work.actor).staff_id
     work.execute(_ADD, {
         "unit": unit_id, "staff": staff_id, "action": action, "subject": subject, "id": str(subject_id),
-        "detail": json.dumps(dict(detail or {}), default=str), "now": work.now, "key_id": private and private.key_id,
+        "detail": json.dumps(dict(detail or {}), default=str), "client": subject_id if subject == "client" else client_id, "now": work.now, "key_id": private and private.key_id,
         "values_id": private and private.values_id, "values_enc": private and private.values_enc,
     })  # fmt: skip
 
@@ -79,9 +80,8 @@ class Asked:
     until: datetime | None = None
     staff_id: UUID | None = None
     unit_id: UUID | None = None  # and those below it
+    client_id: UUID | None = None
     action: str | None = None
-    subject: str | None = None
-    subject_id: str | None = None
 
     def given(self) -> dict[str, Any]:
         """What was asked for, by name."""
@@ -112,13 +112,12 @@ _LISTED = text("""
   SELECT a.id, a.number, a.at, a.staff_id, s.code AS staff_code, a.unit_id, u.code AS unit_code, a.action, a.subject, a.subject_id,
     c.code AS client_code, a.detail, a.key_id, a.values_id, a.values_enc, k.wrapped
   FROM audit a JOIN units u ON u.id = a.unit_id LEFT JOIN staff s ON s.id = a.staff_id LEFT JOIN keys k ON k.id = a.key_id
-    LEFT JOIN clients c ON c.id = CASE WHEN a.subject = 'client' THEN CAST(a.subject_id AS uuid) END
+    LEFT JOIN clients c ON c.id = a.client_id
   WHERE (CAST(:since AS timestamptz) IS NULL OR a.at >= :since) AND (CAST(:until AS timestamptz) IS NULL OR a.at < :until)
     AND (CAST(:staff AS uuid) IS NULL OR a.staff_id = :staff)
     AND (CAST(:unit AS uuid) IS NULL OR a.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit))
     AND (CAST(:action AS text) IS NULL OR a.action LIKE :action)
-    AND (CAST(:subject AS text) IS NULL OR a.subject = :subject)
-    AND (CAST(:subject_id AS text) IS NULL OR a.subject_id = :subject_id)
+    AND (CAST(:client AS uuid) IS NULL OR a.client_id = :client)
     AND (CAST(:before AS bigint) IS NULL OR a.id < :before)
   ORDER BY a.id DESC LIMIT :most""")
 
@@ -130,7 +129,7 @@ def listed(work: Work, asked: Asked, most: int = 100, before: int | None = None,
     """
     found = work.all(
         _LISTED, since=asked.since, until=asked.until, staff=asked.staff_id, unit=asked.unit_id, action=_pattern(asked.action),
-        subject=asked.subject, subject_id=asked.subject_id, before=before, most=most,
+        client=asked.client_id, before=before, most=most,
     )  # fmt: skip
     return [_line(row, vault) for row in found]
 
@@ -151,7 +150,7 @@ def _line(row: Any, vault: Vault | None) -> Line:
 
 # --- the chain ------------------------------------------------------------------------------------------------------
 
-_ENTRY = "id, unit_id, staff_id, action, subject, subject_id, CAST(detail AS text) AS detail, at, key_id, values_id, values_enc"
+_ENTRY = "id, unit_id, staff_id, action, subject, subject_id, CAST(detail AS text) AS detail, client_id, at, key_id, values_id, values_enc"
 _UNSEALED = text(f"SELECT {_ENTRY} FROM audit WHERE number IS NULL ORDER BY id LIMIT :most")
 _NUMBER = text("""
   UPDATE audit a SET number = n.number FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS bigint[])) n(id, number) WHERE a.id = n.id""")
@@ -216,7 +215,7 @@ def waiting(work: Work) -> tuple[int, datetime | None]:
 
 def _entry(row: Any, number: int) -> Entry:
     values = None if row.values_enc is None else bytes(row.values_enc)
-    return Entry(number, row.id, row.unit_id, row.staff_id, row.action, row.subject, row.subject_id, row.detail, row.at, row.key_id,
+    return Entry(number, row.id, row.unit_id, row.staff_id, row.action, row.subject, row.subject_id, row.detail, row.client_id, row.at, row.key_id,
                  row.values_id, values)  # fmt: skip
 
 

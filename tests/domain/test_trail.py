@@ -21,6 +21,7 @@ def entries(draw: st.DrawFn, number: int) -> Entry:
     return Entry(
         number=number, id=draw(IDS), unit_id=draw(UUIDS), staff_id=draw(st.none() | UUIDS), action=draw(st.text(max_size=9)),
         subject=draw(st.text(max_size=9)), subject_id=draw(st.text(max_size=9)), detail=draw(st.sampled_from(["{}", '{"a": 1}'])),
+        client_id=draw(st.none() | UUIDS),
         at=AT + timedelta(microseconds=draw(st.integers(0, 10**12))), key_id=key, values_id=key,
         values_enc=draw(st.binary(max_size=9)) if key else None,
     )  # fmt: skip
@@ -41,7 +42,7 @@ def chains(draw: st.DrawFn) -> tuple[list[Seal], list[Entry]]:
 CHANGES = {
     "number": lambda v: v + 1000, "id": lambda v: v + 1, "unit_id": lambda v: UUID(int=v.int ^ 1),
     "staff_id": lambda v: None if v else UUID(int=1), "action": lambda v: v + "x", "subject": lambda v: "x" + v,
-    "subject_id": lambda v: v + " ", "detail": lambda v: v + " ", "at": lambda v: v + timedelta(microseconds=1),
+    "subject_id": lambda v: v + " ", "detail": lambda v: v + " ", "client_id": lambda v: None if v else UUID(int=1), "at": lambda v: v + timedelta(microseconds=1),
     "key_id": lambda v: None if v else UUID(int=1), "values_id": lambda v: None if v else UUID(int=1),
     "values_enc": lambda v: b"x" + v if v is not None else b"",
 }  # fmt: skip
