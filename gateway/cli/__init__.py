@@ -26,6 +26,7 @@ COMMANDS = {
     "misread": "gateway.cli.misread:misread",
     "number": "gateway.cli.text:read_numbers",
     "phone": "gateway.cli.phone:phone",
+    "report": "gateway.cli.report:report",
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",

@@ -13,9 +13,13 @@ from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import base, clients, staff, units
 from gateway.store.audit import Asked, Line
 from gateway.usecases import read_audit, seal_audit, sheets
+
+# What deeds are done to, and names of values, as they are shown.
+N_("campaign"), N_("channel"), N_("inbound"), N_("outbound"), N_("switch"), N_("basis")
 
 
 @click.group()

@@ -138,6 +138,14 @@ def list_seen(work: Work) -> list[Unit]:
     return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
 
 
+_CHILDREN = text(f"SELECT {_COLUMNS} FROM units u WHERE u.parent_id = :id ORDER BY u.code")
+
+
+def children(work: Work, unit_id: UUID) -> list[Unit]:
+    """The units just below one, by code."""
+    return [Unit(**row._asdict()) for row in work.all(_CHILDREN, id=unit_id)]
+
+
 # Only units that limit something, or lie below one: mostly none.
 _CAPS = text("""
   SELECT CAST(t.unit_id AS text) AS unit, array_agg(u.texts_a_day) AS days, array_agg(u.texts_a_week) AS weeks

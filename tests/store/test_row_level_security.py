@@ -18,8 +18,8 @@ from tests.builders import World
 
 # No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
 EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
-# What no member of staff ever reads: where phones are in the menu, and their PINs.
-SYSTEMS = {"ussd_sessions", "ussd_pins"}
+# What no member of staff ever reads: where phones are in the menu, their PINs, counts of small groups.
+SYSTEMS = {"ussd_sessions", "ussd_pins", "report_counts"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The audit trail: values under the client's key, and seals over its rows."""
+"""The audit trail's values under the client's key, and seals over its rows; counts that reports are made of."""
 
 from pathlib import Path
 
@@ -10,18 +10,26 @@ down_revision = "0005"
 SQL = Path(__file__).parents[1] / "sql"
 
 # Of a row in the trail the system may set one thing once: its number. Of a seal nobody may change anything.
+# Counts hold small groups in the clear, so the system alone reads them, and shows what may be shown.
 RIGHTS = """
   GRANT UPDATE (number) ON audit TO gateway_system;
   CREATE POLICY sealed_once ON audit AS RESTRICTIVE FOR UPDATE TO gateway_system USING (number IS NULL) WITH CHECK (number IS NOT NULL);
   ALTER TABLE audit_seals ENABLE ROW LEVEL SECURITY; ALTER TABLE audit_seals FORCE ROW LEVEL SECURITY;
   GRANT SELECT, INSERT ON audit_seals TO gateway_system;
   CREATE POLICY system ON audit_seals TO gateway_system USING (true);
+
+  ALTER TABLE report_counts ENABLE ROW LEVEL SECURITY; ALTER TABLE report_counts FORCE ROW LEVEL SECURITY;
+  ALTER TABLE report_periods ENABLE ROW LEVEL SECURITY; ALTER TABLE report_periods FORCE ROW LEVEL SECURITY;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON report_counts, report_periods TO gateway_system;
+  CREATE POLICY system ON report_counts TO gateway_system USING (true);
+  CREATE POLICY system ON report_periods TO gateway_system USING (true);
 """
 
 
 def upgrade() -> None:
-    """Make the columns and the table, and say who may do what."""
-    op.execute((SQL / "0010_audit.sql").read_text())
+    """Make the columns and the tables, and say who may do what."""
+    for part in ("audit", "reports"):
+        op.execute((SQL / f"0010_{part}.sql").read_text())
     op.execute(RIGHTS)
 
 
