@@ -79,7 +79,7 @@ _FORGET = text("DELETE FROM report_counts WHERE report = ANY(:reports) AND grain
 _COUNTED = text("""
   INSERT INTO report_periods (grain, starts_on, counted_at) VALUES (:grain, :since, :now)
   ON CONFLICT (grain, starts_on) DO UPDATE SET counted_at = excluded.counted_at""")
-# The one transaction of the system that reads much at once: PostgreSQL chooses the way.
+# Unlike the system's other work this reads much at once: PostgreSQL chooses the way.
 _FREE = text("SELECT " + ", ".join(
     f"set_config('enable_{way}', 'on', true)" for way in ("hashjoin", "mergejoin", "material", "seqscan", "bitmapscan")
 ) + ", set_config('plan_cache_mode', 'force_custom_plan', true), set_config('work_mem', '64MB', true)")  # fmt: skip
@@ -127,25 +127,21 @@ class Count:
 
 # What is kept by unit and language concerns different people; over months and channels they may be the same.
 _READ = """
-  SELECT {key} AS key, part, sum(count) AS count, sum(people) AS people FROM (
-    SELECT {kept}, r.language, r.unit_id, r.part, sum(r.count) AS count, max(r.people) AS people
-    FROM report_counts r JOIN unit_tree below ON below.unit_id = r.unit_id AND below.ancestor_id = :unit
-    WHERE r.report = :report AND r.grain = :grain AND r.starts_on >= :since AND r.starts_on < :until
-    GROUP BY {by} r.language, r.unit_id, r.part) x {join}
-  GROUP BY {key}, part"""
-_BY = {
-    "language": text(_READ.format(key="x.language", kept="1", by="", join="")),
-    "channel": text(_READ.format(key="x.channel_id", kept="r.channel_id", by="r.channel_id,", join="")),
-    # The unit just below that it lies in, or the unit itself.
-    "unit": text(_READ.format(key="coalesce(child.id, x.unit_id)", kept="1", by="", join="""
-      LEFT JOIN LATERAL (SELECT u.id FROM unit_tree t JOIN units u ON u.id = t.ancestor_id AND u.parent_id = :unit WHERE t.unit_id = x.unit_id) child ON true""")),
-}  # fmt: skip
+  SELECT key, part, sum(count) AS count, sum(people) AS people FROM (
+    SELECT {key} AS key, part, sum(count) AS count, max(people) AS people FROM report_counts
+    WHERE report = :report AND grain = :grain AND starts_on >= :since AND starts_on < :until
+      AND (CAST(:units AS uuid[]) IS NULL OR unit_id = ANY(:units))
+    GROUP BY 1, language, unit_id, part) x
+  GROUP BY key, part"""
+_BY = {by: text(_READ.format(key=key)) for by, key in (("unit", "unit_id"), ("language", "language"), ("channel", "channel_id"))}
 
 
-def read(work: Work, report: str, by: str, unit_id: UUID, period: Period) -> list[Count]:
-    """The counts of a unit and all below it in a period. Small groups are among them: they go to `small_numbers` first."""
+def read(work: Work, report: str, by: str, period: Period, unit_ids: Sequence[UUID] | None = None) -> list[Count]:
+    """The counts of a period, of all units or of these. Small groups are among them: they go to `small_numbers` first."""
+    work.execute(_FREE)
     grain = "week" if period.grain == "week" else "month"
-    rows: Sequence[Any] = work.all(_BY[by], report=report, unit=unit_id, grain=grain, since=period.starts_on, until=period.ends_before)
+    rows: Sequence[Any] = work.all(_BY[by], report=report, grain=grain, since=period.starts_on, until=period.ends_before,
+                                   units=None if unit_ids is None else list(unit_ids))  # fmt: skip
     return [Count(row.key, row.part, int(row.count), int(row.people)) for row in rows]
 
 

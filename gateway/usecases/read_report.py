@@ -21,6 +21,7 @@ from gateway.store.base import Actor, Work
 SMALLEST = "smallest_group"
 """Among the details of a unit: the smallest group that is shown of it and all below it, where it is more than five."""
 Key = UUID | str
+_NOBODY = (0, 0)
 
 
 def of_period(work: Work, actor: Actor, name: str, unit: units.Unit, period: Period, by: str) -> Table:
@@ -36,8 +37,8 @@ def of_period(work: Work, actor: Actor, name: str, unit: units.Unit, period: Per
     reading = _Reading(work, name, report)
     shape = reading.of(unit, period, by)
     hidden = reading.hidden(unit, period, by)
-    labels = _labels(work, by, shape)
-    rows = [_row(labels[key], shape, hidden, r) for r, key in enumerate(shape.keys)]
+    names = {str(key): label for key, label in channels.names(work).items()} if by == "channel" else {}
+    rows = [_row(names.get(label, label), shape, hidden, r) for r, label in enumerate(shape.labels)]
     _note(work, actor, unit, {"report": name, "by": by, "period": str(period)})
     return Table(name, by, unit.code, str(period), rows, _row("", shape, hidden, len(shape.keys)), _smallest(unit), _counted_at(work, period))
 
@@ -83,14 +84,6 @@ def _counted_at(work: Work, period: Period) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _labels(work: Work, by: str, shape: "_Shape") -> dict[Key, str]:
-    if by == "language":
-        return {key: str(key) for key in shape.keys}
-    if by == "channel":
-        return {**channels.names(work)}
-    return {unit.id: unit.code for unit in units.list_seen(work)}
-
-
 def _row(label: str, shape: "_Shape", hidden: set[Place], r: int) -> Row:
     counts = shape.grid.counts[r]
     shown = [None if (r, c) in hidden else count for c, count in enumerate(counts)]
@@ -102,6 +95,7 @@ class _Shape:
     """A table with what is to be hidden still in it."""
 
     keys: list[Key]
+    labels: list[str]
     grid: Grid
     least: list[int]
 
@@ -115,6 +109,8 @@ class _Reading:
     report: Report
     _shapes: dict[tuple[UUID, Period, str], _Shape] = field(default_factory=dict)
     _hidden: dict[tuple[UUID, Period, str], set[Place]] = field(default_factory=dict)
+    _of_units: dict[Period, list[reports.Count]] = field(default_factory=dict)
+    _ways: dict[UUID, dict[UUID, UUID]] = field(default_factory=dict)
 
     def of(self, unit: units.Unit, period: Period, by: str) -> _Shape:
         """The counts of a unit in a period."""
@@ -124,21 +120,35 @@ class _Reading:
         return known
 
     def _shape(self, unit: units.Unit, period: Period, by: str) -> _Shape:
-        counts, people = dict[tuple[Key, str], int](), dict[tuple[Key, str], int]()
-        for each in reports.read(self.work, self.name, by, unit.id, period):
-            counts[each.key, each.part], people[each.key, each.part] = each.count, each.people
-        below = {child.id: child for child in units.children(self.work, unit.id)} if by == "unit" else {}
-        keys = [*below, *sorted({key for key, _ in counts if key not in below}, key=str)]
+        below: dict[Key, units.Unit] = {child.id: child for child in units.children(self.work, unit.id)} if by == "unit" else {}
+        cells = self._cells(unit, period, by)
+        keys = [*below, *sorted({key for key, _ in cells if key not in below}, key=str)]
         parts = [*self.report.columns]
-        cells = [[counts.get((key, part), 0) for part in parts] for key in keys]
-        rows = [[*row, sum(row)] for row in cells]
-        of_people = [[people.get((key, part), 0) for part in (*parts, "")] for key in keys]
-        nobody = [0] * (len(parts) + 1)
+        counts = [[cells.get((key, part), _NOBODY)[0] for part in parts] for key in keys]
+        counts = [[*row, sum(row)] for row in counts]
+        people = [[cells.get((key, part), _NOBODY)[1] for part in (*parts, "")] for key in keys]
         together = max if by == "channel" else sum  # the same people are texted through several channels
-        totals = [sum(column) for column in zip(*rows, strict=True)] if rows else nobody
-        total_people = [together(column) for column in zip(*of_people, strict=True)] if rows else nobody
-        least = [_smallest(below.get(key, unit)) if isinstance(key, UUID) else _smallest(unit) for key in keys]
-        return _Shape(keys, Grid([*rows, totals], [*of_people, total_people], self.report.across), [*least, _smallest(unit)])
+        nothing = [0] * (len(parts) + 1)
+        totals = [sum(column) for column in zip(*counts, strict=True)] if keys else nothing
+        total_people = [together(column) for column in zip(*people, strict=True)] if keys else nothing
+        labels = [below[key].code if key in below else unit.code if key == unit.id else str(key) for key in keys]
+        least = [_smallest(below.get(key, unit)) for key in keys]
+        return _Shape(keys, labels, Grid([*counts, totals], [*people, total_people], self.report.across), [*least, _smallest(unit)])
+
+    def _cells(self, unit: units.Unit, period: Period, by: str) -> dict[tuple[Key, str], tuple[int, int]]:
+        """Count and people of each key and part."""
+        ways = self._ways.get(unit.id) or self._ways.setdefault(unit.id, units.ways_down(self.work, unit.id))
+        if by != "unit":
+            found = reports.read(self.work, self.name, by, period, [*ways])
+            return {(each.key, each.part): (each.count, each.people) for each in found}
+        if period not in self._of_units:
+            self._of_units[period] = reports.read(self.work, self.name, by, period)
+        cells: dict[tuple[Key, str], tuple[int, int]] = {}
+        for each in self._of_units[period]:
+            if isinstance(each.key, UUID) and (child := ways.get(each.key)) is not None:
+                count, people = cells.get((child, each.part), _NOBODY)
+                cells[child, each.part] = count + each.count, people + each.people
+        return cells
 
     def hidden(self, unit: units.Unit, period: Period, by: str) -> set[Place]:
         """Which cells of it are not shown."""
