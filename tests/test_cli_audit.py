@@ -2,6 +2,8 @@
 
 import csv
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 from gateway.usecases import seal_audit
@@ -47,6 +49,15 @@ def test_an_export_runs_nothing_in_a_spreadsheet_and_is_logged(office: Office, t
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
     assert any("HYPERLINK" in cell for row in rows for cell in row)
     assert "audit.export" in office.do("audit", "list", "--as", "boss")
+
+
+def test_whoever_looks_and_closes_the_pipe_is_in_the_trail_all_the_same(office: Office) -> None:  # noqa: F811
+    looked = subprocess.Popen([sys.executable, "-m", "gateway", "client", "show", "K1", "--reveal", "to try it", "--as", "lan"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(office.environ))  # fmt: skip
+    assert looked.stdout is not None
+    looked.stdout.close()
+    looked.wait(60)
+    assert office.value("SELECT count(*) FROM audit WHERE action = 'client.reveal'") == 1
 
 
 def test_the_trail_is_verified_by_command(office: Office) -> None:  # noqa: F811
