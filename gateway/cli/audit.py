@@ -40,14 +40,15 @@ def audit() -> None:
 @session.as_staff
 def list_audit(most: int, reveal: str | None, file: Path | None, as_code: str, **asked: Any) -> None:
     """What was done in your units, the newest first. Looking is logged too."""
-    with session.open(as_code, *session.LEAD) as s, s.work() as work:
-        zone = s.zone(work)
-        wanted = _asked(work, zone, **asked)
+    with session.open(as_code, *session.LEAD) as s:
+        with s.work() as work:
+            zone = s.zone(work)
+            wanted = _asked(work, zone, **asked)
+            found = [] if file else read_audit.latest(work, s.vault, wanted, most, reveal)
         if file is not None:
-            count = sheets.write(file, _headings(), map(_cells, read_audit.every(work, s.vault, wanted, reveal)))
+            count = sheets.write(file, _headings(), map(_cells, read_audit.export(s.engine, s.vault, s.actor, wanted, reveal)))
             screen.say("{count} rows in {file}, which only you can read", count=count, file=file)
             return
-        found = read_audit.latest(work, s.vault, wanted, most, reveal)
     for line in found:
         detail = " ".join(f"{name}={_short(value)}" for name, value in line.detail.items())
         click.echo(f"{screen.local(line.at, zone)}  {_who(line)}  {line.action}  {_what(line)}  {screen.one_line(detail)}".rstrip())

@@ -106,6 +106,12 @@ def first_moment(work: Work) -> datetime | None:
     return at
 
 
+def first_visit(work: Work) -> datetime | None:
+    """When the first appointment was: those of another system may come in years later."""
+    at: datetime | None = work.value(text("SELECT min(starts_at) FROM appointments"))
+    return at
+
+
 def counted(work: Work) -> dict[Period, datetime]:
     """When each week and month was counted last."""
     rows = work.all(text("SELECT grain, starts_on, counted_at FROM report_periods"))

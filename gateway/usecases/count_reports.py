@@ -12,6 +12,8 @@ from gateway.store.base import SYSTEM, unit_of_work
 AGAIN_AFTER = timedelta(hours=1)
 SETTLED_AFTER = timedelta(days=14)
 """After its end a period is counted for so long: visits are closed and reports come late. Then its figures stay."""
+LONGEST_AGO = timedelta(days=3653)
+"""A register may hold a visit of the year 1900; nobody asks for reports of it."""
 _FOR_EVER = 100_000
 
 
@@ -19,13 +21,12 @@ def count_next(engine: Engine, now: datetime | None = None) -> int:
     """Count the one week or month that waits longest; 0 when none is due."""
     with unit_of_work(engine, SYSTEM, now) as work:
         known = reports.counted(work)
-        first = min((period.starts_on for period in known), default=None)
+        begun = reports.first_visit(work) if known else reports.first_moment(work)
+        first = min([*(period.starts_on for period in known), *([begun.date()] if begun else [])], default=None)
         if first is None:
-            begun = reports.first_moment(work)
-            if begun is None:
-                return 0
-            first = begun.date()
-        due = next(iter(sorted(_due(known, first, work.now), key=lambda period: (period in known, period.starts_on))), None)
+            return 0
+        waiting = _due(known, max(first, work.now.date() - LONGEST_AGO), work.now)
+        due = min(waiting, key=lambda period: (period in known, period.starts_on), default=None)
         if due is None:
             return 0
         reports.count(work, due)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from sqlalchemy import Engine
+
 from gateway.domain.errors import Refused
 from gateway.store import audit
 from gateway.store.audit import Asked, Line
-from gateway.store.base import Work
+from gateway.store.base import Actor, Work, unit_of_work
 from gateway.vault import Vault
 
 PAGE = 1000
@@ -17,9 +19,15 @@ def latest(work: Work, vault: Vault, asked: Asked, most: int, reason: str | None
     return audit.listed(work, asked, most, vault=vault if reason else None)
 
 
-def every(work: Work, vault: Vault, asked: Asked, reason: str | None = None) -> Iterator[Line]:
-    """All rows that are wanted, the newest first, page by page, to be taken away as a file."""
-    _note(work, "audit.export", asked, reason)
+def export(engine: Engine, vault: Vault, actor: Actor, asked: Asked, reason: str | None = None) -> Iterator[Line]:
+    """All rows that are wanted, the newest first, page by page, to be taken away as a file: after it is committed that they are."""
+    with unit_of_work(engine, actor) as work:
+        _note(work, "audit.export", asked, reason)
+    with unit_of_work(engine, actor) as work:
+        yield from _every(work, vault, asked, reason)
+
+
+def _every(work: Work, vault: Vault, asked: Asked, reason: str | None) -> Iterator[Line]:
     before = None
     while page := audit.listed(work, asked, PAGE, before, vault if reason else None):
         yield from page
