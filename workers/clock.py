@@ -19,6 +19,7 @@ from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     backfill,
+    count_reports,
     doubt_phone,
     escalate,
     notice_silence,
@@ -26,6 +27,7 @@ from gateway.usecases import (
     receive_message,
     reconcile,
     redact,
+    seal_audit,
     sweep,
 )
 from gateway.usecases.second_way import SecondWay
@@ -91,6 +93,8 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Secon
         ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        ("figures", 60, lambda: count_reports.count_next(engine)),
+        ("audit", 5, lambda: seal_audit.seal(engine)),
         ("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
     ]
 

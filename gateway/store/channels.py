@@ -119,6 +119,11 @@ def prefixes(work: Work) -> list[tuple[str, UUID]]:
 _COSTLY = text("SELECT id FROM channels WHERE replies_cost")
 
 
+def names(work: Work) -> dict[UUID, str]:
+    """What every channel is called."""
+    return {row.id: row.name for row in work.all(text("SELECT id, name FROM channels"))}
+
+
 def costly(work: Work) -> frozenset[UUID]:
     """The channels on which a reply costs the client money."""
     return frozenset(row.id for row in work.all(_COSTLY))
