@@ -88,7 +88,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
         "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
-        "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7')",
+        "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7') ON CONFLICT DO NOTHING",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
     with unit_of_work(world.engine, now=world.now) as work:
@@ -231,7 +231,7 @@ def test_a_reviewer_sees_a_client_and_their_texts_only_when_there_is_a_flag(two:
         assert work.value(text("SELECT array_agg(id) FROM clients")) == [two.own_client]
         for table in _holding_persons(world):
             seen = {row.client_id for row in work.all(text(f"SELECT client_id FROM {table}"))}
-            assert seen == {two.own_client}, f"{table} needs the policy `reviewer`: see migration 0009"
+            assert seen == {two.own_client}, f"{table} needs the policy `reviewer`: see migration 0010"
         with pytest.raises(NotFound):
             clients.get(work, unflagged)
 
