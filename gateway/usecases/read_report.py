@@ -6,15 +6,17 @@ parts but one are shown is hidden with that part. By language and channel everyb
 tables of units within each other would have to agree too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from gateway.domain import small_numbers
+from gateway.domain import reports as rules
+from gateway.domain import small_numbers, windows
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.reports import REPORTS, Period, Report, Row, Table, periods
 from gateway.domain.small_numbers import Grid, Place
+from gateway.domain.told import N_, Gettext
 from gateway.store import audit, channels, reports, units
 from gateway.store.base import Actor, Work
 
@@ -22,6 +24,42 @@ SMALLEST = "smallest_group"
 """Among the details of a unit: the smallest group that is shown of it and all below it, where it is more than five."""
 Key = UUID | str
 _NOBODY = (0, 0)
+GRAINS = ("week", "month", "quarter")
+N_("unit"), N_("language"), N_("channel"), N_("week"), N_("month"), N_("quarter")
+
+
+def ask(
+    work: Work, actor: Actor, name: str, unit: units.Unit, by: str, period: Period | None = None, since: date | None = None, until: date | None = None
+) -> Table:
+    """The table that was asked for. What is not given: the last full month; over time, from a year ago until today."""
+    today = today_in(work, unit)
+    if by in GRAINS:
+        return over_time(work, actor, name, unit, since or date(today.year - 1, today.month, 1), until or today, by)
+    this = rules.period_of(today, "month").starts_on
+    return of_period(work, actor, name, unit, period or rules.period_of(date.fromordinal(this.toordinal() - 1), "month"), by)
+
+
+def today_in(work: Work, unit: units.Unit) -> date:
+    """The day that the unit's clock shows."""
+    return work.now.astimezone(windows.zone_of(unit.time_zone)).date()
+
+
+def headings(found: Table, _: Gettext) -> list[str]:
+    """What stands above its columns."""
+    last = [_("all")] if found.report.across else [_("cost"), _("cost for each visit")]
+    return [_(found.by), *map(_, found.report.columns.values()), *last]
+
+
+def cells(found: Table, unit: units.Unit, _: Gettext) -> Iterator[list[str | int | None]]:
+    """Its rows, totals last. None: hidden, or not known."""
+    for row in (*found.rows, *([found.totals] if found.totals else [])):
+        yield [row.label or _("all"), *row.counts, *([row.total] if found.report.across else _cost(row, unit))]
+
+
+def _cost(row: Row, unit: units.Unit) -> list[str | None]:
+    """What its segments cost, and that for each visit, by the unit's price of a segment."""
+    price, currency = price_of(unit)
+    return [None if cost is None else f"{cost:.2f} {currency}".rstrip() for cost in rules.cost_of(row, price)]
 
 
 def of_period(work: Work, actor: Actor, name: str, unit: units.Unit, period: Period, by: str) -> Table:

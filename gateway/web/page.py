@@ -47,6 +47,13 @@ def go(endpoint: str, **values: Any) -> Response:
     return redirect(url_for(endpoint, **values), 303)
 
 
+def file(text: str, name: str) -> Response:
+    """A table to be saved, marked so that a spreadsheet reads its letters right."""
+    answer = Response(b"\xef\xbb\xbf" + text.encode(), mimetype="text/csv")
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
 def tell(message: str, **values: object) -> None:
     """Have the next page say that it was done. `message` is translated already; no name, number or text of a client in it.
 
@@ -115,14 +122,15 @@ def _zone() -> str:
     return found.zone if found is not None else "UTC"
 
 
-def _locale() -> str:
+def locale() -> str:
+    """How dates and figures are written for whoever looks."""
     return gateway().content.languages[language()].locale
 
 
 def when(at: datetime) -> str:
     """Day and time, as a clock in the unit of whoever looks shows it."""
     zone = dates.get_timezone(_zone())
-    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=_locale()) for form in ("MMMEd", "Hm"))
+    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=locale()) for form in ("MMMEd", "Hm"))
     return f"{day}, {time}"
 
 
@@ -130,19 +138,19 @@ def clock(at: datetime) -> str:
     """The time alone when it is today there, else the day too."""
     zone = dates.get_timezone(_zone())
     today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
-    return dates.format_time(at, "HH:mm", tzinfo=zone, locale=_locale()) if at.astimezone(zone).date() == today else when(at)
+    return dates.format_time(at, "HH:mm", tzinfo=zone, locale=locale()) if at.astimezone(zone).date() == today else when(at)
 
 
 def span(length: timedelta) -> str:
     """A length of time in its largest unit, never more than it is: "7 hours"."""
     minutes = max(int(abs(length).total_seconds()) // 60, 1)
     step = next((each for each in (7 * 1440, 1440, 60) if minutes >= each), 1)
-    return dates.format_timedelta(timedelta(minutes=minutes // step * step), locale=_locale(), threshold=0.99)
+    return dates.format_timedelta(timedelta(minutes=minutes // step * step), locale=locale(), threshold=0.99)
 
 
 def number(figure: float) -> str:
     """A figure with the signs of the language."""
-    return numbers.format_decimal(figure, locale=_locale())
+    return numbers.format_decimal(figure, locale=locale())
 
 
 def masked(e164: str | None) -> str:

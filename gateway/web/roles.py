@@ -36,10 +36,13 @@ MAY: dict[str, frozenset[str]] = {
     "today.show": PEOPLE,
     # Flags.
     "flags.take": PEOPLE,
+    # Reports.
+    "reports.show": EVERYONE,
+    "reports.table": EVERYONE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
-NAV = (("today.show", N_("Today")),)
+NAV = (("today.show", N_("Today")), ("reports.show", N_("Reports")))
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 
