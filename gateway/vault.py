@@ -112,6 +112,10 @@ class Vault:
         """What an identical text is known by (loop guard, repeats)."""
         return self._hash("body", body)
 
+    def hash_access(self, value: str) -> bytes:
+        """What a code that lets staff in, a device of theirs or a way of trying is known by."""
+        return self._hash("access", value)
+
     def _hash(self, kind: str, value: str) -> bytes:
         data = f"{kind}:{value}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._index, data, hashlib.sha256)[:16]

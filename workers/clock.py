@@ -20,6 +20,7 @@ from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     backfill,
+    count_reports,
     doubt_phone,
     escalate,
     notice_silence,
@@ -27,6 +28,7 @@ from gateway.usecases import (
     receive_message,
     reconcile,
     redact,
+    seal_audit,
     sweep,
 )
 from gateway.usecases.second_way import SecondWay
@@ -99,6 +101,8 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
         Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         Task("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        Task("figures", 60, lambda: count_reports.count_next(engine)),
+        Task("audit", 5, lambda: seal_audit.seal(engine)),
         Task("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
     ]
 

@@ -9,6 +9,7 @@ from gateway.domain import errors
 
 COMMANDS = {
     "appointment": "gateway.cli.appointment:appointment",
+    "audit": "gateway.cli.audit:audit",
     "campaign": "gateway.cli.campaign:campaign",
     "channel": "gateway.cli.channel:channel",
     "client": "gateway.cli.client:client",
@@ -26,6 +27,7 @@ COMMANDS = {
     "number": "gateway.cli.text:read_numbers",
     "oncall": "gateway.cli.oncall:oncall",
     "phone": "gateway.cli.phone:phone",
+    "report": "gateway.cli.report:report",
     "reset": "gateway.cli.run:reset",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",

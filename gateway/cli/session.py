@@ -1,8 +1,9 @@
 """Who works, and on what: opens the database and the keys for a staff member named by `--as`."""
 
+import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any
@@ -42,16 +43,28 @@ class Session:
 
     def work(self) -> AbstractContextManager[base.Work]:
         """A transaction as the staff member: the rows of other units are not there."""
-        return base.unit_of_work(self.engine, self.actor)
+        return _shown_once_committed(self.engine, self.actor)
 
     def system(self) -> AbstractContextManager[base.Work]:
         """A transaction for what reaches beyond the member's rights, after they were checked; audit with `by=actor`."""
-        return base.unit_of_work(self.engine)
+        return _shown_once_committed(self.engine, base.SYSTEM)
 
     def zone(self, work: base.Work) -> str:
         """The time zone of the member's unit, in which lists show times."""
         assert self.actor.unit_id is not None
         return units.get(work, self.actor.unit_id).time_zone
+
+
+@contextmanager
+def _shown_once_committed(engine: Engine, actor: base.Actor) -> Iterator[base.Work]:
+    """A transaction whose block may print: it is seen after the commit alone, so that nobody sees what the trail does not say they saw.
+
+    Else `… | head -1` would end the command while it prints, and take the trail's row with it.
+    """
+    said = io.StringIO()
+    with base.unit_of_work(engine, actor) as work, redirect_stdout(said):
+        yield work
+    click.echo(said.getvalue(), nl=False)
 
 
 @contextmanager

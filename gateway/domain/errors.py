@@ -3,10 +3,11 @@
 GatewayError
 └── Refused             what was asked cannot be done as it stands
     ├── NotFound        the thing named is not there (or not the actor's to see)
-    └── NotAllowed      the actor's role does not permit it
+    ├── NotAllowed      the actor's role does not permit it
+    └── TooMany         too many failed tries: wait
 """
 
-from gateway.domain.told import Gettext, Word
+from gateway.domain.told import N_, Gettext, Word
 
 
 class GatewayError(Exception):
@@ -53,3 +54,11 @@ class NotFound(Refused):
 
 class NotAllowed(Refused):
     """The actor's role does not permit this."""
+
+
+class TooMany(Refused):
+    """Too many failed tries; `wait_s` until the next one is looked at."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(N_("Too many tries: wait {count} seconds, then try again."), count=max(1, round(wait_s + 0.5)))
+        self.wait_s = wait_s

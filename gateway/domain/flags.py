@@ -71,6 +71,9 @@ RULES: dict[str, Rule] = {
     "report_not_understood": _rule("low", 24, N_("the carrier reported something that is not in its documents")),
 }
 
+SILENT = ("losing_touch", "no_reply")
+"""Reasons to call somebody who does not answer."""
+
 OUTCOMES: dict[str, str] = {
     "spoke_to_client": N_("spoke to the client"),
     "client_safe": N_("the client is safe"),

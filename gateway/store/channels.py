@@ -116,7 +116,32 @@ def prefixes(work: Work) -> list[tuple[str, UUID]]:
     return [(row.prefix, row.id) for row in work.all(_PREFIXES)]
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a channel is, without its secrets."""
+
+    id: UUID
+    unit_id: UUID
+    name: str
+    kind: str
+    state: str
+    state_reason: str | None
+
+
+_STATES = text("SELECT id, unit_id, name, kind, state, state_reason FROM channels ORDER BY name")
+
+
+def states(work: Work) -> list[State]:
+    """Every channel as everybody may see it, by name."""
+    return [State(**row._asdict()) for row in work.all(_STATES)]
+
+
 _COSTLY = text("SELECT id FROM channels WHERE replies_cost")
+
+
+def names(work: Work) -> dict[UUID, str]:
+    """What every channel is called."""
+    return {row.id: row.name for row in work.all(text("SELECT id, name FROM channels"))}
 
 
 def costly(work: Work) -> frozenset[UUID]:

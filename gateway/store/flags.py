@@ -1,6 +1,6 @@
 """Reasons for a person to look. A flag is opened by a rule or a person and closed by a person; what silence opened, by an answer too."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,7 @@ _GET = text(f"SELECT {_COLUMNS} WHERE f.id = :id")
 _BY_NUMBER = text(f"SELECT {_COLUMNS} WHERE f.number = :number")
 _OPEN = text(f"""
   SELECT {_COLUMNS} WHERE f.state <> 'closed' AND (CAST(:client AS uuid) IS NULL OR f.client_id = :client)
+    AND (f.reason = ANY(:reasons)) = :among
   ORDER BY array_position('{{urgent,high,medium,low}}', f.severity), f.due_at, f.number LIMIT :most""")
 
 
@@ -110,9 +111,11 @@ def by_number(work: Work, number: int) -> Flag:
     return Flag(**row._asdict())
 
 
-def list_open(work: Work, client_id: UUID | None = None, most: int = 200) -> Sequence[Flag]:
-    """Flags not closed, gravest and soonest due first."""
-    return [Flag(**row._asdict()) for row in work.all(_OPEN, client=client_id, most=most)]
+def list_open(
+    work: Work, client_id: UUID | None = None, most: int = 200, *, reasons: Collection[str] = (), among: bool = False
+) -> Sequence[Flag]:  # fmt: skip
+    """Flags not closed, gravest and soonest due first; those of other reasons than these, or of these alone (`among`)."""
+    return [Flag(**row._asdict()) for row in work.all(_OPEN, client=client_id, most=most, reasons=list(reasons), among=among)]
 
 
 def count_open(work: Work) -> int:

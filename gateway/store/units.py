@@ -147,6 +147,24 @@ def list_seen(work: Work) -> list[Unit]:
     return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
 
 
+_CHILDREN = text(f"SELECT {_COLUMNS} FROM units u WHERE u.parent_id = :id ORDER BY u.code")
+
+
+def children(work: Work, unit_id: UUID) -> list[Unit]:
+    """The units just below one, by code."""
+    return [Unit(**row._asdict()) for row in work.all(_CHILDREN, id=unit_id)]
+
+
+_WAYS_DOWN = text("""
+  SELECT t.unit_id, coalesce((SELECT c.id FROM unit_tree a JOIN units c ON c.id = a.ancestor_id AND c.parent_id = :id
+    WHERE a.unit_id = t.unit_id), t.unit_id) AS child FROM unit_tree t WHERE t.ancestor_id = :id""")
+
+
+def ways_down(work: Work, unit_id: UUID) -> dict[UUID, UUID]:
+    """Each unit below one, and the one itself: the unit just below that leads to it (itself: itself)."""
+    return {row.unit_id: row.child for row in work.all(_WAYS_DOWN, id=unit_id)}
+
+
 # Only units that limit something, or lie below one: mostly none.
 _CAPS = text("""
   SELECT CAST(t.unit_id AS text) AS unit, array_agg(u.texts_a_day) AS days, array_agg(u.texts_a_week) AS weeks

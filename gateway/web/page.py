@@ -1,0 +1,163 @@
+"""The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from babel import dates, numbers
+from flask import current_app, g, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from gateway.domain.told import Gettext, Retold
+from gateway.parts import Gateway
+from gateway.store import logins
+from gateway.store.base import Work, unit_of_work
+from gateway.store.staff import Member
+from gateway.web import guard, roles
+
+
+def gateway() -> Gateway:
+    """The parts of this process."""
+    found: Gateway = current_app.extensions["gateway"]
+    return found
+
+
+def signed_in() -> logins.Found | None:
+    """Who is signed in, if anybody."""
+    found: logins.Found | None = g.visit.found if "visit" in g else None
+    return found
+
+
+def member() -> Member:
+    """Who looks. Only on pages that ask for a login."""
+    found = signed_in()
+    assert found is not None, "this page asks for no login"
+    return found.member
+
+
+def work() -> AbstractContextManager[Work]:
+    """A transaction as whoever looks: it holds the rows of their units that their role may see, and no others."""
+    return unit_of_work(gateway().engine, member().actor, guard.now())
+
+
+def go(endpoint: str, **values: Any) -> Response:
+    """After a deed: have the browser load this page, so that a reload repeats nothing."""
+    return redirect(url_for(endpoint, **values), 303)
+
+
+def file(text: str, name: str) -> Response:
+    """A table to be saved, marked so that a spreadsheet reads its letters right."""
+    answer = Response(b"\xef\xbb\xbf" + text.encode(), mimetype="text/csv")
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+def tell(message: str, **values: object) -> None:
+    """Have the next page say that it was done. `message` is translated already; no name, number or text of a client in it.
+
+    Call it when the page's own transaction is closed: it opens another.
+    """
+    found = signed_in()
+    assert found is not None
+    with guard.house(gateway()).work() as work:
+        logins.tell(work, found.login.id, message.format(**values))
+
+
+def language() -> str:
+    """The language of whoever looks: their own, else what their browser asks for."""
+    known = gateway().content.languages
+    found = signed_in()
+    if found is not None and found.member.language in known:
+        return found.member.language
+    return request.accept_languages.best_match(known) or "en"
+
+
+def gettext() -> Gettext:
+    """`_ = page.gettext()`, for messages of Python code."""
+    return gateway().content.gettext(language())
+
+
+def render(template: str, **values: Any) -> str:
+    """A page. Beside `values` a template has what `context` gives."""
+    return render_template(template, **values)
+
+
+def context() -> dict[str, Any]:
+    """What every template may use."""
+    code = language()
+    return {
+        "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
+        "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
+        "when": when, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
+    }  # fmt: skip
+
+
+def _csrf() -> Markup:
+    """The hidden field that every form by POST must have."""
+    return Markup('<input type="hidden" name="form_token" value="{}">').format(g.visit.form_token)
+
+
+def may(endpoint: str) -> bool:
+    """Whether the role of whoever looks may open it."""
+    found = signed_in()
+    return found is not None and found.member.role in roles.MAY.get(endpoint, ())
+
+
+def _nav() -> list[tuple[str, str, bool]]:
+    """Address, label, and whether it is where we are."""
+    here = request.endpoint or ""
+    found = signed_in()
+    if found is None or found.login.stage != "in":
+        return []
+    return [(url_for(end), label, end.partition(".")[0] == here.partition(".")[0]) for end, label in roles.NAV if may(end)]
+
+
+# --- times, figures, numbers of phones -----------------------------------------------------------------------------------
+
+
+def _zone() -> str:
+    found = signed_in()
+    return found.zone if found is not None else "UTC"
+
+
+def locale() -> str:
+    """How dates and figures are written for whoever looks."""
+    return gateway().content.languages[language()].locale
+
+
+def when(at: datetime) -> str:
+    """Day and time, as a clock in the unit of whoever looks shows it."""
+    zone = dates.get_timezone(_zone())
+    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=locale()) for form in ("MMMEd", "Hm"))
+    return f"{day}, {time}"
+
+
+def clock(at: datetime) -> str:
+    """The time alone when it is today there, else the day too."""
+    zone = dates.get_timezone(_zone())
+    today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
+    return dates.format_time(at, "HH:mm", tzinfo=zone, locale=locale()) if at.astimezone(zone).date() == today else when(at)
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest unit, never more than it is: "7 hours"."""
+    minutes = max(int(abs(length).total_seconds()) // 60, 1)
+    step = next((each for each in (7 * 1440, 1440, 60) if minutes >= each), 1)
+    return dates.format_timedelta(timedelta(minutes=minutes // step * step), locale=locale(), threshold=0.99)
+
+
+def number(figure: float) -> str:
+    """A figure with the signs of the language."""
+    return numbers.format_decimal(figure, locale=locale())
+
+
+def masked(e164: str | None) -> str:
+    """A phone's last two digits. The whole number is shown by a logged deed alone."""
+    return "…" + e164[-2:] if e164 else "–"
+
+
+@cache
+def _retold(code: str) -> Retold:
+    return Retold(gateway().content.translations.get(code, {}))
