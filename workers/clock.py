@@ -17,7 +17,7 @@ from gateway import embedded, log, parts
 from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
+from gateway.usecases import approve_asked, backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
 from gateway.wire import Wire
 
 BEAT_SECONDS = 5.0
@@ -67,6 +67,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
     often = min(5.0, settings.lease_seconds / 3)
     return [
         ("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
+        ("approve", 1, lambda: approve_asked.approve(engine, vault, content, settings.self_approval_up_to)),
         ("expire", 5, lambda: sweep.expire(engine)),
         ("lapse", often, lambda: reconcile.lapse(engine, lease)),
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),

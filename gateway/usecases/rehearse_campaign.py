@@ -20,7 +20,7 @@ from gateway.domain.caps import Cap
 from gateway.store import channels, enrolments, holidays, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
-from gateway.usecases import plan_due
+from gateway.usecases import current_texts, plan_due
 from gateway.usecases.compose import Text, Unsendable
 from gateway.usecases.places import Place
 from gateway.usecases.plan_rounds import QUIET_HOURS, Planned, Rounds
@@ -72,7 +72,7 @@ class Rehearsal:
 
 def rehearse(work: Work, vault: Vault, content: Content, campaign: Campaign, until: datetime, limit: int = 2000) -> Rehearsal:
     """Go through everything from now until `until` for everyone the actor sees."""
-    seen = Rehearsal(work.now, until)
+    seen, content = Rehearsal(work.now, until), current_texts.now(work, content)
     stage = _Stage(work, vault, content, campaign, seen)
     after = UUID(int=0)
     while rows := occurrences.people(work, campaign, after, limit):

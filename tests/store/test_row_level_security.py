@@ -16,8 +16,8 @@ from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
 
-# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
-EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
+# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, holidays, changed texts.
+EVERYONES = {"unit_tree", "staff_units", "channels", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; what proves who staff are.
 SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries"}
 
@@ -83,6 +83,8 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
+        "INSERT INTO campaign_drafts (id, unit_id, made_by, content, changed_at) VALUES (:step, :unit, :staff, '{}', :now)",
+        "INSERT INTO approvals (campaign_id, unit_id, asked_by, asked_at, of_all) VALUES (:campaign, :unit, :staff, :now, 0)",
         "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
