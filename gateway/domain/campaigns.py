@@ -86,7 +86,7 @@ class Spec:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The spec that `to_dict` gave."""
         steps = tuple(StepSpec(**step) for step in data["steps"])
-        return cls(**{**data, "steps": steps, "audience": _audience(data["audience"])})
+        return cls(**{**data, "steps": steps, "audience": read_audience(data["audience"])})
 
 
 def read(data: Mapping[str, Any]) -> Spec:
@@ -108,7 +108,7 @@ def read(data: Mapping[str, Any]) -> Spec:
     language, prices = data.get("language", {}), dict(data.get("prices", {}))
     return Spec(
         name=data["name"].strip(), kind=data["kind"], steps=tuple(_step(step) for step in data["steps"]),
-        audience=_audience(data.get("audience", {})), policy=language.get("missing", "dont_send"),
+        audience=read_audience(data.get("audience", {})), policy=language.get("missing", "dont_send"),
         default_language=language.get("default"), values=data.get("values", {}), currency=str(prices.pop("currency", "")),
         prices={prefix: float(price) for prefix, price in prices.items()}, schedule=_plain(data.get("schedule", {})),
     )  # fmt: skip
@@ -271,7 +271,8 @@ def _value_faults(values: Any) -> list[str]:
     ]  # fmt: skip
 
 
-def _audience(data: Mapping[str, Any]) -> Audience:
+def read_audience(data: Mapping[str, Any]) -> Audience:
+    """The audience as campaign files have it; checked by `read`."""
     lists = {name: tuple(value) for name, value in data.items() if name != "unverified"}
     return Audience(**lists, unverified=bool(data.get("unverified", False)))
 

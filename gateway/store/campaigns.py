@@ -197,6 +197,11 @@ def set_to_do(work: Work, campaign_id: UUID, to_do: Mapping[str, Any] | None) ->
     work.execute(_TO_DO, {"id": campaign_id, "to_do": None if to_do is None else json.dumps(dict(to_do))})
 
 
+def groups(work: Work) -> list[str]:
+    """The groups that the actor's clients are in."""
+    return list(work.execute(text("SELECT DISTINCT unnest(groups) AS name FROM clients WHERE groups <> '{}' ORDER BY 1")).scalars())
+
+
 def hold(work: Work, campaign_id: UUID) -> bool:
     """Whether this transaction may plan the campaign's start: one at a time, without its row being locked for long."""
     lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:id AS text), 3))")
@@ -207,12 +212,12 @@ def hold(work: Work, campaign_id: UUID) -> bool:
 
 # An occurrence is where its text is; without one it waits, was skipped for a reason, or cancelled. Pings are not counted.
 _COUNTS = text("""
-  SELECT state, reason, sum(n)::int AS n FROM (
-    SELECT CASE state WHEN 'waiting' THEN 'pending' WHEN 'skipped' THEN 'suppressed' ELSE state END AS state, reason, count(*) AS n
+  SELECT state, reason, sum(n)::int AS n, sum(delivered)::int AS delivered FROM (
+    SELECT CASE state WHEN 'waiting' THEN 'pending' WHEN 'skipped' THEN 'suppressed' ELSE state END AS state, reason, count(*) AS n, 0 AS delivered
     FROM occurrences WHERE campaign_id = :id AND state <> 'planned' GROUP BY 1, 2
     UNION ALL
     SELECT CASE WHEN state IN ('planned', 'submitting') THEN 'pending' WHEN state IN ('sent', 'delivered') THEN 'accepted'
-        ELSE state END, reason, count(*)
+        ELSE state END, reason, count(*), count(*) FILTER (WHERE state = 'delivered')
     FROM outbound WHERE campaign_id = :id AND occurrence_id IS NOT NULL GROUP BY 1, 2) every
   GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""")
 STATES = ("accepted", "failed", "expired", "suppressed", "cancelled", "unknown", "pending")
@@ -225,6 +230,7 @@ class Counts:
     planned: int
     by_state: Mapping[str, int]
     reasons: Mapping[tuple[str, str], int]
+    delivered: int = 0  # of those accepted
 
 
 # Refused by the carrier for a reason that may have passed, so that it never took the text; and still of use.
@@ -255,4 +261,4 @@ def counts(work: Work, campaign_id: UUID) -> Counts:
     rows = work.all(_COUNTS, id=campaign_id)
     by_state = {state: sum(row.n for row in rows if row.state == state) for state in STATES}
     reasons = {(row.state, row.reason): row.n for row in rows if row.reason}
-    return Counts(sum(by_state.values()), by_state, reasons)
+    return Counts(sum(by_state.values()), by_state, reasons, sum(row.delivered for row in rows))

@@ -137,10 +137,12 @@ def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up
     if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
         raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
     if campaign.created_by == actor.staff_id and seen.recipients + seen.later > self_approval_up_to:
-        raise NotAllowed(
-            "{recipients} people would get it: above {most} a second person approves, not its maker",
-            recipients=seen.recipients + seen.later, most=self_approval_up_to,
-        )
+        raise not_its_maker(seen.recipients + seen.later, self_approval_up_to)
+
+
+def not_its_maker(recipients: int, most: int) -> NotAllowed:
+    """Why its maker may not approve a campaign for so many people."""
+    return NotAllowed("{recipients} people would get it: above {most} a second person approves, not its maker", recipients=recipients, most=most)
 
 
 def fault_lines(seen: Preview) -> list[str]:

@@ -1,7 +1,7 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,9 @@ from gateway.store.base import Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
-NAV = (("today.show", N_("Today")),)
+NAV = (
+    ("today.show", N_("Today")), ("campaigns.show", N_("Campaigns")),
+)  # fmt: skip
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 
@@ -75,6 +77,11 @@ def gettext() -> Gettext:
     return gateway().content.gettext(language())
 
 
+def retold() -> Retold:
+    """What tells texts that were kept in English, such as a state or a reason, in that language."""
+    return _retold(language())
+
+
 def render(template: str, **values: Any) -> str:
     """A page. Beside `values` a template has what `context` gives."""
     return render_template(template, **values)
@@ -86,7 +93,7 @@ def context() -> dict[str, Any]:
     return {
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
-        "when": when, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
+        "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
     }  # fmt: skip
 
 
@@ -132,6 +139,11 @@ def clock(at: datetime) -> str:
     zone = dates.get_timezone(_zone())
     today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
     return dates.format_time(at, "HH:mm", tzinfo=zone, locale=_locale()) if at.astimezone(zone).date() == today else when(at)
+
+
+def day_of(on: date) -> str:
+    """A day with its weekday."""
+    return dates.format_skeleton("yMMMEd", on, locale=_locale())
 
 
 def span(length: timedelta) -> str:

@@ -24,6 +24,20 @@ MAY: dict[str, frozenset[str]] = {
     "today.show": PEOPLE,
     # Flags.
     "flags.take": PEOPLE,
+    # Campaigns: everyone sees how far they are; whoever cares for clients makes them; a lead starts them.
+    "campaigns.show": EVERYONE,
+    "campaigns.look": EVERYONE,
+    "campaigns.calendar": CARE,
+    "campaigns.approve": LEAD,
+    "campaigns.pause": CARE,
+    "campaigns.resume": LEAD,
+    "campaigns.cancel": CARE,
+    "campaigns.resend": LEAD,
+    "campaigns.change": CARE,
+    "campaigns.copy": CARE,
+    **dict.fromkeys(
+        ("maker.new", "maker.begin", "maker.who", "maker.set_who", "maker.what", "maker.set_what", "maker.when", "maker.set_when", "maker.drop"), CARE
+    ),
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 

@@ -26,6 +26,7 @@ def rights() -> str:
     for table in ("campaign_drafts", "approvals"):
         lines.append(f"CREATE POLICY staff ON {table} TO gateway_staff USING ({OF_THEIR_UNITS});")
     lines.append("GRANT DELETE ON campaign_drafts, campaign_steps TO gateway_staff;")
+    lines.append("GRANT SELECT (created_by, approved_by) ON campaigns TO gateway_analyst;")
     lines += [
         "CREATE POLICY known ON text_changes FOR SELECT TO gateway_staff USING (true);",
         f"CREATE POLICY made ON text_changes FOR INSERT TO gateway_staff WITH CHECK (made_by = {ACTOR} AND decision IS NULL AND {OF_THEIR_UNITS});",
