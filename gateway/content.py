@@ -120,6 +120,10 @@ class Content:
         day, on = _dated(spoken.locale, spoken.day, spoken.date, local.date())
         return {"day": day, "date": on, "time": _timed(spoken.locale, spoken.time, local.hour, local.minute)}
 
+    def sample(self, purpose: str, language: str, at: datetime, zone: str) -> str:
+        """A text as most people read it, with a moment in it; places that differ by client stay as they are."""
+        return wording.fill(self.templates[purpose, language].body, self.when(at, zone, language))
+
     def listen(self) -> None:
         """Read all that replies are understood by now, not while the first client waits."""
         for lexicon in self.lexicons.values():

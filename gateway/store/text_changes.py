@@ -26,12 +26,13 @@ class Change:
     made_by: UUID
     made_at: datetime
     maker: str
+    maker_role: str | None  # None: not the actor's to see
     decision: str | None
     decided_at: datetime | None
     decider: str | None
 
 
-_SELECT = """SELECT t.id, t.purpose, t.base, t.version, t.texts, t.made_by, t.made_at, coalesce(m.code, '?') AS maker, t.decision, t.decided_at,
+_SELECT = """SELECT t.id, t.purpose, t.base, t.version, t.texts, t.made_by, t.made_at, coalesce(m.code, '?') AS maker, m.role AS maker_role, t.decision, t.decided_at,
     d.code AS decider FROM text_changes t LEFT JOIN staff m ON m.id = t.made_by LEFT JOIN staff d ON d.id = t.decided_by"""
 _OF = text(f"{_SELECT} WHERE t.purpose = :purpose ORDER BY t.made_at DESC")
 _GET = text(f"{_SELECT} WHERE t.id = :id")

@@ -57,10 +57,12 @@ def _bodies(content: Content, purpose: str, language: str) -> tuple[str, str | N
 
 
 def decide(work: Work, content: Content, change: Change, decision: str) -> None:
-    """Approve or refuse a change. Raises NotAllowed when its maker approves it, Refused when the text in use is another by now."""
+    """Approve or refuse a change. Raises NotAllowed when its maker approves it, or neither is an administrator; Refused when the text in use is another by now."""
     if decision == "approved":
         if change.made_by == work.actor.staff_id:
             raise NotAllowed("a second person approves a text, not whoever wrote it")
+        if "administrator" not in (work.actor.role, change.maker_role):
+            raise NotAllowed("the texts of all units change: one of the two is an administrator")
         if now(work, content).version(change.purpose) != change.base:
             raise Refused("this text was changed meanwhile: refuse the change and make it anew")
     text_changes.decide(work, change.id, decision)

@@ -19,7 +19,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         with page.work() as work:
             found = flags.by_number(work, flag)
             if found.owner_id not in (None, page.member().id):
-                raise Refused("{owner} has taken flag {number} already.", owner=found.owner_code or "?", number=flag)
+                raise Refused("{owner} has taken flag {number} already.", owner=found.owner_code or _("somebody above your unit"), number=flag)
             flags.assign(work, found.id, page.member().id)
             audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": flag, "to": page.member().code})
         page.tell(_("Flag {number} is with you."), number=flag)

@@ -7,7 +7,7 @@ site can post them (docs/decisions/0012-forms-are-bound-to-the-cookie.md). Signi
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
@@ -77,6 +77,8 @@ def _admit(gateway: Gateway) -> AnyResponse | None:
     if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
         abort(400)
     if may is not roles.ANYBODY and found is not None and found.member.role not in may:
+        if request.path == "/":  # the first page of those who have another one
+            return _to(url_for(roles.home(found.member.role)))
         abort(403)
     return None
 
@@ -160,10 +162,10 @@ def cookie_name(gateway: Gateway, name: str) -> str:
     return f"__Host-{name}" if gateway.settings.public_url.startswith("https:") else name
 
 
-def let_in(came: In) -> None:
-    """Give the browser the token that it got for signing in."""
+def let_in(came: In, found: logins.Found | None = None) -> None:
+    """Give the browser the token that it got for signing in; `found` when a page is shown in the same breath."""
     g.came_in = came
-    g.visit = Visit(came.token, None)
+    g.visit = Visit(came.token, found and replace(found, login=replace(found.login, stage=came.stage)))
 
 
 def forget() -> None:

@@ -46,7 +46,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     def begin() -> Response | tuple[str, int]:
         _ = page.gettext()
         name, kind = " ".join(request.form.get("name", "").split()), request.form.get("kind", "")
-        draft = _uuid(request.form.get("draft", ""))
+        draft = read_uuid(request.form.get("draft", ""))
         if not 0 < len(name) <= 80 or kind not in forms.KINDS:
             error = _("Give it a name of at most 80 characters, and say when it is sent.")
             return page.render("campaigns/new.html", kinds=forms.KINDS, draft=draft, name=name[:80], kind=kind, error=error), 400
@@ -88,7 +88,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
     return routes
 
 
-def _uuid(typed: str) -> UUID:
+def read_uuid(typed: str) -> UUID:
+    """An id that a form of ours carries. Raises Refused."""
     try:
         return UUID(typed)
     except ValueError:

@@ -10,17 +10,12 @@ from flask import current_app, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from gateway.domain.told import N_, Gettext, Retold
+from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
 from gateway.store.base import Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
-
-NAV = (
-    ("today.show", N_("Today")), ("campaigns.show", N_("Campaigns")),
-)  # fmt: skip
-"""Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 
 def gateway() -> Gateway:
@@ -114,7 +109,7 @@ def _nav() -> list[tuple[str, str, bool]]:
     found = signed_in()
     if found is None or found.login.stage != "in":
         return []
-    return [(url_for(end), label, end.partition(".")[0] == here.partition(".")[0]) for end, label in NAV if may(end)]
+    return [(url_for(end), label, end.partition(".")[0] == here.partition(".")[0]) for end, label in roles.NAV if may(end)]
 
 
 # --- times, figures, numbers of phones -----------------------------------------------------------------------------------
@@ -131,7 +126,9 @@ def _locale() -> str:
 
 def when(at: datetime) -> str:
     """Day and time, as a clock in the unit of whoever looks shows it."""
-    return dates.format_skeleton("MMMEdHm", at, tzinfo=dates.get_timezone(_zone()), locale=_locale())
+    zone = dates.get_timezone(_zone())
+    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=_locale()) for form in ("MMMEd", "Hm"))
+    return f"{day}, {time}"
 
 
 def clock(at: datetime) -> str:

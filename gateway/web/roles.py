@@ -3,6 +3,8 @@
 What a role sees on a page is PostgreSQL's to say, by row-level security: this table only says which doors are there.
 """
 
+from gateway.domain.told import N_
+
 ANYBODY = frozenset({"anybody"})  # signed in or not
 EVERYONE = frozenset({"case_worker", "reviewer", "supervisor", "administrator", "analyst"})
 PEOPLE = EVERYONE - {"analyst"}
@@ -20,6 +22,16 @@ MAY: dict[str, frozenset[str]] = {
     "access.invitation": ANYBODY,
     "access.accept": ANYBODY,
     "access.logout": EVERYONE,
+    "access.second": EVERYONE,
+    "access.prove": EVERYONE,
+    "access.second_factor": EVERYONE,
+    "access.confirm": EVERYONE,
+    "settings.show": EVERYONE,
+    "settings.language": EVERYONE,
+    "settings.end": EVERYONE,
+    "settings.password": EVERYONE,
+    "settings.drop_second": EVERYONE,
+    "settings.recovery": EVERYONE,
     # Today.
     "today.show": PEOPLE,
     # Flags.
@@ -38,8 +50,33 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("maker.new", "maker.begin", "maker.who", "maker.set_who", "maker.what", "maker.set_what", "maker.when", "maker.set_when", "maker.drop"), CARE
     ),
+    # Texts: who cares for clients may read and count; a lead writes, an administrator who did not write it approves.
+    **dict.fromkeys(("texts.show", "texts.look", "texts.count"), PEOPLE),
+    "texts.propose": LEAD,
+    "texts.decide": LEAD,
+    # Appointments.
+    **dict.fromkeys(
+        ("appointments.show", "appointments.look", "appointments.new", "appointments.book", "appointments.move", "appointments.cancel",
+         "appointments.close", "appointments.choose", "appointments.take_over", "appointments.bad", "appointments.away", "appointments.clear"), CARE
+    ),
+    # Directory.
+    **dict.fromkeys(("services.show", "services.look", "services.export"), EVERYONE),
+    "services.check": CARE,
+    **dict.fromkeys(("services.new", "services.add", "services.save", "services.choose", "services.take_over", "services.bad"), LEAD),
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
+
+NAV = (
+    ("today.show", N_("Today")), ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
+    ("services.show", N_("Directory")),
+)  # fmt: skip
+"""Endpoint and label of what the bar at the top leads to, for those whose role may."""
+
+
+def home(role: str) -> str:
+    """The endpoint of the first page of a role."""
+    return next((endpoint for endpoint, _label in NAV if role in MAY[endpoint]), "settings.show")
+
 
 STAGES: dict[str, frozenset[str]] = {
     "second": frozenset({"access.second", "access.prove", "access.logout"}),

@@ -7,10 +7,23 @@ from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, campaigns, flags, guard, maker, page, today
+from gateway.web import (
+    access,
+    appointments,
+    assets,
+    campaigns,
+    flags,
+    guard,
+    maker,
+    page,
+    services,
+    settings,
+    texts,
+    today,
+)
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, today, flags, campaigns, maker)
+PAGES = (access, settings, today, flags, appointments, campaigns, maker, texts, services)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "

@@ -82,7 +82,6 @@ def test_a_campaign_is_made_and_approved_by_a_second_person(office: Office) -> N
     client = office.world.client()
     maker, second = office.browser("supervisor"), office.browser("administrator")
     path = make(maker)
-    office.app.extensions["gateway"].settings.__class__  # the limit is the administrator's
     assert "As it stands" not in second.read(path)
     assert "Every text is written and checked" in second.press(f"{path}/approve", state="draft")
     run_clock(office)
