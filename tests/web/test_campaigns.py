@@ -235,6 +235,6 @@ def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:
     browser.press(f"{path}/approve", state="draft")
     with unit_of_work(office.world.engine, SYSTEM) as work:
         assert work.connection is not None
-    assert "0 of 1" in browser.read(path)
+    assert "checked: 0 of 1" in browser.read(path)
     run_clock(office)
     assert state(office) == "running"
