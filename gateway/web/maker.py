@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
+from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import rounds
+from gateway.domain import dialogues, rounds
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
 from gateway.store import campaigns, drafts, staff, units
@@ -144,11 +145,11 @@ def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.M
     content = current_texts.now(work, gateway.content)
     values: dict[str, Any] = {
         "who": lambda: {"units": units.list_seen(work), "groups": campaigns.groups(work), "workers": sorted(staff.codes(work))},
-        "what": lambda: {"purposes": _purposes(gateway, made["kind"]), "places": lambda purpose: forms.places(content, purpose),
+        "what": lambda: {"purposes": _purposes(content, made["kind"]), "places": lambda purpose: forms.places(content, purpose),
                          "purpose_of": forms.purpose_of, "value_of": forms.value_of},
         "when": lambda: {"purpose_of": forms.purpose_of, "often": forms.OFTEN, "days": forms.WEEKDAYS, "holidays": forms.HOLIDAYS,
                          "chosen": forms.often(str(made.get("schedule", {}).get("every", ""))), "weekdays": rounds.WEEKDAYS,
-                         "events": rules.EVENTS},
+                         "events": forms.EXITS, "minutes": forms.minutes},
     }[step]()  # fmt: skip
     return page.render(
         f"campaigns/{step}.html", draft=draft, made=made, step=step, steps=STEPS, kinds=forms.KINDS, seen=_look(gateway, work, draft, made),
@@ -156,11 +157,14 @@ def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.M
     )  # fmt: skip
 
 
-def _purposes(gateway: Gateway, kind: rules.Kind) -> list[str]:
-    """What such a campaign may say."""
-    abouts = {purpose: each.about for (purpose, _), each in gateway.content.sendable.items()}
-    fits = [purpose for purpose, about in abouts.items() if not rules.text_faults(kind, purpose, about)]
-    return [purpose for purpose in sorted(fits) if kind != "reminders" or not purpose.startswith("dialogues/")]
+def _purposes(content: Content, kind: rules.Kind) -> dict[str, str]:
+    """What such a campaign may say -> how it begins, in the reader's language where it is written in it."""
+    sendable, read = content.sendable, page.language()
+    fits = {purpose for (purpose, _), each in sendable.items() if not rules.text_faults(kind, purpose, each.about)}
+    if kind == "reminders":
+        fits = {purpose for purpose in fits if dialogues.name_of(purpose) is None}
+    first = {purpose: sendable.get((purpose, read)) or next(each for (known, _), each in sendable.items() if known == purpose) for purpose in sorted(fits)}
+    return {purpose: f"{purpose}: {template.body[:60]}" for purpose, template in first.items()}
 
 
 def _look(gateway: Gateway, work: Work, draft: Draft, made: forms.Made) -> Seen:

@@ -37,6 +37,9 @@ KINDS = {
     "one_off": N_("once: one text to everyone"), "reminders": N_("before each appointment"),
     "recurring": N_("again and again, such as every Monday"), "programme": N_("some days after a day of each client, such as their enrolment"),
 }  # fmt: skip
+EXITS = {
+    "reply": N_("a text of theirs"), "appointment_booked": N_("an appointment was booked"), "appointment_attended": N_("they came to an appointment"),
+}  # fmt: skip
 HOLIDAYS = {
     "send": N_("send it on the holiday"), "after": N_("on the next day that is none"), "before": N_("on a day before"), "skip": N_("leave it out"),
 }  # fmt: skip
@@ -173,6 +176,12 @@ def _schedule(form: Form, made: Mapping[str, Any]) -> Made:
     if made["kind"] == "recurring":
         schedule["every"] = form.get("often", "").replace("{day}", form.get("day", "mo").upper()) or form.get("rule", "").strip()
     return schedule
+
+
+def minutes(typed: str) -> str:
+    """A length of time such as 1h30m in minutes, as the form shows it."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?", typed)
+    return str(int(found[1] or 0) * 60 + int(found[2] or 0)) if typed and found else typed
 
 
 def often(rule: str) -> tuple[str, str]:

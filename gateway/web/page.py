@@ -139,8 +139,9 @@ def clock(at: datetime) -> str:
 
 
 def day_of(on: date) -> str:
-    """A day with its weekday."""
-    return dates.format_skeleton("yMMMEd", on, locale=_locale())
+    """A day with its weekday, and the year if it is another."""
+    today = guard.now() or datetime.now(dates.get_timezone(_zone()))
+    return dates.format_skeleton("MMMEd" if on.year == today.year else "yMMMEd", on, locale=_locale())
 
 
 def span(length: timedelta) -> str:

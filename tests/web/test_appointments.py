@@ -94,6 +94,7 @@ def test_attended_and_missed_are_said_after_it_began_and_may_be_corrected(office
     browser, path = office.browser(), f"/appointments/{appointment}"
     assert browser.post(f"{path}/close", seen=seen(browser.read(path)), status="attended").status_code == 400
     office.at(office.world.now + timedelta(days=2))
+    browser = office.browser()  # the first one's login has ended
     assert "did not come" in browser.press(f"{path}/close", seen=seen(browser.read(path)), status="missed")
     assert "The client came." in browser.press(f"{path}/close", seen=seen(browser.read(path)), status="attended")
 
@@ -107,7 +108,7 @@ def test_a_workers_day_is_shown_before_it_is_cleared(office: Office) -> None:
     browser, day = office.browser(), {"worker": "lan", "day": "2026-02-11"}
     shown = browser.post("/appointments/away", **day).get_data(as_text=True)
     assert "no consent for reminder" in shown
-    assert "ngày 11/02" in shown or "11/02" in shown
+    assert "11/2" in shown
     assert office.world.value("SELECT count(*) FROM appointments WHERE status = 'booked'") == 2
     done = browser.post("/appointments/away", **day, do="clear", seen=seen(shown)).get_data(as_text=True)
     assert "Done: 2 appointments." in done
