@@ -144,7 +144,7 @@ def _show(gateway: Gateway, draft_id: UUID, step: str) -> str:
 def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.Made, error: str = "") -> str:
     content = current_texts.now(work, gateway.content)
     values: dict[str, Any] = {
-        "who": lambda: {"units": units.list_seen(work), "groups": campaigns.groups(work), "workers": sorted(staff.codes(work))},
+        "who": lambda: _choices(work, made.get("audience", {})),
         "what": lambda: {"purposes": _purposes(content, made["kind"]), "places": lambda purpose: forms.places(content, purpose),
                          "purpose_of": forms.purpose_of, "value_of": forms.value_of},
         "when": lambda: {"purpose_of": forms.purpose_of, "often": forms.OFTEN, "days": forms.WEEKDAYS, "holidays": forms.HOLIDAYS,
@@ -155,6 +155,14 @@ def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.M
         f"campaigns/{step}.html", draft=draft, made=made, step=step, steps=STEPS, kinds=forms.KINDS, seen=_look(gateway, work, draft, made),
         error=error, **values,
     )  # fmt: skip
+
+
+def _choices(work: Work, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What an audience may be chosen from; what was asked for is among it, even if nobody is in it now."""
+    return {
+        "units": units.list_seen(work), "groups": sorted({*campaigns.groups(work), *asked.get("groups", [])}),
+        "workers": sorted({*staff.codes(work), *asked.get("workers", [])}),
+    }  # fmt: skip
 
 
 def _purposes(content: Content, kind: rules.Kind) -> dict[str, str]:

@@ -1,14 +1,22 @@
 """Journeys in a real browser: a campaign from nothing to its approval by a second person; an appointment moved."""
 
 import re
+import tomllib
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
+import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
+from gateway.domain import campaigns as rules
 from gateway.queues import silent
+from gateway.store import campaigns, drafts
+from gateway.store.base import Actor, unit_of_work
 from gateway.usecases import approve_asked, plan_due
+from tests import builders
 from tests.builders import CONTENT
 from tests.web.office import Office
 
@@ -57,6 +65,36 @@ def test_a_campaign_is_made_counted_and_started_by_a_second_person(chromium: Chr
     expect(second.locator("#progress")).to_contain_text("1 planned")
     assert complaints == []
     assert world.value("SELECT count(*) FROM outbound") == 1
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "campaigns"
+
+
+@pytest.mark.parametrize("name", ["province-topics", "province-after-discharge", "province-reminders", "province-service-information", "province-weekly-check-in"])
+def test_a_campaign_of_a_file_goes_through_the_three_steps_as_it_is(chromium: Chromium, office: Office, address: str, name: str) -> None:
+    world = office.world
+    world.run("UPDATE units SET code = replace(code, 'P', 'SV')")
+    for code in ("SV-01", "SV-02", "SV-03"):
+        builders.unit(world.engine, world.now, code=code, parent_id=world.unit_id)
+    page, complaints = sit_down(chromium, office, address, "supervisor")
+    asked, draft = tomllib.loads((EXAMPLES / f"{name}.toml").read_text("utf-8")), uuid4()
+    asked["audience"]["units"] = [unit.replace("SV", "SV01") if unit == "SV" else unit for unit in asked["audience"]["units"]]
+    staff_id = world.value("SELECT id FROM staff")
+    with unit_of_work(world.engine, Actor(staff_id, world.unit_id, "supervisor"), world.now) as work:
+        drafts.add(work, draft, world.unit_id, asked)
+    page.goto(f"{address}/campaigns/drafts/{draft}/who")
+    for _ in range(2):
+        page.get_by_role("button", name="Keep and go on").click()
+    page.get_by_role("button", name="Make this campaign").click()
+    expect(page.locator("h1")).to_contain_text("draft")
+    with unit_of_work(world.engine) as work:
+        kept = campaigns.by_name(work, asked["name"]).spec
+    wanted = rules.read(asked)
+    meant = {"since": "enrolment", "enrol": "audience"} if wanted.kind == "programme" else {"at": "09:00"} if wanted.kind == "recurring" else {}
+    assert {**meant, **kept.schedule, "spread": None} == {**meant, **wanted.schedule, "spread": None}
+    assert (replace(kept, schedule={}), kept.schedule.get("spread")) == (
+        replace(wanted, schedule={}), {"province-topics": "120m", "province-after-discharge": "60m", "province-weekly-check-in": "90m"}.get(name))  # fmt: skip
+    assert complaints == []
 
 
 def test_an_appointment_is_moved_on_a_small_phone(chromium: Chromium, office: Office, address: str) -> None:
