@@ -90,11 +90,10 @@ def test_a_page_left_open_moves_nothing_that_was_moved_since(office: Office) -> 
 
 
 def test_attended_and_missed_are_said_after_it_began_and_may_be_corrected(office: Office) -> None:
-    appointment = booked(office)
+    appointment = office.world.appointment(office.world.client(), office.world.now + timedelta(minutes=5))
     browser, path = office.browser(), f"/appointments/{appointment}"
     assert browser.post(f"{path}/close", seen=seen(browser.read(path)), status="attended").status_code == 400
-    office.at(office.world.now + timedelta(days=2))
-    browser = office.browser()  # the first one's login has ended
+    office.at(office.world.now + timedelta(minutes=10))
     assert "did not come" in browser.press(f"{path}/close", seen=seen(browser.read(path)), status="missed")
     assert "The client came." in browser.press(f"{path}/close", seen=seen(browser.read(path)), status="attended")
 

@@ -6,10 +6,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
 
+from gateway.domain import rounds
 from gateway.queues import silent
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import approve_asked, plan_due
+from gateway.web import maker_forms as forms
 from tests.builders import CONTENT
 from tests.web.office import Browser, Office
 
@@ -214,6 +219,21 @@ def test_reminders_a_rule_and_a_programme_are_made_too(office: Office) -> None:
         assert step.timing == timing
     spec = office.world.value("SELECT spec FROM campaigns WHERE kind = 'recurring'")
     assert spec["asked"]["schedule"]["every"] == "FREQ=WEEKLY;BYDAY=TU"
+
+
+def test_every_way_of_coming_again_that_the_form_offers_is_a_rule_and_found_again() -> None:
+    for pattern in filter(None, forms.OFTEN):
+        for day in forms.WEEKDAYS:
+            made = forms.when(MultiDict({"often": pattern, "day": day, "at": "09:00"}), {"kind": "recurring"})
+            rounds.read_recurring(made["schedule"])
+            assert forms.often(made["schedule"]["every"]) == (pattern, day if "{day}" in pattern else "mo")
+
+
+@given(st.integers(1, 720))
+def test_minutes_are_shown_as_they_were_typed(minutes: int) -> None:
+    spread = forms.when(MultiDict({"spread": str(minutes), "often": "FREQ=DAILY"}), {"kind": "recurring"})["schedule"]["spread"]
+    assert forms.minutes(spread) == str(minutes)
+    assert forms.minutes(f"{minutes // 60}h{minutes % 60}m") == str(minutes)
 
 
 def test_the_calendar_shows_what_would_be_sent(office: Office, now: datetime) -> None:

@@ -2,8 +2,13 @@
 
 import re
 from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.exc import DBAPIError
 
 from gateway.domain import campaigns as rules
+from gateway.store import text_changes
 from gateway.store.base import SYSTEM, Actor, unit_of_work
 from gateway.usecases import current_texts, launch_campaign
 from tests.builders import CONTENT
@@ -108,3 +113,11 @@ def test_a_campaign_that_runs_keeps_the_words_it_began_with(office: Office) -> N
     launch_campaign.approve(world.engine, world.vault, CONTENT, who, "New", world.now)
     assert world.value("SELECT content ->> 'body' FROM templates WHERE version = :version AND language = 'vi' AND purpose = 'check_in'",
                        version=made.steps[0].version) == NEW  # fmt: skip
+
+
+def test_postgresql_itself_lets_nobody_approve_their_own_text(office: Office) -> None:
+    writer = office.browser("administrator")
+    propose(writer)
+    change = UUID(change_id(writer))
+    with pytest.raises(DBAPIError, match="row-level security"), unit_of_work(office.world.engine, Actor(writer.staff_id, office.world.unit_id, "administrator")) as work:
+        text_changes.decide(work, change, "approved")
