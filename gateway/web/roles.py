@@ -84,5 +84,8 @@ STAGES: dict[str, frozenset[str]] = {
 }
 """Where a browser may go that is not all the way in."""
 
+LARGE: dict[str, int] = {}
+"""Endpoint -> the bytes that its forms may have, where a file is sent; the others have what a carrier's post may have."""
+
 OUTSIDE = frozenset({"webhooks", "simulator"})
 """Blueprints that are no pages of staff, and guard themselves."""

@@ -31,12 +31,15 @@ class Shown:
     role: str | None
 
 
-def pages(office: Office) -> Iterator[Shown]:
-    """Every page that a GET shows, with something on it."""
+NOUNS = sorted({endpoint.partition(".")[0] for endpoint in roles.MAY if "." in endpoint})
+
+
+def pages(office: Office, noun: str) -> Iterator[Shown]:
+    """Every page of a noun that a GET shows, with something on it."""
     for reason in ("crisis", "callback", "info", "unknown_sender"):
         office.flag(office.world.client(), reason)
     for rule in office.app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint in roles.MAY.keys() - {"asset", "health"}:
+        if "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] == noun:
             may = roles.MAY[rule.endpoint]
             role = None if may is roles.ANYBODY else next(each for each in ("supervisor", "administrator", "analyst") if each in may)
             yield Shown(rule.endpoint, _path(office, rule), role)
@@ -69,8 +72,11 @@ def look(chromium: Chromium, office: Office, address: str, shown: Shown, languag
 
 
 @pytest.mark.parametrize(("language", "scheme"), [*((code, "light") for code in builders.CONTENT.languages), ("en", "dark")])
-def test_every_page_can_be_used_by_everybody_and_on_320_pixels(chromium: Chromium, office: Office, address: str, language: str, scheme: str) -> None:
-    for shown in pages(office):
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_page_can_be_used_by_everybody_and_on_320_pixels(
+    chromium: Chromium, office: Office, address: str, noun: str, language: str, scheme: str
+) -> None:
+    for shown in pages(office, noun):
         for page in look(chromium, office, address, shown, language, scheme):
             found = Axe().run(page, options=RULES).response["violations"]
             assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == [], shown
@@ -79,8 +85,9 @@ def test_every_page_can_be_used_by_everybody_and_on_320_pixels(chromium: Chromiu
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, shown
 
 
-def test_a_page_is_light_and_asks_nobody_else_for_anything(chromium: Chromium, office: Office, address: str) -> None:
-    for shown in pages(office):
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_page_is_light_and_asks_nobody_else_for_anything(chromium: Chromium, office: Office, address: str, noun: str) -> None:
+    for shown in pages(office, noun):
         context = chromium.new_context()
         if shown.role is not None:
             member = office.member(shown.role)
