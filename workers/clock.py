@@ -17,7 +17,16 @@ from gateway import embedded, log, parts
 from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import approve_asked, backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
+from gateway.usecases import (
+    approve_asked,
+    backfill,
+    notice_silence,
+    plan_due,
+    receive_message,
+    reconcile,
+    redact,
+    sweep,
+)
 from gateway.wire import Wire
 
 BEAT_SECONDS = 5.0

@@ -143,17 +143,17 @@ def _show(gateway: Gateway, draft_id: UUID, step: str) -> str:
 
 def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.Made, error: str = "") -> str:
     content = current_texts.now(work, gateway.content)
-    values: dict[str, Any] = {
+    choices: dict[str, Callable[[], dict[str, Any]]] = {
         "who": lambda: _choices(work, made.get("audience", {})),
         "what": lambda: {"purposes": _purposes(content, made["kind"]), "places": lambda purpose: forms.places(content, purpose),
                          "purpose_of": forms.purpose_of, "value_of": forms.value_of},
         "when": lambda: {"purpose_of": forms.purpose_of, "often": forms.OFTEN, "days": forms.WEEKDAYS, "holidays": forms.HOLIDAYS,
                          "chosen": forms.often(str(made.get("schedule", {}).get("every", ""))), "weekdays": rounds.WEEKDAYS,
                          "events": forms.EXITS, "minutes": forms.minutes},
-    }[step]()  # fmt: skip
+    }  # fmt: skip
     return page.render(
         f"campaigns/{step}.html", draft=draft, made=made, step=step, steps=STEPS, kinds=forms.KINDS, seen=_look(gateway, work, draft, made),
-        error=error, **values,
+        error=error, **choices[step](),
     )  # fmt: skip
 
 
