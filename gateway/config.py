@@ -107,6 +107,7 @@ class Settings:
     connect_timeout_seconds: float = _setting("GATEWAY_CONNECT_TIMEOUT_SECONDS", _duration(0.1, 60), "2")
     read_timeout_seconds: float = _setting("GATEWAY_READ_TIMEOUT_SECONDS", _duration(0.1, 300), "30")
     poll_seconds: float = _setting("GATEWAY_POLL_SECONDS", _duration(0.05, 60), "1")
+    self_approval_up_to: int = _setting("GATEWAY_SELF_APPROVAL_UP_TO", _whole(0, 1_000_000), "500")
     report_timeout_hours: float = _setting("GATEWAY_REPORT_TIMEOUT_HOURS", _duration(0.001, 720), "72")
     mail_server: str = _setting("GATEWAY_MAIL_SERVER", _url("smtps", "smtp"), "", secret=True)
     mail_from: tuple[str, ...] = _setting("GATEWAY_MAIL_FROM", _addresses, "", secret=True)

@@ -11,11 +11,12 @@ finds them; `_ = content.load().gettext(language)`. Values go in afterwards: `_(
 import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from datetime import date, datetime, time
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 from zoneinfo import ZoneInfo
 
 from babel import dates
@@ -27,6 +28,8 @@ from gateway.domain.templates import Template, TemplateError
 from gateway.domain.wording import Finding, Language
 
 ROOT = Path(__file__).parents[1]
+Change = tuple[str, str, str, tuple[tuple[str, tuple[str, str | None]], ...]]
+"""Purpose, the version that was changed, the version it makes, and for languages the text and the one that names the service."""
 
 
 class Content:
@@ -41,6 +44,10 @@ class Content:
         for path in sorted((root / "templates_sms").glob("*/about.toml")):
             for template in _purpose(path.parent, self.languages):
                 self.templates[template.purpose, template.language] = template
+
+    def changed(self, changes: tuple[Change, ...]) -> Self:
+        """The library with changes, in their order. One that was made to another version than it finds is passed over."""
+        return cast(Self, _changed(self, changes)) if changes else self
 
     @cached_property
     def lexicons(self) -> dict[str, interpret.Lexicon]:
@@ -113,6 +120,10 @@ class Content:
         day, on = _dated(spoken.locale, spoken.day, spoken.date, local.date())
         return {"day": day, "date": on, "time": _timed(spoken.locale, spoken.time, local.hour, local.minute)}
 
+    def sample(self, purpose: str, language: str, at: datetime, zone: str) -> str:
+        """A text as most people read it, with a moment in it; places that differ by client stay as they are."""
+        return wording.fill(self.templates[purpose, language].body, self.when(at, zone, language))
+
     def listen(self) -> None:
         """Read all that replies are understood by now, not while the first client waits."""
         for lexicon in self.lexicons.values():
@@ -128,12 +139,28 @@ class Content:
         }
         return wording.lint_library(self.templates, self.languages, reads)
 
+    def lint_one(self, template: Template) -> list[Finding]:
+        """What is wrong with one template, perhaps not in the library."""
+        code = template.language
+        return wording.lint(template, self.languages[code], partial(self._read, code) if code in self.lexicons else None)
+
     def _read(self, language: str, text: str, expecting: interpret.Expecting) -> interpret.Meaning:
         return interpret.interpret(text, self._rules, language, expecting)
 
     @cached_property
     def _rules(self) -> dict[str, interpret.Lexicon]:
         return {code: replace(lexicon, witness=None) for code, lexicon in self.lexicons.items()}
+
+
+@lru_cache(maxsize=8)
+def _changed(content: Any, changes: tuple[Change, ...]) -> Any:
+    made = copy(content)
+    made.templates = dict(content.templates)
+    for purpose, base, version, texts in changes:
+        if any(template.version == base for (known, _), template in made.templates.items() if known == purpose):
+            same = {key: replace(template, version=version) for key, template in made.templates.items() if key[0] == purpose}
+            made.templates |= same | templates.reworded(made.templates, purpose, version, dict(texts))
+    return made
 
 
 def read_dialogues(folder: Path) -> dict[str, Dialogue]:

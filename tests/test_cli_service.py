@@ -46,7 +46,7 @@ def test_a_service_is_added_shown_listed_and_told(run: Run) -> None:
 
 @pytest.mark.parametrize("change", [("--short-name", "Detox house"), ("--hours", "8-5"), ("--phone", "ask")])
 def test_what_is_wrong_is_said_and_nothing_is_kept(run: Run, change: tuple[str, str]) -> None:
-    assert "was not added" in run.service(*SHELTER, *change, exit_code=2)
+    assert "was not kept" in run.service(*SHELTER, *change, exit_code=2)
     assert "H1" not in run.service("list")
 
 

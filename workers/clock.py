@@ -19,6 +19,7 @@ from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
+    approve_asked,
     backfill,
     count_reports,
     doubt_phone,
@@ -92,6 +93,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
     return [
         Task("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
         Task("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
+        Task("approve", 1, lambda: approve_asked.approve(engine, vault, content, settings.self_approval_up_to)),
         Task("expire", 5, lambda: sweep.expire(engine)),
         Task("lapse", often, lambda: reconcile.lapse(engine, lease)),
         Task("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),

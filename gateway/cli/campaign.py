@@ -160,15 +160,11 @@ def _show_counts(heading: str, counts: Mapping[str, int]) -> None:
 
 @campaign.command()
 @click.argument("name")
-@click.option(
-    "--self-approval-up-to", envvar="GATEWAY_SELF_APPROVAL_UP_TO", type=click.IntRange(0), hidden=True,
-    default=launch_campaign.SELF_APPROVAL_UP_TO,
-)  # fmt: skip
 @session.as_staff
-def approve(name: str, self_approval_up_to: int, as_code: str) -> None:
+def approve(name: str, as_code: str) -> None:
     """Start it. Every text is written and checked first; its words never change from then on."""
     with session.open(as_code, *session.LEAD) as s:
-        seen = launch_campaign.approve(s.engine, s.vault, s.content, s.actor, name, self_approval_up_to=self_approval_up_to)
+        seen = launch_campaign.approve(s.engine, s.vault, s.content, s.actor, name, self_approval_up_to=s.settings.self_approval_up_to)
     screen.say("{name} is running: {recipients} recipients now, {texts} texts, {segments} segments",
                name=name, recipients=seen.recipients, texts=seen.texts, segments=seen.segments)  # fmt: skip
 

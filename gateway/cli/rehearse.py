@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from gateway.cli import screen, session, timeline
+from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.store import audit, campaigns
-from gateway.usecases import rehearse_campaign
+from gateway.usecases import draw_timeline, rehearse_campaign
 from gateway.usecases.rehearse_campaign import Day, Rehearsal
 
 LONGEST = timedelta(days=3660)
@@ -42,7 +42,7 @@ def rehearse(name: str, until: str, csv_file: Path | None, svg_file: Path | None
         _write_csv(csv_file, seen, currency)
         screen.say("the days are in {file}", file=csv_file)
     if svg_file is not None:
-        svg_file.write_text(timeline.draw(name, seen), "utf-8")
+        svg_file.write_text(draw_timeline.draw(name, seen, _, shown), "utf-8")
         screen.say("the timeline is in {file}", file=svg_file)
 
 

@@ -10,13 +10,12 @@ import click
 from gateway.cli import screen, session
 from gateway.cli.client_file import bad_rows, bad_rows_path
 from gateway.cli.language import _, shown
-from gateway.domain import cells, opening, service_rows, windows
+from gateway.domain import opening, windows
 from gateway.domain import services as rules
-from gateway.domain.errors import NotAllowed, Refused
-from gateway.store import audit, services, units
+from gateway.store import services, units
 from gateway.store.base import Work
 from gateway.store.services import Entry
-from gateway.usecases import find_services, import_services
+from gateway.usecases import find_services, import_services, keep_service
 from gateway.usecases.sheets import BadRows
 
 
@@ -120,22 +119,8 @@ def _today(work: Work, zone: str) -> date:
 def add(as_code: str, served: tuple[str, ...], **typed: str) -> None:
     """Add a service that you checked today."""
     with session.open(as_code, *session.LEAD) as s, s.work() as work:
-        keeper = import_services.Keeper(work, s.content)
-        fields = {name: cells.clean(value) for name, value in typed.items()}
-        row = service_rows.check(
-            fields | {"units": "; ".join(served), "checked_on": keeper.today.isoformat(), "checked_by": ""}, keeper.today, keeper.forbidden
-        )
-        if isinstance(row, service_rows.Rejected):
-            raise Refused("the service was not added:", *row.reasons)
-        if services.by_codes(work, [row.code]):
-            raise Refused("there is a service {code!r} already: change it in an export and import that", code=row.code)
-        keeper.keep(row, None)
-        _audit(work, "service.add", services.by_code(work, row.code))
-    screen.say("service {code} added", code=row.code)
-
-
-def _audit(work: Work, action: str, entry: Entry) -> None:
-    audit.add(work, action, "service", entry.service.id, entry.unit_id, {"code": entry.service.code})
+        entry = keep_service.add(work, s.content, typed | {"units": "; ".join(served)})
+    screen.say("service {code} added", code=entry.service.code)
 
 
 @service.command("import")
@@ -180,9 +165,7 @@ def check(code: str, gone: bool, as_code: str) -> None:
     """Say that you looked today: all of it still holds, or it is gone."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         entry = services.by_code(work, code)
-        if not services.check(work, entry.service.id, _today(work, s.zone(work)), s.actor.staff_id, gone):
-            raise NotAllowed("service {code!r} is kept by another unit: ask its staff to check it", code=code)
-        _audit(work, "service.gone" if gone else "service.check", entry)
+        keep_service.check(work, entry, _today(work, s.zone(work)), gone)
     click.echo((_("service {code} is gone: nobody is told of it") if gone else _("service {code} is checked")).format(code=code))
 
 
@@ -191,9 +174,7 @@ def check(code: str, gone: bool, as_code: str) -> None:
 def due(as_code: str) -> None:
     """What nobody has checked for six months, the longest ago first. Clients are told of it last."""
     with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
-        today = _today(work, s.zone(work))
-        found = [e for e in services.list_seen(work) if e.gone_on is None and rules.is_due(e.service.checked_on, today)]
-        found.sort(key=lambda e: (e.service.checked_on or date.min, e.service.code))
+        found = keep_service.due(work, _today(work, s.zone(work)))
         screen.table(
             (_("code"), _("name"), _("phone"), _("units"), _("checked"), _("by")),
             [(e.service.code, e.service.name, e.service.phone, _few(e.units), e.service.checked_on, e.checked_by) for e in found],

@@ -23,6 +23,7 @@ OF_AN_APPOINTMENT = frozenset({"day", "date", "time"})
 # What ends a programme for a client who has done it since they were enrolled.
 EVENTS = (N_("reply"), N_("appointment_booked"), N_("appointment_attended"))
 ENROLMENT = "enrolment"
+OUTSIDE = N_("outside the audience")
 
 _HOURS = re.compile(r"(\d{1,3})h")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -85,7 +86,7 @@ class Spec:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The spec that `to_dict` gave."""
         steps = tuple(StepSpec(**step) for step in data["steps"])
-        return cls(**{**data, "steps": steps, "audience": _audience(data["audience"])})
+        return cls(**{**data, "steps": steps, "audience": read_audience(data["audience"])})
 
 
 def read(data: Mapping[str, Any]) -> Spec:
@@ -107,10 +108,30 @@ def read(data: Mapping[str, Any]) -> Spec:
     language, prices = data.get("language", {}), dict(data.get("prices", {}))
     return Spec(
         name=data["name"].strip(), kind=data["kind"], steps=tuple(_step(step) for step in data["steps"]),
-        audience=_audience(data.get("audience", {})), policy=language.get("missing", "dont_send"),
+        audience=read_audience(data.get("audience", {})), policy=language.get("missing", "dont_send"),
         default_language=language.get("default"), values=data.get("values", {}), currency=str(prices.pop("currency", "")),
         prices={prefix: float(price) for prefix, price in prices.items()}, schedule=_plain(data.get("schedule", {})),
     )  # fmt: skip
+
+
+def written(spec: Spec) -> dict[str, Any]:
+    """What `read` makes this campaign of."""
+    asked = asdict(spec.audience)
+    audience: dict[str, Any] = {name: list(value) for name, value in asked.items() if name != "unverified" and value}
+    language = {"missing": spec.policy} | ({"default": spec.default_language} if spec.default_language else {})
+    prices = dict(spec.prices) | ({"currency": spec.currency} if spec.currency else {})
+    return {
+        "name": spec.name, "kind": spec.kind, "steps": [_written_step(step) for step in spec.steps], "language": language,
+        "audience": audience | ({"unverified": True} if spec.audience.unverified else {}),
+        **{name: dict(value) for name, value in (("values", spec.values), ("prices", prices), ("schedule", spec.schedule)) if value},
+    }  # fmt: skip
+
+
+def _written_step(step: StepSpec) -> dict[str, Any]:
+    name = dialogues.name_of(step.purpose)
+    said = {"template": step.purpose} if name is None else {"dialogue": name}
+    topic = {"topic": step.topic} if step.topic is not None else {}
+    return {**said, **step.timing, **topic, **({"values": dict(step.values)} if step.values else {})}
 
 
 def _refused(faults: list[str]) -> Refused:
@@ -250,7 +271,8 @@ def _value_faults(values: Any) -> list[str]:
     ]  # fmt: skip
 
 
-def _audience(data: Mapping[str, Any]) -> Audience:
+def read_audience(data: Mapping[str, Any]) -> Audience:
+    """The audience as campaign files have it; checked by `read`."""
     lists = {name: tuple(value) for name, value in data.items() if name != "unverified"}
     return Audience(**lists, unverified=bool(data.get("unverified", False)))
 
@@ -309,7 +331,7 @@ class Candidate:
 def exclusion(person: Candidate, consent_purpose: str, unverified: bool) -> str | None:
     """Why this person gets nothing; None when they do. What a person can change by a word comes last."""
     if not person.covered:
-        return N_("outside the audience")
+        return OUTSIDE
     if person.status != "active":
         return N_("client paused") if person.status == "paused" else N_("client closed")
     if not person.has_phone:

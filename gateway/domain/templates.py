@@ -6,7 +6,7 @@ once and never read again, so nothing a client or a worker typed can act as a te
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 from gateway.domain.errors import Refused
@@ -15,6 +15,9 @@ from gateway.domain.told import N_, Word
 Kind = Literal["reminder", "prompt", "notice", "answer", "staff"]
 Semantics = Literal["at_most_once", "once_more", "at_least_once"]
 Policy = Literal["dont_send", "campaign_default", "unit_default"]
+
+Bodies = Mapping[str, tuple[str, str | None]]
+"""By language: the text, and the one that names the service where there is one."""
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -106,6 +109,14 @@ def read_about(purpose: str, data: Mapping[str, Any]) -> About:
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
     }
     return About(**known)
+
+
+def reworded(library: Mapping[tuple[str, str], Template], purpose: str, version: str, texts: Bodies) -> dict[tuple[str, str], Template]:
+    """The purpose's templates in these languages with other words. All of its languages share the version."""
+    return {
+        (purpose, code): replace(library[purpose, code], body=texts[code][0], open_body=texts[code][1], version=version)
+        for known, code in library if known == purpose and code in texts
+    }  # fmt: skip
 
 
 def places(body: str) -> list[str]:

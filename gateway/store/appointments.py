@@ -39,6 +39,7 @@ _LIST = text(f"""
   SELECT {_COLUMNS} WHERE a.starts_at >= :since AND a.starts_at < :until
     AND (CAST(:client AS uuid) IS NULL OR a.client_id = :client)
     AND (CAST(:worker AS uuid) IS NULL OR a.worker_id = :worker)
+    AND (CAST(:unit AS uuid) IS NULL OR a.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit))
     AND (CAST(:status AS text) IS NULL OR a.status = :status)
   ORDER BY a.starts_at, a.id LIMIT :most""")
 
@@ -59,10 +60,10 @@ def by_outside_id(work: Work, unit_id: UUID, outside_id: str) -> Appointment | N
 
 def list_between(
     work: Work, since: datetime, until: datetime, *, client_id: UUID | None = None, worker_id: UUID | None = None,
-    status: str | None = None, most: int = 1000,
+    unit_id: UUID | None = None, status: str | None = None, most: int = 1000,
 ) -> Sequence[Appointment]:  # fmt: skip
-    """The actor's appointments that begin in [since, until), in order."""
-    rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, status=status, most=most)
+    """The actor's appointments that begin in [since, until), in order; of a unit and all below it."""
+    rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, unit=unit_id, status=status, most=most)
     return [Appointment(**row._asdict()) for row in rows]
 
 
@@ -88,10 +89,11 @@ _ADD = text("""
 
 
 def add(
-    work: Work, client_id: UUID, starts_at: datetime, worker_id: UUID | None = None, outside_id: str | None = None
-) -> UUID:
+    work: Work, client_id: UUID, starts_at: datetime, worker_id: UUID | None = None, outside_id: str | None = None,
+    appointment_id: UUID | None = None,
+) -> UUID:  # fmt: skip
     """Keep an appointment; its reminders are planned by the clock."""
-    appointment_id = uuid4()
+    appointment_id = appointment_id or uuid4()
     work.execute(_ADD, {"id": appointment_id, "client": client_id, "worker": worker_id, "outside": outside_id,
                         "starts_at": starts_at, "now": work.now})  # fmt: skip
     return appointment_id

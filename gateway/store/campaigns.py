@@ -77,22 +77,52 @@ _LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
 _LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') OR (c.state = 'cancelled' AND c.spec ? 'to_do') ORDER BY c.started_at")
 
 
-def add(work: Work, unit_id: UUID, spec: Spec, audience: Audience, consent_purpose: str, versions: Mapping[str, str]) -> UUID:
-    """Keep a draft. Raises Refused when the name is taken, in whatever unit."""
-    campaign_id = uuid4()
-    ids = {name: [str(value) for value in values] for name, values in audience.values().items()}
+def draft(
+    work: Work, campaign_id: UUID, unit_id: UUID, spec: Spec, audience: Audience, consent_purpose: str, versions: Mapping[str, str]
+) -> Campaign:  # fmt: skip
+    """A draft as `add` would keep it: to be looked at before."""
+    steps = tuple(Step(uuid4(), step.purpose, versions.get(step.purpose, ""), step.timing) for step in spec.steps)
+    return Campaign(
+        campaign_id, unit_id, spec.kind, consent_purpose, "draft", spec, audience, work.actor.staff_id, None, None, None, {}, steps
+    )  # fmt: skip
+
+
+_TAKEN = text("SELECT EXISTS (SELECT FROM campaigns WHERE name = :name AND id <> :id)")
+_REPLACE = text("""
+  UPDATE campaigns SET name = :name, kind = :kind, consent_purpose = :consent_purpose, spec = CAST(:spec AS jsonb), created_by = :created_by
+  WHERE id = :id AND state = 'draft'""")
+
+
+def add(work: Work, made: Campaign) -> None:
+    """Keep a draft, in place of one of its id. Raises Refused when the name is taken, in whatever unit, or it is no draft any more."""
+    ids = {name: [str(value) for value in values] for name, values in made.audience.values().items()}
     row = {
-        "id": campaign_id, "unit_id": unit_id, "name": spec.name, "kind": spec.kind, "consent_purpose": consent_purpose,
-        "spec": json.dumps({"asked": spec.to_dict(), "audience": ids}), "created_by": work.actor.staff_id, "created_at": work.now,
+        "id": made.id, "unit_id": made.unit_id, "name": made.spec.name, "kind": made.kind, "consent_purpose": made.consent_purpose,
+        "spec": json.dumps({"asked": made.spec.to_dict(), "audience": ids}), "created_by": made.created_by, "created_at": work.now,
     }  # fmt: skip
-    if not work.insert("campaigns", [row], "ON CONFLICT (name) DO NOTHING"):
-        raise Refused("there is a campaign {name!r} already: choose another name", name=spec.name)
-    for position, step in enumerate(spec.steps):
+    if work.value(_TAKEN, name=made.spec.name, id=made.id):
+        raise _name_taken(made.spec.name)
+    if work.execute(_REPLACE, row).rowcount:
+        work.execute(text("DELETE FROM campaign_steps WHERE campaign_id = :id"), {"id": made.id})
+    elif not work.insert("campaigns", [row], "ON CONFLICT DO NOTHING"):
+        raise _name_taken(made.spec.name)
+    for position, step in enumerate(made.steps):
         work.insert("campaign_steps", [{
-            "id": uuid4(), "campaign_id": campaign_id, "unit_id": unit_id, "position": position, "purpose": step.purpose,
-            "version": versions[step.purpose], "timing": json.dumps(dict(step.timing)),
+            "id": step.id, "campaign_id": made.id, "unit_id": made.unit_id, "position": position, "purpose": step.purpose,
+            "version": step.version, "timing": json.dumps(dict(step.timing)),
         }])  # fmt: skip
-    return campaign_id
+
+
+def _name_taken(name: str) -> Refused:
+    return Refused("there is a campaign {name!r} already: choose another name", name=name)
+
+
+def name_of(work: Work, campaign_id: UUID) -> str:
+    """What staff call the campaign of this id. Raises NotFound."""
+    name: str | None = work.value(text("SELECT name FROM campaigns WHERE id = :id"), id=campaign_id)
+    if name is None:
+        raise NotFound("no such campaign in your units")
+    return name
 
 
 def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
@@ -167,6 +197,11 @@ def set_to_do(work: Work, campaign_id: UUID, to_do: Mapping[str, Any] | None) ->
     work.execute(_TO_DO, {"id": campaign_id, "to_do": None if to_do is None else json.dumps(dict(to_do))})
 
 
+def groups(work: Work) -> list[str]:
+    """The groups that the actor's clients are in."""
+    return list(work.execute(text("SELECT DISTINCT unnest(groups) AS name FROM clients WHERE groups <> '{}' ORDER BY 1")).scalars())
+
+
 def hold(work: Work, campaign_id: UUID) -> bool:
     """Whether this transaction may plan the campaign's start: one at a time, without its row being locked for long."""
     lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:id AS text), 3))")
@@ -177,12 +212,12 @@ def hold(work: Work, campaign_id: UUID) -> bool:
 
 # An occurrence is where its text is; without one it waits, was skipped for a reason, or cancelled. Pings are not counted.
 _COUNTS = text("""
-  SELECT state, reason, sum(n)::int AS n FROM (
-    SELECT CASE state WHEN 'waiting' THEN 'pending' WHEN 'skipped' THEN 'suppressed' ELSE state END AS state, reason, count(*) AS n
+  SELECT state, reason, sum(n)::int AS n, sum(delivered)::int AS delivered FROM (
+    SELECT CASE state WHEN 'waiting' THEN 'pending' WHEN 'skipped' THEN 'suppressed' ELSE state END AS state, reason, count(*) AS n, 0 AS delivered
     FROM occurrences WHERE campaign_id = :id AND state <> 'planned' GROUP BY 1, 2
     UNION ALL
     SELECT CASE WHEN state IN ('planned', 'submitting') THEN 'pending' WHEN state IN ('sent', 'delivered') THEN 'accepted'
-        ELSE state END, reason, count(*)
+        ELSE state END, reason, count(*), count(*) FILTER (WHERE state = 'delivered')
     FROM outbound WHERE campaign_id = :id AND occurrence_id IS NOT NULL GROUP BY 1, 2) every
   GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""")
 STATES = ("accepted", "failed", "expired", "suppressed", "cancelled", "unknown", "pending")
@@ -195,6 +230,30 @@ class Counts:
     planned: int
     by_state: Mapping[str, int]
     reasons: Mapping[tuple[str, str], int]
+    delivered: int = 0  # of those accepted
+
+
+# Refused by the carrier for a reason that may have passed, so that it never took the text; and still of use.
+_RESEND = text("""
+  UPDATE outbound o SET state = 'planned', reason = NULL, code = NULL, send_after = :now, state_at = :now
+  WHERE o.campaign_id = :id AND o.state = 'failed' AND o.reason = ANY(:reasons) AND o.send_before > :now
+    AND NOT EXISTS (SELECT FROM attempts a WHERE a.outbound_id = o.id AND a.state NOT IN ('refused', 'not_sent', 'carrier_shows_none'))
+  RETURNING o.channel_id""")
+_MAY_RESEND = text("""
+  SELECT count(*) FROM outbound o WHERE o.campaign_id = :id AND o.state = 'failed' AND o.reason = ANY(:reasons) AND o.send_before > :now
+    AND NOT EXISTS (SELECT FROM attempts a WHERE a.outbound_id = o.id AND a.state NOT IN ('refused', 'not_sent', 'carrier_shows_none'))""")
+MAY_PASS = ("unreachable", "unrecognised", "filtered")
+"""Reasons for which a carrier refuses a text, that may be gone when a person tries it again."""
+
+
+def resend(work: Work, campaign_id: UUID) -> list[UUID]:
+    """Plan again what the carrier refused and may now take; the channel of each. What it may have taken is never sent again."""
+    return list(work.execute(_RESEND, {"id": campaign_id, "reasons": list(MAY_PASS), "now": work.now}).scalars())
+
+
+def to_resend(work: Work, campaign_id: UUID) -> int:
+    """How many texts `resend` would plan again."""
+    return int(work.value(_MAY_RESEND, id=campaign_id, reasons=list(MAY_PASS), now=work.now))
 
 
 def counts(work: Work, campaign_id: UUID) -> Counts:
@@ -202,4 +261,4 @@ def counts(work: Work, campaign_id: UUID) -> Counts:
     rows = work.all(_COUNTS, id=campaign_id)
     by_state = {state: sum(row.n for row in rows if row.state == state) for state in STATES}
     reasons = {(row.state, row.reason): row.n for row in rows if row.reason}
-    return Counts(sum(by_state.values()), by_state, reasons)
+    return Counts(sum(by_state.values()), by_state, reasons, sum(row.delivered for row in rows))

@@ -290,6 +290,30 @@ def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[
     return work.all(_EXPECTED, now=work.now, **values) if campaign.kind == "reminders" else work.all(_EVERYONE, **values)
 
 
+_OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
+_GROUPED = text(f"""
+  SELECT {COVERED} AS covered, c.status, p.id IS NOT NULL AS has_phone, p.to_verify IS NOT NULL AS to_verify, s.reason AS stopped,
+    coalesce(co.granted, false) AS consented, count(*) AS people
+  FROM clients c {_ABOUT} WHERE {_OF_UNITS} AND c.status <> 'erased' AND (NOT :expected OR EXISTS (
+    SELECT FROM appointments a WHERE a.client_id = c.id AND a.status = 'booked' AND a.starts_at > :now)) GROUP BY 1, 2, 3, 4, 5, 6""")
+_HOW_MANY = text(f"SELECT count(*) FROM clients c WHERE {_OF_UNITS}")
+_HOW_MANY_EXPECTED = text(f"""
+  SELECT count(*) FROM appointments a JOIN clients c ON c.id = a.client_id WHERE a.status = 'booked' AND a.starts_at > :now AND {_OF_UNITS}""")
+
+
+def grouped(work: Work, campaign: Campaign) -> Sequence[Any]:
+    """How many people there are of each kind that is told apart when texts are planned."""
+    values = campaign.audience.values() | {"consent_purpose": campaign.consent_purpose}
+    return work.all(_GROUPED, now=work.now, expected=campaign.kind == "reminders", **values)
+
+
+def count_people(work: Work, campaign: Campaign) -> int:
+    """How many rows `people` goes through."""
+    sql = _HOW_MANY_EXPECTED if campaign.kind == "reminders" else _HOW_MANY
+    values = {"now": work.now} if campaign.kind == "reminders" else {}
+    return int(work.value(sql, units=list(campaign.audience.units), **values))
+
+
 _PLANNED_NOW = text("UPDATE occurrences SET state = 'planned', reason = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
 _SETTLE = text("""
   UPDATE occurrences o SET state = r.state, reason = r.reason

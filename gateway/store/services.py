@@ -31,6 +31,7 @@ _COLUMNS = """s.id, s.unit_id, s.code, s.category, s.name, s.short_name, s.langu
     FROM service_units su JOIN units u ON u.id = su.unit_id WHERE su.service_id = s.id) AS units
   FROM services s LEFT JOIN staff m ON m.id = s.checked_by"""
 _LIST = text(f"SELECT {_COLUMNS} WHERE CAST(:category AS text) IS NULL OR s.category = :category ORDER BY s.category, s.code")
+_GET = text(f"SELECT {_COLUMNS} WHERE s.id = :id")
 _BY_CODES = text(f"SELECT {_COLUMNS} WHERE s.code = ANY(:codes)")
 # From the client's unit up, by index at each step: the directory of a whole country costs no more.
 _NEAR = text(f"""
@@ -63,6 +64,14 @@ def list_seen(work: Work, category: str | None = None) -> list[Entry]:
 def by_codes(work: Work, codes: Sequence[str]) -> dict[str, Entry]:
     """Those of these codes that the actor sees."""
     return {row.code: _entry(row) for row in work.all(_BY_CODES, codes=list(codes))}
+
+
+def get(work: Work, service_id: UUID) -> Entry:
+    """The entry of this id. Raises NotFound."""
+    row = work.one(_GET, id=service_id)
+    if row is None:
+        raise NotFound("no such service for your units")
+    return _entry(row)
 
 
 def by_code(work: Work, code: str) -> Entry:

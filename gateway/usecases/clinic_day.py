@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Engine
+
 from gateway.content import Content
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import appointments, clients
 from gateway.store.appointments import Appointment
-from gateway.store.base import Work
+from gateway.store.base import Actor, Work, unit_of_work
 from gateway.usecases import book_appointment, tell_client
 from gateway.vault import Vault
 
@@ -29,6 +31,23 @@ def find(work: Work, worker_id: UUID, day: date, zone: str) -> list[Appointment]
     found = appointments.list_between(work, max(since, work.now), until, worker_id=worker_id, status="booked", most=10_000)
     clients.lock(work, [each.client_id for each in found])
     return list(found)
+
+
+def preview(
+    engine: Engine, actor: Actor, vault: Vault, content: Content, worker_id: UUID, day: date, to: date | None, zone: str, now: datetime | None = None
+) -> list[Told]:  # fmt: skip
+    """What `cancel`, or with `to` `move`, would do and whom it could not tell; nothing is changed."""
+    told: list[Told] = []
+    try:
+        with unit_of_work(engine, actor, now) as work:
+            told += cancel(work, vault, content, worker_id, day, zone) if to is None else move(work, vault, content, worker_id, day, to, zone)
+            raise _DryRun
+    except _DryRun:
+        return told
+
+
+class _DryRun(Exception):
+    """Rolls the transaction back."""
 
 
 def cancel(work: Work, vault: Vault, content: Content, worker_id: UUID, day: date, zone: str) -> list[Told]:

@@ -35,11 +35,11 @@ class _DryRun(Exception):
     """Rolls the transaction back."""
 
 
-def run(engine: Engine, actor: Actor, path: Path, bad: BadRow, dry_run: bool = False) -> Counts:
+def run(engine: Engine, actor: Actor, path: Path, bad: BadRow, dry_run: bool = False, now: datetime | None = None) -> Counts:
     """Import a list of appointments as the actor, all of it or nothing; `bad` is told of each refused row."""
     counts = Counts()
     try:
-        with unit_of_work(engine, actor) as work:
+        with unit_of_work(engine, actor, now) as work:
             take_over(work, path, counts, bad)
             if dry_run:
                 raise _DryRun

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO
 from uuid import UUID, uuid4
@@ -40,11 +40,11 @@ class _DryRun(Exception):
     """Rolls the transaction back."""
 
 
-def run(engine: Engine, actor: Actor, content: Content, path: Path, bad: BadRow, dry_run: bool = False) -> Counts:
+def run(engine: Engine, actor: Actor, content: Content, path: Path, bad: BadRow, dry_run: bool = False, now: datetime | None = None) -> Counts:
     """Import a list as the actor, all of it or nothing; `bad` is told of each refused row."""
     counts = Counts()
     try:
-        with unit_of_work(engine, actor) as work:
+        with unit_of_work(engine, actor, now) as work:
             take_over(work, content, path, counts, bad)
             if dry_run:
                 raise _DryRun

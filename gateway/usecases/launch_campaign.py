@@ -1,8 +1,9 @@
 """A campaign's life: created, previewed, approved by a person, paused, resumed, cancelled."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from uuid import UUID
+from functools import partial
+from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
@@ -15,7 +16,7 @@ from gateway.domain.told import N_, Word
 from gateway.store import audit, campaigns, clients, occurrences, sessions, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work, untangled
 from gateway.store.campaigns import Audience, Campaign, Counts
-from gateway.usecases import compose, plan_due, preview_campaign
+from gateway.usecases import compose, current_texts, plan_due, preview_campaign
 from gateway.usecases.preview_campaign import Preview
 from gateway.vault import DataKey, Vault
 
@@ -25,24 +26,30 @@ CANCEL_AT_ONCE = 5000
 _NOBODY = UUID(int=0)
 
 
-def create(work: Work, content: Content, spec: Spec) -> Campaign:
-    """Keep a draft, for the actor's units only. Raises Refused with what is wrong; nothing is kept then."""
-    unit_id = work.actor.unit_id
-    if unit_id is None:
-        raise Refused("a campaign is made by a staff member")
-    if wrong := faults(content, spec):
-        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
-    audience = _audience(work, spec, unit_id)
-    consent = next(t.about.consent for (purpose, _), t in content.sendable.items() if purpose == spec.steps[0].purpose)
-    versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
-    campaign_id = campaigns.add(work, unit_id, spec, audience, consent, versions)
-    audit.add(work, "campaign.create", "campaign", campaign_id, unit_id)
+def create(work: Work, content: Content, spec: Spec, campaign_id: UUID | None = None) -> Campaign:
+    """Keep a draft, for the actor's units only, in place of the draft of this id. Raises Refused with what is wrong; nothing is kept then."""
+    made = draw_up(work, content, spec, campaign_id)
+    campaigns.add(work, made)
+    audit.add(work, "campaign.create", "campaign", made.id, made.unit_id)
     return campaigns.by_name(work, spec.name)
 
 
-def _audience(work: Work, spec: Spec, own_unit_id: UUID) -> Audience:
+def draw_up(work: Work, content: Content, spec: Spec, campaign_id: UUID | None = None) -> Campaign:
+    """The draft as `create` would keep it. Raises Refused with what is wrong."""
+    unit_id = work.actor.unit_id
+    if unit_id is None:
+        raise Refused("a campaign is made by a staff member")
+    content = current_texts.now(work, content)
+    if wrong := faults(content, spec):
+        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
+    audience = audience_of(work, spec.audience, unit_id)
+    consent = next(t.about.consent for (purpose, _), t in content.sendable.items() if purpose == spec.steps[0].purpose)
+    versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
+    return campaigns.draft(work, campaign_id or uuid4(), unit_id, spec, audience, consent, versions)
+
+
+def audience_of(work: Work, asked: rules.Audience, own_unit_id: UUID) -> Audience:
     """The audience by ids; every code must be one that the actor sees."""
-    asked = spec.audience
     return Audience(
         [units.by_code(work, code).id for code in asked.units] or [own_unit_id], asked.groups, asked.languages,
         [staff.by_code(work, code).id for code in asked.workers], [clients.by_code(work, code).id for code in asked.clients],
@@ -98,14 +105,16 @@ def _value_faults(content: Content, spec: Spec) -> list[str]:
 
 def approve(
     engine: Engine, vault: Vault, content: Content, actor: Actor, name: str, now: datetime | None = None,
-    self_approval_up_to: int = SELF_APPROVAL_UP_TO,
+    self_approval_up_to: int = SELF_APPROVAL_UP_TO, progress: Callable[[int], None] = preview_campaign.silently,
 ) -> Preview:  # fmt: skip
     """Start a draft: its words are pinned, and the clock begins to plan it within seconds. What the approver agreed to.
 
     Every text is written and checked first. Raises Refused when one is not fit to be sent, or when nobody would get a
-    one-off text; NotAllowed when its maker approves a campaign for more people than `self_approval_up_to`.
+    one-off text; NotAllowed when its maker approves a campaign for more people than `self_approval_up_to`. `progress` is told how
+    many people were gone through.
     """
     with unit_of_work(engine, actor, now) as work:
+        content = current_texts.now(work, content)
         versions = {step.purpose: content.version(step.purpose) for step in campaigns.by_name(work, name).steps}
     versions |= {plan_due.PING: content.version(plan_due.PING)}
     with unit_of_work(engine, SYSTEM, now) as work:
@@ -115,7 +124,7 @@ def approve(
     with unit_of_work(engine, actor, now) as work:
         campaign = campaigns.by_name(work, name, lock=True)
         _must_be(campaign, "draft")
-        seen = preview_campaign.preview(work, vault, content, campaign)
+        seen = preview_campaign.preview(work, vault, content, campaign, progress=progress)
         _may_start(campaign, seen, actor, self_approval_up_to)
         campaigns.start(work, campaign.id, versions, _to_do(work, campaign))
         _audit(work, "approve", campaign, {"recipients": seen.recipients, "texts": seen.texts, "segments": seen.segments})
@@ -128,10 +137,12 @@ def _may_start(campaign: Campaign, seen: Preview, actor: Actor, self_approval_up
     if campaign.kind == "one_off" and not seen.recipients and "not_before" not in campaign.steps[0].timing:
         raise Refused("not started: nobody would get it; `campaign preview` counts the reasons")
     if campaign.created_by == actor.staff_id and seen.recipients + seen.later > self_approval_up_to:
-        raise NotAllowed(
-            "{recipients} people would get it: above {most} a second person approves, not its maker",
-            recipients=seen.recipients + seen.later, most=self_approval_up_to,
-        )
+        raise not_its_maker(seen.recipients + seen.later, self_approval_up_to)
+
+
+def not_its_maker(recipients: int, most: int) -> NotAllowed:
+    """Why its maker may not approve a campaign for so many people."""
+    return NotAllowed("{recipients} people would get it: above {most} a second person approves, not its maker", recipients=recipients, most=most)
 
 
 def fault_lines(seen: Preview) -> list[str]:
@@ -187,6 +198,17 @@ def cancel(engine: Engine, actor: Actor, name: str, reason: str, now: datetime |
 def _cancel_some(engine: Engine, campaign_id: UUID, now: datetime | None) -> int:
     with unit_of_work(engine, SYSTEM, now) as work:
         return occurrences.cancel_all(work, campaign_id, CANCEL_AT_ONCE)
+
+
+def resend(work: Work, name: str, ring: Callable[[UUID], None]) -> int:
+    """Send again what the carrier refused for a reason that may have passed; how many. Nothing it may have taken goes twice."""
+    campaign = campaigns.by_name(work, name, lock=True)
+    _must_be(campaign, "running", "done")
+    channels = campaigns.resend(work, campaign.id)
+    _audit(work, "resend", campaign, {"texts": len(channels)})
+    for channel_id in set(channels):
+        work.after_commit(partial(ring, channel_id))
+    return len(channels)
 
 
 def _must_be(campaign: Campaign, *states: str) -> None:

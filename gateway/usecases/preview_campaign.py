@@ -1,7 +1,7 @@
 """What a campaign would do if it ran now: every text is written and checked, nothing is kept and nothing is sent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.domain.told import N_
 from gateway.store import channels, enrolments, occurrences, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
+from gateway.usecases import current_texts
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
 from gateway.usecases.plan_due import PING
 from gateway.usecases.write_texts import Writer
@@ -35,6 +36,8 @@ class Price:
 class Preview:
     """Who would get what. Recipients and excluded are people; a campaign with `faults` cannot be approved."""
 
+    looked_at: int = 0  # rows gone through: people or, before appointments, appointments
+    of_all: int = 0
     recipients: int = 0
     later: int = 0  # people who will be reached as soon as they have the date from which a programme counts
     excluded: Counter[str] = field(default_factory=Counter)
@@ -47,14 +50,29 @@ class Preview:
     samples: defaultdict[str, list[Text]] = field(default_factory=lambda: defaultdict(list))  # by language
 
 
-def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000) -> Preview:
-    """Write every text that the campaign would send to the people it has now, with today's templates."""
-    seen = Preview()
+def silently(_seen: int) -> None:
+    """Tells nobody how far it has come."""
+
+
+def preview(
+    work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000, *, most: int | None = None,
+    progress: Callable[[int], None] = silently,
+) -> Preview:  # fmt: skip
+    """Write every text that the campaign would send to the people it has now, with today's templates.
+
+    With `most`, no more than so many people (or appointments) are gone through: `seen.looked_at` of `seen.of_all`. `progress` is told
+    their number as it rises.
+    """
+    seen, content = Preview(), current_texts.now(work, content)
     writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), channels.prefixes(work), channels.costly(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
-    for row in _rows(work, campaign, limit):
+    for row in _rows(work, campaign, min(limit, most or limit), progress):
+        if most is not None and seen.looked_at >= most:
+            seen.of_all = occurrences.count_people(work, campaign)
+            break
+        seen.looked_at += 1
         reason = writer.exclusion(row)
         if reason is None and dated is not None and row.client_id not in dated:
             reason = N_("no date {name!r}, from which the programme counts").format(name=campaign.spec.since)
@@ -65,16 +83,28 @@ def preview(work: Work, vault: Vault, content: Content, campaign: Campaign, limi
             excluded[row.client_id] = reason
         elif steps:
             reached.add(row.client_id)
+    seen.of_all = max(seen.of_all, seen.looked_at)
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
     return seen
 
 
-def _rows(work: Work, campaign: Campaign, limit: int) -> Iterator[Any]:
-    after = UUID(int=0)
+def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], None]) -> Iterator[Any]:
+    after, seen = UUID(int=0), 0
     while rows := occurrences.people(work, campaign, after, limit):
         yield from rows
-        after = rows[-1].id
+        after, seen = rows[-1].id, seen + len(rows)
+        progress(seen)
+
+
+def exclusions(work: Work, campaign: Campaign) -> Counter[str | None]:
+    """People of the audience by why they get nothing (None: they do), as far as that is known before there are texts. Quick."""
+    found: Counter[str | None] = Counter()
+    for row in occurrences.grouped(work, campaign):
+        person = rules.Candidate(row.covered, row.status, row.has_phone, row.to_verify, row.stopped, row.consented or not campaign.consent_purpose)
+        found[rules.exclusion(person, campaign.consent_purpose, campaign.spec.audience.unverified)] += row.people
+    found.pop(rules.OUTSIDE, None)
+    return found
 
 
 def _steps(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from gateway.domain.caps import Cap
 from gateway.store import channels, enrolments, holidays, messages, occurrences, sessions, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
-from gateway.usecases import plan_due, read_sessions, rehearse_phone
+from gateway.usecases import current_texts, plan_due, read_sessions, rehearse_phone
 from gateway.usecases.compose import Text
 from gateway.usecases.places import Place
 from gateway.usecases.plan_rounds import Planned, Rounds
@@ -74,7 +74,7 @@ class Rehearsal:
 
 def rehearse(work: Work, vault: Vault, content: Content, campaign: Campaign, until: datetime, limit: int = 2000) -> Rehearsal:
     """Go through everything from now until `until` for everyone the actor sees."""
-    seen = Rehearsal(work.now, until)
+    seen, content = Rehearsal(work.now, until), current_texts.now(work, content)
     stage = _Stage(work, vault, content, campaign, seen)
     after = UUID(int=0)
     while rows := occurrences.people(work, campaign, after, limit):

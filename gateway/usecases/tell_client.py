@@ -10,7 +10,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import clients, consents
 from gateway.store.base import Work
-from gateway.usecases import compose, send_text
+from gateway.usecases import compose, current_texts, send_text
 from gateway.vault import Vault
 
 
@@ -22,6 +22,7 @@ def tell(
 
     A text that answers the client (lane REPLY) needs no consent; a stop holds back every text.
     """
+    content = current_texts.now(work, content)
     person = clients.recipients(work, vault, [client_id]).get(client_id)
     needed = next((t.about.consent for (known, _), t in content.templates.items() if known == purpose), "")
     reason = why_not(work, vault, person, needed, lane)

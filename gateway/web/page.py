@@ -1,7 +1,7 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -79,6 +79,11 @@ def gettext() -> Gettext:
     return gateway().content.gettext(language())
 
 
+def retold() -> Retold:
+    """What tells texts that were kept in English, such as a state or a reason, in that language."""
+    return _retold(language())
+
+
 def render(template: str, **values: Any) -> str:
     """A page. Beside `values` a template has what `context` gives."""
     return render_template(template, **values)
@@ -90,7 +95,7 @@ def context() -> dict[str, Any]:
     return {
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
-        "when": when, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
+        "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
     }  # fmt: skip
 
 
@@ -139,6 +144,12 @@ def clock(at: datetime) -> str:
     zone = dates.get_timezone(_zone())
     today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
     return dates.format_time(at, "HH:mm", tzinfo=zone, locale=locale()) if at.astimezone(zone).date() == today else when(at)
+
+
+def day_of(on: date) -> str:
+    """A day with its weekday, and the year if it is another."""
+    today = guard.now() or datetime.now(dates.get_timezone(_zone()))
+    return dates.format_skeleton("MMMEd" if on.year == today.year else "yMMMEd", on, locale=locale())
 
 
 def span(length: timedelta) -> str:

@@ -36,13 +36,43 @@ MAY: dict[str, frozenset[str]] = {
     "today.show": PEOPLE,
     # Flags.
     "flags.take": PEOPLE,
+    # Campaigns: everyone sees how far they are; whoever cares for clients makes them; a lead starts them.
+    "campaigns.show": EVERYONE,
+    "campaigns.look": EVERYONE,
+    "campaigns.calendar": CARE,
+    "campaigns.approve": LEAD,
+    "campaigns.pause": CARE,
+    "campaigns.resume": LEAD,
+    "campaigns.cancel": CARE,
+    "campaigns.resend": LEAD,
+    "campaigns.change": CARE,
+    "campaigns.copy": CARE,
+    **dict.fromkeys(
+        ("maker.new", "maker.begin", "maker.who", "maker.set_who", "maker.what", "maker.set_what", "maker.when", "maker.set_when", "maker.drop"), CARE
+    ),
+    # Texts: who cares for clients may read and count; a lead writes, an administrator who did not write it approves.
+    **dict.fromkeys(("texts.show", "texts.look", "texts.count"), PEOPLE),
+    "texts.propose": LEAD,
+    "texts.decide": LEAD,
+    # Appointments.
+    **dict.fromkeys(
+        ("appointments.show", "appointments.look", "appointments.new", "appointments.book", "appointments.move", "appointments.cancel",
+         "appointments.close", "appointments.choose", "appointments.take_over", "appointments.bad", "appointments.away", "appointments.clear"), CARE
+    ),
+    # Directory.
+    **dict.fromkeys(("services.show", "services.look", "services.export"), EVERYONE),
+    "services.check": CARE,
+    **dict.fromkeys(("services.new", "services.add", "services.save", "services.choose", "services.take_over", "services.bad"), LEAD),
     # Reports.
     "reports.show": EVERYONE,
     "reports.table": EVERYONE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
-NAV = (("today.show", N_("Today")), ("reports.show", N_("Reports")))
+NAV = (
+    ("today.show", N_("Today")), ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
+    ("services.show", N_("Directory")), ("reports.show", N_("Reports")),
+)  # fmt: skip
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 

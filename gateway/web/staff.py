@@ -7,10 +7,24 @@ from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, flags, guard, page, reports, settings, today
+from gateway.web import (
+    access,
+    appointments,
+    assets,
+    campaigns,
+    flags,
+    guard,
+    maker,
+    page,
+    reports,
+    services,
+    settings,
+    texts,
+    today,
+)
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags, reports)
+PAGES = (access, settings, today, flags, appointments, campaigns, maker, texts, services, reports)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "

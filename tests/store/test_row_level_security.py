@@ -17,8 +17,8 @@ from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
 
-# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and holidays.
-EVERYONES = {"unit_tree", "staff_units", "channels", "holidays"}
+# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, holidays, changed texts.
+EVERYONES = {"unit_tree", "staff_units", "channels", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; counts of small groups; what proves who staff are.
 SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts"}
 
@@ -87,6 +87,8 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO attempts (id, outbound_id, channel_id, number, started_at) VALUES (:inbound, :message, :channel, 1, :now)""",
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
+        "INSERT INTO campaign_drafts (id, unit_id, made_by, content, changed_at) VALUES (:step, :unit, :staff, '{}', :now)",
+        "INSERT INTO approvals (campaign_id, unit_id, asked_by, asked_at, of_all) VALUES (:campaign, :unit, :staff, :now, 0)",
         "INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :step, :unit)",
         "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7') ON CONFLICT DO NOTHING",
     ):  # fmt: skip

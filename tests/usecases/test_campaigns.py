@@ -73,6 +73,7 @@ def counts(world: World, campaign_id: UUID) -> campaigns.Counts:
 def test_the_example_campaigns_are_complete(path: Path) -> None:
     spec = rules.read(tomllib.loads(path.read_text("utf-8")))
     assert rules.Spec.from_dict(spec.to_dict()) == spec
+    assert rules.read(rules.written(spec)) == spec
     assert launch_campaign.faults(CONTENT, spec) == []
 
 

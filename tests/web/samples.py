@@ -4,9 +4,16 @@ The tests that walk every route as every role, and every page in every language,
 """
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from gateway.domain import campaigns as rules
+from gateway.domain.services import Service
+from gateway.store import drafts, services
+from gateway.store.base import SYSTEM, Actor, unit_of_work
+from gateway.usecases import launch_campaign
+from tests.builders import CONTENT
 from tests.web.office import Office
 
 
@@ -14,7 +21,39 @@ def _flag(office: Office, unit_id: UUID) -> int:
     return office.flag(office.world.client(unit_id=unit_id), unit_id=unit_id)
 
 
+def _by(office: Office, unit_id: UUID) -> Actor:
+    return Actor(office.member("supervisor", unit_id=unit_id), unit_id, "supervisor")
+
+
+def _campaign(office: Office, unit_id: UUID) -> UUID:
+    spec = rules.read({"name": f"Campaign {uuid4()}", "kind": "one_off", "steps": [{"template": "check_in"}]})
+    with unit_of_work(office.world.engine, _by(office, unit_id), office.world.now) as work:
+        return launch_campaign.create(work, CONTENT, spec).id
+
+
+def _draft(office: Office, unit_id: UUID) -> UUID:
+    draft = uuid4()
+    with unit_of_work(office.world.engine, _by(office, unit_id), office.world.now) as work:
+        drafts.add(work, draft, unit_id, {"name": "In the making", "kind": "one_off"})
+    return draft
+
+
+def _appointment(office: Office, unit_id: UUID) -> UUID:
+    return office.world.appointment(office.world.client(unit_id=unit_id), office.world.now + timedelta(days=1))
+
+
+def _service(office: Office, unit_id: UUID) -> UUID:
+    made = Service(uuid4(), f"S-{uuid4()}", "food", "Com trua", "Com trua", [unit_id], checked_on=date(2025, 1, 1))
+    with unit_of_work(office.world.engine, SYSTEM, office.world.now) as work:
+        services.add(work, made, None)
+    return made.id
+
+
 SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "flag": _flag,
+    "campaign": _campaign,
+    "draft": _draft,
+    "appointment": _appointment,
+    "service": _service,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""

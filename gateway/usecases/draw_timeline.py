@@ -5,15 +5,15 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from html import escape
 
-from gateway.cli.language import _, shown
+from gateway.domain.told import Gettext
 from gateway.usecases.rehearse_campaign import Day, Rehearsal
 
 WIDTH, LEFT, TOP, HEIGHT, BELOW = 1180, 70, 70, 260, 110
 SENT, HELD, SKIPPED, HOLIDAY, CLOCK = "#1d5f8a", "#d98c21", "#9aa3ab", "#f6dcdc", "#6b3fa0"
 
 
-def draw(name: str, seen: Rehearsal) -> str:
-    """The whole picture. It needs no other file, and reads without colours: each bar says its figures."""
+def draw(name: str, seen: Rehearsal, _: Gettext, shown: Gettext) -> str:
+    """The whole picture, in the language of `_` and `shown`. It needs no other file, and reads without colours: each bar says its figures."""
     first, last = seen.since.date(), seen.until.date()
     days = _by_day(seen)
     most = max([day.sent + day.skipped.total() for day in days.values()] or [1])
@@ -29,13 +29,13 @@ def draw(name: str, seen: Rehearsal) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {TOP + HEIGHT + BELOW}" role="img" font-family="sans-serif" font-size="12">',
         f"<title>{escape(title)}</title>", '<rect width="100%" height="100%" fill="#fff"/>',
-        f'<text x="{LEFT}" y="26" font-size="17" fill="#111">{escape(title)}</text>', *_legend(),
+        f'<text x="{LEFT}" y="26" font-size="17" fill="#111">{escape(title)}</text>', *_legend(_),
     ]  # fmt: skip
     for on, holiday in sorted(seen.holidays.items()):
         parts.append(_tipped(f'<rect x="{x(on):.1f}" y="{TOP}" width="{scale:.2f}" height="{HEIGHT}" fill="{HOLIDAY}"', "rect", f"{on}: {holiday}"))
     parts += _axis(most, first, last, x)
     for on, day in sorted(days.items()):
-        parts += _bar(on, day, x(on), max(scale * 0.9, 2.4), HEIGHT / most)
+        parts += _bar(day, x(on), max(scale * 0.9, 2.4), HEIGHT / most, _tip(on, day, _, shown))
     for on, zones in sorted(seen.clock_changes.items()):
         mark = f'<line x1="{x(on):.1f}" y1="{TOP - 6}" x2="{x(on):.1f}" y2="{TOP + HEIGHT}" stroke="{CLOCK}" stroke-dasharray="4 3"'
         parts.append(_tipped(mark, "line", _("{day}: clocks change ({zones})").format(day=on, zones=zones)))
@@ -55,11 +55,14 @@ def _tipped(tag: str, name: str, tip: str) -> str:
     return f"{tag}><title>{escape(tip)}</title></{name}>"
 
 
-def _bar(on: date, day: Day, x: float, width: float, per_text: float) -> list[str]:
+def _tip(on: date, day: Day, _: Gettext, shown: Gettext) -> str:
+    whys = [f"{count} {shown(why)}" for why, count in (*day.held.items(), *day.skipped.items())]
+    return "; ".join([_("{day}: {sent} sent").format(day=on, sent=day.sent), *whys])
+
+
+def _bar(day: Day, x: float, width: float, per_text: float, tip: str) -> list[str]:
     """What is sent from the bottom up, what of it was held or moved in its own colour, and what is skipped on top."""
     late = min(day.held.total(), day.sent)
-    whys = [f"{count} {shown(why)}" for why, count in (*day.held.items(), *day.skipped.items())]
-    tip = "; ".join([_("{day}: {sent} sent").format(day=on, sent=day.sent), *whys])
     bars, y = [], float(TOP + HEIGHT)
     for count, colour in ((day.sent - late, SENT), (late, HELD), (day.skipped.total(), SKIPPED)):
         if count:
@@ -68,7 +71,7 @@ def _bar(on: date, day: Day, x: float, width: float, per_text: float) -> list[st
     return bars
 
 
-def _legend() -> list[str]:
+def _legend(_: Gettext) -> list[str]:
     entries = ((SENT, _("sent")), (HELD, _("sent later, or on another day")), (SKIPPED, _("skipped")), (HOLIDAY, _("holiday")), (CLOCK, _("clocks change")))
     found, x = [], LEFT
     for colour, words in entries:

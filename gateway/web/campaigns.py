@@ -1,0 +1,196 @@
+"""Campaigns: what runs, how far it has come, and the deeds on one: approve, pause, resume, cancel, send again."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Blueprint, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from gateway.domain import campaigns as rules
+from gateway.domain.errors import Refused
+from gateway.parts import Gateway
+from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, staff
+from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.campaigns import Campaign, Counts
+from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_campaign
+from gateway.web import guard, page, roles
+
+MOST = 2000
+"""People whose texts a page writes to count them; of more it says how many, and the approval goes through all."""
+SPANS = (7, 31, 92, 366)
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The list, one campaign, its calendar, and what is done with it."""
+    routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+
+    @routes.get("/")
+    def show() -> str:
+        with page.work() as work:
+            found = campaigns.list_all(work)
+            making = drafts.list_seen(work) if page.member().role in roles.CARE else []
+        with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:  # clients may have moved beyond the member's units since
+            counts = {each.id: campaigns.counts(work, each.id) for each in found if each.started_at is not None}
+        return page.render("campaigns/list.html", campaigns=found, drafts=making, counts=counts)
+
+    @routes.get("/<uuid:campaign>")
+    def look(campaign: UUID) -> str:
+        return _page(gateway, campaign)
+
+    @routes.get("/<uuid:campaign>/calendar")
+    def calendar(campaign: UUID) -> str:
+        days = next((span for span in SPANS if str(span) == request.args.get("days")), SPANS[1])
+        with page.work() as work:
+            found = _get(work, campaign)
+            if found.state not in ("draft", "running", "paused"):
+                raise Refused("the campaign is over: nothing would be sent any more")
+            most = occurrences.count_people(work, found)
+            seen = None if most > 5 * MOST else rehearse_campaign.rehearse(work, gateway.vault, gateway.content, found, work.now + timedelta(days=days))
+            audit.add(work, "campaign.rehearse", "campaign", found.id, found.unit_id)
+        drawn = Markup(draw_timeline.draw(found.spec.name, seen, page.gettext(), page.retold())) if seen else ""  # noqa: S704 - it escapes all words
+        return page.render("campaigns/calendar.html", campaign=found, seen=seen, days=days, spans=SPANS, drawn=drawn)
+
+    _deeds(routes, gateway)
+    return routes
+
+
+def _deeds(routes: Blueprint, gateway: Gateway) -> None:
+    @routes.post("/<uuid:campaign>/approve")
+    def approve(campaign: UUID) -> Response | tuple[str, int]:
+        with page.work() as work:
+            found = _get(work, campaign)
+        return _done(gateway, found, lambda: _ask(gateway, found), "")
+
+    @routes.post("/<uuid:campaign>/pause")
+    def pause(campaign: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        return _set(gateway, campaign, lambda work, name: launch_campaign.pause(work, name, _reason()), _("It is paused: nothing of it leaves until somebody resumes it."))
+
+    @routes.post("/<uuid:campaign>/resume")
+    def resume(campaign: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        return _set(gateway, campaign, launch_campaign.resume, _("It runs again."))
+
+    @routes.post("/<uuid:campaign>/resend")
+    def resend(campaign: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        sent = []
+        return _set(gateway, campaign, lambda work, name: sent.append(launch_campaign.resend(work, name, gateway.bell.ring)),
+                    lambda: _("{count} texts are sent again.").format(count=sum(sent)))  # fmt: skip
+
+    @routes.post("/<uuid:campaign>/cancel")
+    def cancel(campaign: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        with page.work() as work:
+            found = _get(work, campaign)
+        went: list[Counts] = []
+        actor = page.member().actor
+        return _done(gateway, found, lambda: went.append(launch_campaign.cancel(gateway.engine, actor, found.spec.name, _reason(), guard.now())),
+                     lambda: _went(went[0]))  # fmt: skip
+
+    @routes.post("/<uuid:campaign>/change")
+    def change(campaign: UUID) -> Response:
+        """Back into the making, under the same id: what is kept there takes its place."""
+        with page.work() as work:
+            found = _get(work, campaign)
+            if found.state != "draft" or _under_way(work, found.id):
+                raise Refused("only a draft is changed; copy this one instead")
+            drafts.add(work, found.id, found.unit_id, rules.written(found.spec))
+        return page.go("maker.who", draft=found.id)
+
+    @routes.post("/<uuid:campaign>/copy")
+    def copy(campaign: UUID) -> Response:
+        _ = page.gettext()
+        with page.work() as work:
+            found = _get(work, campaign)
+            made = rules.written(found.spec) | {"name": _("{name} (copy)").format(name=found.spec.name)}
+            assert work.actor.unit_id is not None
+            drafts.add(work, new := uuid4(), work.actor.unit_id, made)
+        return page.go("maker.who", draft=new)
+
+
+def _get(work: Work, campaign_id: UUID) -> Campaign:
+    return campaigns.by_name(work, campaigns.name_of(work, campaign_id))
+
+
+def _reason() -> str:
+    return " ".join(request.form.get("reason", "").split())[:200]
+
+
+def _went(counts: Counts) -> str:
+    _ = page.gettext()
+    states = counts.by_state
+    return _("It is cancelled: {gone} texts went, {pending} are on their way, {cancelled} were cancelled.").format(
+        gone=states["accepted"] + states["unknown"], pending=states["pending"], cancelled=states["cancelled"]
+    )
+
+
+def _set(
+    gateway: Gateway, campaign_id: UUID, deed: Callable[[Work, str], object], told: str | Callable[[], str]
+) -> Response | tuple[str, int]:  # fmt: skip
+    """A deed in one transaction, on a campaign that whoever asks can see."""
+    with page.work() as work:
+        found = _get(work, campaign_id)
+
+    def do() -> None:
+        with page.work() as work:
+            deed(work, found.spec.name)
+
+    return _done(gateway, found, do, told)
+
+
+def _done(gateway: Gateway, found: Campaign, deed: Callable[[], object], told: str | Callable[[], str]) -> Response | tuple[str, int]:
+    """Do it if the campaign is still in the state in which its button was shown; else show how it is now."""
+    try:
+        if request.form.get("state") != found.state:
+            raise Refused("this campaign has changed since the page was opened: look at it again first")
+        deed()
+    except Refused as refused:
+        return _page(gateway, found.id, refused.told(page.gettext())), 400
+    if said := told if isinstance(told, str) else told():
+        page.tell("{said}", said=said)
+    return page.go("campaigns.look", campaign=found.id)
+
+
+def _ask(gateway: Gateway, found: Campaign) -> None:
+    limit = gateway.settings.self_approval_up_to
+    with page.work() as work:
+        people = occurrences.count_people(work, found)
+        reached = preview_campaign.exclusions(work, found)[None]
+        if found.created_by == work.actor.staff_id and found.kind != "programme" and reached > limit:
+            raise launch_campaign.not_its_maker(reached, limit)
+        approvals.ask(work, found.id, found.unit_id, people)
+        audit.add(work, "campaign.ask", "campaign", found.id, found.unit_id)
+
+
+def _under_way(work: Work, campaign_id: UUID) -> bool:
+    approval = approvals.of(work, campaign_id)
+    return approval is not None and approval.settled_at is None
+
+
+def _page(gateway: Gateway, campaign_id: UUID, error: str = "") -> str:
+    care = page.member().role in roles.CARE
+    with page.work() as work:
+        found = _get(work, campaign_id)
+        approval = approvals.of(work, found.id) if page.member().role in roles.PEOPLE else None  # why not may name clients' codes
+        waits = approval is not None and approval.settled_at is None
+        seen = None
+        if found.state == "draft" and care and not waits:
+            seen = preview_campaign.preview(work, gateway.vault, gateway.content, found, most=MOST)
+            audit.add(work, "campaign.preview", "campaign", found.id, found.unit_id)
+        people = {staff_id: code for code, staff_id in staff.codes(work).items()}
+        excluded = preview_campaign.exclusions(work, found) if seen else {}
+        limit = gateway.settings.self_approval_up_to
+        second = seen is not None and found.created_by == page.member().id and (excluded.get(None) or 0) + seen.later > limit
+        values: dict[str, Any] = {"second": second, "limit": limit, "excluded": excluded, "faults": launch_campaign.fault_lines(seen) if seen else []}
+    with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:
+        counts = campaigns.counts(work, found.id)
+        in_it = enrolments.count(work, found.id) if found.kind == "programme" else []
+        again = campaigns.to_resend(work, found.id) if found.state in ("running", "done") else 0
+    return page.render(
+        "campaigns/one.html", campaign=found, approval=approval, waits=waits, seen=seen, people=people, counts=counts, in_it=in_it,
+        again=again, error=error, **values,
+    )  # fmt: skip

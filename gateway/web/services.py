@@ -1,0 +1,188 @@
+"""The directory: places that clients are told of, what of it is to be checked again, and lists of it in and out."""
+
+import hashlib
+import io
+import json
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from uuid import UUID
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from gateway.domain import opening, windows
+from gateway.domain import services as rules
+from gateway.domain.errors import NotFound, Refused
+from gateway.parts import Gateway
+from gateway.store import services, units
+from gateway.store.base import Work
+from gateway.store.services import Entry
+from gateway.usecases import find_services, import_services, keep_service
+from gateway.web import guard, page, uploads
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The list, one entry with its form, and what is done with it."""
+    routes = Blueprint("services", __name__, url_prefix="/services")
+    uploads.make_room(routes, "services.take_over", "services.bad")
+
+    @routes.get("/")
+    def show() -> str:
+        category = request.args.get("category", "")
+        category = category if category in rules.CATEGORIES else ""
+        only_due = "due" in request.args
+        with page.work() as work:
+            today, zone = _today(work)
+            due = keep_service.due(work, today)
+            found = due if only_due else services.list_seen(work)
+            found = [each for each in found if category in ("", each.service.category)]
+            calendars = find_services.calendars(work)
+            standing = {each.service.id: _standing(work.now, each, zone, calendars) for each in found}
+        return page.render("services/list.html", entries=found, due={each.service.id for each in due}, only_due=only_due, category=category,
+                           categories=rules.CATEGORIES, standing=standing)  # fmt: skip
+
+    @routes.get("/<uuid:service>")
+    def look(service: UUID) -> str:
+        with page.work() as work:
+            entry = services.get(work, service)
+            return _one(work, entry, keep_service.typed(entry))
+
+    @routes.get("/new")
+    def new() -> str:
+        with page.work() as work:
+            return _form(work, {})
+
+    @routes.post("/new")
+    def add() -> Response | tuple[str, int]:
+        _ = page.gettext()
+        typed = _typed()
+        try:
+            with page.work() as work:
+                entry = keep_service.add(work, gateway.content, typed)
+        except Refused as refused:
+            with page.work() as work:
+                return _form(work, typed, refused.told(_)), 400
+        page.tell(_("It is in the directory."))
+        return page.go("services.look", service=entry.service.id)
+
+    @routes.post("/<uuid:service>")
+    def save(service: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        typed = _typed()
+        try:
+            with page.work() as work:
+                entry = services.get(work, service)
+                _must_be_as_seen(entry)
+                keep_service.save(work, gateway.content, entry, typed)
+        except NotFound:
+            raise
+        except Refused as refused:
+            with page.work() as work:
+                return _one(work, services.get(work, service), typed, refused.told(_)), 400
+        page.tell(_("It is kept."))
+        return page.go("services.look", service=service)
+
+    @routes.post("/<uuid:service>/check")
+    def check(service: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        gone = request.form.get("gone") == "yes"
+        try:
+            with page.work() as work:
+                entry = services.get(work, service)
+                _must_be_as_seen(entry)
+                keep_service.check(work, entry, _today(work)[0], gone)
+        except NotFound:
+            raise
+        except Refused as refused:
+            with page.work() as work:
+                entry = services.get(work, service)
+                return _one(work, entry, keep_service.typed(entry), refused.told(_)), 400
+        page.tell(_("It is gone: nobody is told of it.") if gone else _("It is checked, as of today."))
+        return page.go("services.look", service=service)
+
+    _lists(routes, gateway)
+    return routes
+
+
+def _lists(routes: Blueprint, gateway: Gateway) -> None:
+    def run(content: bytes, bad: import_services.BadRow, dry_run: bool) -> import_services.Counts:
+        actor = page.member().actor
+        return uploads.reading(content, lambda path: import_services.run(gateway.engine, actor, gateway.content, path, bad, dry_run, guard.now()))
+
+    @routes.post("/export")
+    def export() -> Response:
+        out = io.StringIO(newline="")
+        with page.work() as work:
+            import_services.write(out, services.list_seen(work))
+        return uploads.sheet(out.getvalue().encode("utf-8-sig"), "services.csv")
+
+    @routes.get("/import")
+    def choose() -> str:
+        return page.render("services/import.html")
+
+    @routes.post("/import")
+    def take_over() -> Response | str | tuple[str, int]:
+        """First what is in it, then, on the button below that, take it over."""
+        _ = page.gettext()
+        bad = uploads.Refusals()
+        sure = request.form.get("do") == "take"
+        try:
+            content = uploads.brought()
+            counts = run(content, bad.write, not sure)
+        except Refused as refused:
+            return page.render("services/import.html", error=refused.told(_)), 400
+        if not sure:
+            return page.render("services/import.html", counts=counts, bad=bad, packed=uploads.packed(content))
+        page.tell(_("Taken over: new {new}, updated {updated}, unchanged {unchanged}, invalid {invalid}."),
+                  new=counts.new, updated=counts.updated, unchanged=counts.unchanged, invalid=counts.invalid)  # fmt: skip
+        return page.go("services.show")
+
+    @routes.post("/import/bad-rows")
+    def bad() -> Response:
+        actor = page.member().actor
+        return uploads.bad_rows(
+            uploads.brought(), lambda path, write: import_services.run(gateway.engine, actor, gateway.content, path, write, True, guard.now())
+        )
+
+
+def _typed() -> dict[str, str]:
+    return {name: request.form.get(name, "") for name in ("code", *keep_service.FIELDS)}
+
+
+def _seen(entry: Entry) -> str:
+    """What a form of an entry was made from."""
+    now = [keep_service.typed(entry), str(entry.service.checked_on), str(entry.gone_on)]
+    return hashlib.sha256(json.dumps(now).encode()).hexdigest()[:16]
+
+
+def _must_be_as_seen(entry: Entry) -> None:
+    if request.form.get("seen") != _seen(entry):
+        raise Refused("it has changed since the page was opened: look at it again first")
+
+
+def _today(work: Work) -> tuple[date, str]:
+    """The day where whoever looks works, and their time zone."""
+    assert work.actor.unit_id is not None
+    zone = units.get(work, work.actor.unit_id).time_zone
+    return work.now.astimezone(windows.zone_of(zone)).date(), zone
+
+
+def _standing(now: datetime, entry: Entry, zone: str, calendars: Mapping[str, Collection[date]]) -> opening.Opening | None:
+    hours = entry.service.hours
+    return opening.look(hours, zone, now, calendars.get(str(entry.unit_id), ())) if hours else None
+
+
+def _one(work: Work, entry: Entry, typed: dict[str, str], error: str = "") -> str:
+    today, zone = _today(work)
+    return page.render(
+        "services/one.html", entry=entry, typed=typed, error=error, seen=_seen(entry), categories=rules.CATEGORIES,
+        due=rules.is_due(entry.service.checked_on, today), ours=keep_service.may_change(work, entry),
+        standing=_standing(work.now, entry, zone, find_services.calendars(work)),
+        longest=rules.LONGEST_SHORT_NAME,
+    )  # fmt: skip
+
+
+def _form(work: Work, typed: dict[str, str], error: str = "") -> str:
+    assert work.actor.unit_id is not None
+    typed = typed or {"units": units.get(work, work.actor.unit_id).code}
+    return page.render("services/new.html", typed=typed, error=error, categories=rules.CATEGORIES, longest=rules.LONGEST_SHORT_NAME)
