@@ -123,9 +123,11 @@ def test_every_deed_is_in_the_audit_trail_without_a_name_or_number(office: Offic
     with unit_of_work(office.engine) as work:
         rows = work.all(text("SELECT action, detail::text, s.code FROM audit LEFT JOIN staff s ON s.id = staff_id ORDER BY audit.id"))
     deeds = [row.action for row in rows if row.code == "lan"]
-    assert deeds == ["client.add", "client.show", "client.reveal", "client.search", "client.stop"]
+    assert deeds == ["client.add", "client.consent", "client.show", "client.reveal", "client.search", "client.stop"]
     dumped = " ".join(str(row) for row in rows)
-    assert "912000123" not in dumped and "Được" not in dumped and "to call back" in dumped
+    assert "912000123" not in dumped and "Được" not in dumped and "to call back" not in dumped
+    told = office.do("audit", "list", "--client", "K1", "--reveal", "who called?", "--as", "boss")
+    assert "reason: to call back" in told and "reminder: - -> [true, \"signed form\"]" in told
 
 
 def test_a_colleague_of_another_unit_finds_nothing(office: Office) -> None:

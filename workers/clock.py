@@ -17,7 +17,16 @@ from gateway import embedded, log, parts
 from gateway.config import Settings
 from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import backfill, notice_silence, plan_due, receive_message, reconcile, redact, sweep
+from gateway.usecases import (
+    backfill,
+    notice_silence,
+    plan_due,
+    receive_message,
+    reconcile,
+    redact,
+    seal_audit,
+    sweep,
+)
 from gateway.wire import Wire
 
 BEAT_SECONDS = 5.0
@@ -75,6 +84,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
         ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        ("audit", 5, lambda: seal_audit.seal(engine)),
         ("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),
     ]
 

@@ -9,6 +9,7 @@ from gateway.domain import errors
 
 COMMANDS = {
     "appointment": "gateway.cli.appointment:appointment",
+    "audit": "gateway.cli.audit:audit",
     "campaign": "gateway.cli.campaign:campaign",
     "channel": "gateway.cli.channel:channel",
     "client": "gateway.cli.client:client",

@@ -55,7 +55,7 @@ def move(appointment_id: UUID, starts: str, worker: str | None, tell: bool, as_c
         found = appointments.get(work, appointment_id)
         at = screen.moment(starts, found.zone)
         if worker:
-            appointments.set_worker(work, appointment_id, staff.by_code(work, worker).id)
+            book_appointment.give(work, appointment_id, staff.by_code(work, worker))
         if tell:
             said = _said(clinic_day.move_one(work, s.vault, s.content, appointment_id, at))
         else:

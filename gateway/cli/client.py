@@ -10,8 +10,8 @@ from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import appointments, audit, base, clients, consents, flags, staff, units, ussd
-from gateway.usecases import change_consent, erase_client
+from gateway.store import appointments, audit, base, clients, consents, flags, staff, units
+from gateway.usecases import change_client, change_consent, erase_client, look_at_client
 
 
 @click.group()
@@ -57,10 +57,7 @@ def add(code: str, name: str, unit: str | None, agreed: Sequence[str], as_code: 
             raise Refused("--phone is missing: a client has one or more phones")
         known = {"language": home.language, "code": client_file.checked_code(code), "name": client_file.checked_name(name)}
         new = clients.New(unit_id=home.id, **(known | changes))
-        clients.add(work, s.vault, new)
-        for purpose, basis in client_file.read_consents(agreed).items():
-            change_consent.change(work, new.id, purpose, True, basis, s.actor.staff_id)
-        audit.add(work, "client.add", "client", new.id, home.id)
+        change_client.add(work, s.vault, new, client_file.read_consents(agreed))
     screen.say("client {code} added in {unit}", code=code, unit=home.code)
     if not agreed:
         screen.say("without a consent no texts go out")
@@ -83,9 +80,7 @@ def edit(code: str, name: str | None, as_code: str, **about: Any) -> None:
             changes["fields"] = {key: value for key, value in {**kept, **changes["fields"]}.items() if value}
         if not changes:
             raise Refused("nothing to change: see `client edit --help`")
-        clients.lock(work, [found.id])
-        clients.edit(work, s.vault, found.id, changes)
-        audit.add(work, "client.edit", "client", found.id, found.unit_id, {"changed": sorted(changes)})
+        change_client.edit(work, s.vault, found, changes)
     screen.say("client {code} changed: {what}", code=code, what=", ".join(shown(name) for name in sorted(changes)))
 
 
@@ -115,13 +110,12 @@ def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[
 @session.as_staff
 def show(code: str, reveal: str | None, as_code: str) -> None:
     """All about one client."""
-    if reveal is not None and not reveal.strip():
-        raise Refused("--reveal takes the reason, which is logged")
     with session.open(as_code) as s, s.work() as work:
         found = clients.by_code(work, code)
-        audit.add(work, "client.reveal" if reveal else "client.show", "client", found.id, found.unit_id,
-                  {"reason": reveal} if reveal else {})  # fmt: skip
-        _print(clients.read(work, s.vault, found.id), bool(reveal))
+        if reveal is None:
+            _print(look_at_client.record(work, s.vault, found), reveal=False)
+        else:
+            _print(look_at_client.reveal(work, s.vault, found, reveal), reveal=True)
         _print_consent(work, found)
         _print_open(work, found)
 
@@ -210,8 +204,7 @@ def stop(code: str, as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE) as s:
         found = _seen(s, code)
         with s.system() as work:
-            cancelled = change_consent.stop(work, found.id, s.actor.staff_id)
-            audit.add(work, "client.stop", "client", found.id, found.unit_id, {"cancelled": cancelled}, by=s.actor)
+            cancelled = change_consent.stop(work, found, s.actor)
     screen.say("{code}: no more texts; {count} planned ones cancelled", code=code, count=cancelled)
 
 
@@ -226,8 +219,7 @@ def start(code: str, basis: str, as_code: str) -> None:
     with session.open(as_code, *session.CARE) as s:
         found = _seen(s, code)
         with s.system() as work:
-            started = change_consent.start(work, found.id, basis, s.actor.staff_id)
-            audit.add(work, "client.start", "client", found.id, found.unit_id, {"basis": basis}, by=s.actor)
+            started = change_consent.start(work, s.vault, found, basis, s.actor)
     click.echo((_("{code}: texts go out again") if started else _("{code} was not stopped")).format(code=code))
 
 
@@ -248,22 +240,14 @@ def consent(code: str, purpose: str, grant: str | None, revoke: str | None, as_c
         raise Refused("give either --grant BASIS or --revoke REASON")
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found = clients.by_code(work, code)
-        changed = change_consent.change(work, found.id, purpose, grant is not None, grant or revoke or "", s.actor.staff_id)
-        audit.add(work, "client.consent", "client", found.id, found.unit_id, {"purpose": purpose, "granted": grant is not None})
+        changed = change_consent.change(work, s.vault, found, purpose, grant is not None, grant or revoke or "")
     said = _("{code}: {purpose} granted") if grant is not None else _("{code}: {purpose} revoked")
     click.echo((said if changed else _("{code}: it was so already")).format(code=code, purpose=shown(purpose)))
 
 
-def _set_status(code: str, as_code: str, action: str, status: str, reason: str | None) -> None:
+def _set_status(code: str, as_code: str, status: str, reason: str | None) -> None:
     with session.open(as_code, *session.CARE) as s, s.work() as work:
-        found = clients.by_code(work, code)
-        if found.status_reason == "erased":
-            raise Refused("this client was erased: there is nobody to text")
-        clients.lock(work, [found.id])
-        clients.set_status(work, found.id, status, reason)
-        if status == "closed":
-            clients.cancel_planned(work, found.id, "client closed")
-        audit.add(work, f"client.{action}", "client", found.id, found.unit_id, {"reason": reason})
+        change_client.set_status(work, s.vault, clients.by_code(work, code), status, reason)
     screen.say("client {code} is {status}", code=code, status=shown(status))
 
 
@@ -276,7 +260,7 @@ _reason = click.option("--reason", required=True, help="Kept with the status; no
 @session.as_staff
 def pause(code: str, reason: str, as_code: str) -> None:
     """Hold all texts but answers and urgent ones until `resume`."""
-    _set_status(code, as_code, "pause", "paused", reason)
+    _set_status(code, as_code, "paused", reason)
 
 
 @client.command()
@@ -284,7 +268,7 @@ def pause(code: str, reason: str, as_code: str) -> None:
 @session.as_staff
 def resume(code: str, as_code: str) -> None:
     """Text them again after `pause` or `close`."""
-    _set_status(code, as_code, "resume", "active", None)
+    _set_status(code, as_code, "active", None)
 
 
 @client.command()
@@ -293,7 +277,7 @@ def resume(code: str, as_code: str) -> None:
 @session.as_staff
 def close(code: str, reason: str, as_code: str) -> None:
     """They left: what is planned is cancelled, what they write is still kept."""
-    _set_status(code, as_code, "close", "closed", reason)
+    _set_status(code, as_code, "closed", reason)
 
 
 @client.command()
@@ -304,9 +288,7 @@ def move(code: str, unit: str, as_code: str) -> None:
     """Give a client with all that was said to another unit. The old unit's staff no longer see them."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found, home = clients.by_code(work, code), units.by_code(work, unit)
-        clients.lock(work, [found.id])
-        clients.move(work, found.id, home.id)
-        audit.add(work, "client.move", "client", found.id, home.id, {"from": found.unit_code, "to": home.code})
+        change_client.move(work, found, home)
     screen.say("client {code} is with {unit}", code=code, unit=home.code)
 
 
@@ -318,8 +300,7 @@ def pin_reset(code: str, as_code: str) -> None:
     with session.open(as_code, *session.CARE) as s:
         found = _seen(s, code)
         with s.system() as work:
-            count = ussd.reset_pin(work, found.id)
-            audit.add(work, "client.pin_reset", "client", found.id, found.unit_id, by=s.actor)
+            count = change_client.reset_pin(work, found, s.actor)
     if count:
         screen.say("client {code} chooses a new PIN at the next dialling", code=code)
     else:

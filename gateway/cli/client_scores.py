@@ -28,7 +28,8 @@ def score(code: str, scale: str, value: int, on: str | None, as_code: str) -> No
         if day > today:
             raise Refused("the day of the meeting is still to come")
         new = scores.enter(work, s.vault, found.id, scale, day, value)
-        audit.add(work, "client.score", "client", found.id, found.unit_id, {"scale": scale, "on": day.isoformat()})
+        audit.add(work, "client.score", "client", found.id, found.unit_id, {"scale": scale, "on": day.isoformat()},
+                  private=audit.private(work, s.vault, found.id, {scale: value}))  # fmt: skip
     said = _("{code}: {scale} {value} on {day} kept") if new else _("{code}: {scale} of {day} is {value} now")
     click.echo(said.format(code=code, scale=known.name, value=value, day=day))
 

@@ -37,7 +37,7 @@ def show(number: int, as_code: str) -> None:
     with session.open(as_code) as s, s.work() as work:
         found = flags.by_number(work, number)
         zone = s.zone(work)
-        audit.add(work, "flag.show", "flag", found.id, found.unit_id, {"number": number})
+        audit.add(work, "flag.show", "flag", found.id, found.unit_id, {"number": number}, client_id=found.client_id)
         screen.say("flag {number}: {what} ({reason})", number=number, what=shown(rules.RULES[found.reason].what), reason=shown(found.reason))
         screen.say("severity {severity}, {state}, owner {owner}, client {client}", severity=shown(found.severity),
                    state=shown(found.state), owner=found.owner_code or "-", client=found.client_code or "-")  # fmt: skip
@@ -72,7 +72,7 @@ def assign(number: int, to: str | None, as_code: str) -> None:
         if not owner.active or owner.role == "analyst":
             raise Refused("{code!r} cannot own a flag: inactive, or an analyst", code=owner.code)
         flags.assign(work, found.id, owner.id)
-        audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": number, "to": owner.code})
+        audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": number, "to": owner.code}, client_id=found.client_id)
     screen.say("flag {number} is with {owner}", number=number, owner=owner.code)
 
 
@@ -85,5 +85,5 @@ def close(number: int, outcome: str, as_code: str) -> None:
     with session.open(as_code) as s, s.work() as work:
         found = flags.by_number(work, number)
         flags.close(work, found.id, outcome)
-        audit.add(work, "flag.close", "flag", found.id, found.unit_id, {"number": number, "outcome": outcome})
+        audit.add(work, "flag.close", "flag", found.id, found.unit_id, {"number": number, "outcome": outcome}, client_id=found.client_id)
     screen.say("flag {number} closed: {outcome}", number=number, outcome=shown(rules.OUTCOMES[outcome]))

@@ -4,7 +4,8 @@ import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.store import audit, clients, threads
+from gateway.store import clients, threads
+from gateway.usecases import look_at_client
 
 
 @click.command()
@@ -16,10 +17,7 @@ def inbox(code: str | None, most: int, as_code: str) -> None:
     with session.open(as_code) as s, s.work() as work:
         client = clients.by_code(work, code) if code else None
         zone = s.zone(work)
-        found = threads.inbox(work, s.vault, client.id if client else None, most)
-        for unit_id in {each.unit_id for each in found}:
-            seen = [str(each.id) for each in found if each.unit_id == unit_id]
-            audit.add(work, "inbox.show", "unit", unit_id, unit_id, {"inbound": seen})
+        found = look_at_client.inbox(work, s.vault, client, most)
         for each in found:
             _print(each, zone)
     if not found:

@@ -71,7 +71,7 @@ def show(message_id: object, as_code: str) -> None:
     with session.open(as_code) as s, s.work() as work:
         sent, body, attempts = threads.read_sent(work, s.vault, message_id)  # type: ignore[arg-type]
         zone = s.zone(work)
-        audit.add(work, "message.show", "outbound", sent.id, sent.unit_id)
+        audit.add(work, "message.show", "outbound", sent.id, sent.unit_id, client_id=sent.client_id)
         screen.say("to client {client}: {purpose}, {language}, {lane} lane, segments {segments}", client=sent.client_code or "-",
                    purpose=sent.purpose, language=sent.language, lane=shown(lanes.LANES[sent.lane]), segments=sent.segments)  # fmt: skip
         screen.say("text: {text}", text=_("(cannot be read from here)") if body is None else screen.one_line(body))

@@ -54,7 +54,9 @@ def date(code: str, name: str, day: str, as_code: str) -> None:
         raise Refused("a date's name is a word or two, such as discharge")
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found = clients.by_code(work, code)
+        before = dict(enrolments.dates(work, found.id))
         enrolments.set_date(work, found.id, name.strip(), on)
-        audit.add(work, "client.date", "client", found.id, found.unit_id)
+        audit.add(work, "client.date", "client", found.id, found.unit_id,
+                  private=audit.private(work, s.vault, found.id, {name.strip(): [before.get(name.strip()), on]}))  # fmt: skip
         kept = enrolments.dates(work, found.id)
     screen.say("dates of client {code}: {dates}", code=code, dates=", ".join(f"{each} {at}" for each, at in kept) or "-")

@@ -1,7 +1,7 @@
 """How commands show and read things: tables, masked numbers, local times."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import click
 
@@ -107,6 +107,16 @@ def words(text: str | None, called: bool = False) -> str:
     return _("(cannot be read from here)") if text is None else one_line(text)
 
 
+def begin_of(on: date, zone: str) -> datetime:
+    """The beginning of a day in the zone."""
+    return windows.instant(datetime.combine(on, time()), zone)
+
+
+def end_of(on: date, zone: str) -> datetime:
+    """The end of a day in the zone."""
+    return begin_of(on + timedelta(days=1), zone)
+
+
 def midnight(at: datetime, zone: str) -> datetime:
     """The beginning of the day that a clock in the zone shows."""
-    return windows.instant(datetime.combine(at.astimezone(windows.zone_of(zone)).date(), time()), zone)
+    return begin_of(at.astimezone(windows.zone_of(zone)).date(), zone)

@@ -123,7 +123,7 @@ def _save(work: base.Work, old: units.Unit, new: units.Unit, by: base.Actor) -> 
     if new == old:
         return
     units.save(work, new)
-    changed = [name for name in units.Unit.__slots__ if getattr(old, name) != getattr(new, name)]
+    changed = {name: [getattr(old, name), getattr(new, name)] for name in units.Unit.__slots__ if getattr(old, name) != getattr(new, name)}
     audit.add(work, "unit.edit", "unit", old.id, old.id, {"changed": changed}, by=by)
 
 

@@ -72,6 +72,7 @@ class Sent:
 
     id: UUID
     unit_id: UUID
+    client_id: UUID | None
     client_code: str | None
     purpose: str
     language: str
@@ -86,7 +87,7 @@ class Sent:
     state_at: datetime
 
 
-_SENT = """o.id, o.unit_id, c.code AS client_code, o.purpose, o.language, o.lane, o.state, o.reason, o.code, o.segments, o.send_after,
+_SENT = """o.id, o.unit_id, o.client_id, c.code AS client_code, o.purpose, o.language, o.lane, o.state, o.reason, o.code, o.segments, o.send_after,
   o.send_before, o.created_at, o.state_at"""
 _LIST = text(f"""
   SELECT {_SENT} FROM outbound o LEFT JOIN clients c ON c.id = o.client_id

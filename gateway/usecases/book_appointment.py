@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_, Word
-from gateway.store import appointments, audit, clients, messages
+from gateway.store import appointments, audit, clients, messages, staff
 from gateway.store.appointments import Appointment
 from gateway.store.base import Work
 
@@ -28,7 +28,7 @@ def book(
         )
     clients.lock(work, [client.id])
     appointment_id = appointments.add(work, client.id, starts_at, worker_id, outside_id)
-    _audit(work, "appointment.book", appointment_id, client.unit_id, {"starts_at": starts_at, "outside_id": outside_id})
+    _audit(work, "appointment.book", appointment_id, client.id, client.unit_id, {"starts_at": starts_at, "worker": worker_id})
     return appointment_id
 
 
@@ -40,8 +40,15 @@ def move(work: Work, appointment_id: UUID, starts_at: datetime, worker_id: UUID 
     if old.starts_at != starts_at:
         appointments.move(work, old.id, starts_at, worker_id)
         drop_reminders(work, old, MOVED)
-        _audit(work, "appointment.move", old.id, old.unit_id, {"from": old.starts_at, "to": starts_at})
+        _audit(work, "appointment.move", old.id, old.client_id, old.unit_id, {"from": old.starts_at, "to": starts_at})
     return old
+
+
+def give(work: Work, appointment_id: UUID, worker: staff.Member) -> None:
+    """Have another staff member expect the client."""
+    old = _locked(work, appointment_id)
+    appointments.set_worker(work, old.id, worker.id)
+    _audit(work, "appointment.give", old.id, old.client_id, old.unit_id, {"from": old.worker_code, "to": worker.code})
 
 
 def cancel(work: Work, appointment_id: UUID) -> Appointment:
@@ -49,7 +56,7 @@ def cancel(work: Work, appointment_id: UUID) -> Appointment:
     old = _locked(work, appointment_id)
     appointments.set_status(work, old.id, "cancelled")
     drop_reminders(work, old, CANCELLED)
-    _audit(work, "appointment.cancel", old.id, old.unit_id)
+    _audit(work, "appointment.cancel", old.id, old.client_id, old.unit_id)
     return old
 
 
@@ -60,7 +67,7 @@ def close(work: Work, appointment_id: UUID, status: str) -> None:
         raise Refused("this appointment has not begun yet: cancel or move it instead")
     appointments.set_status(work, old.id, status)
     drop_reminders(work, old, f"appointment {status}")
-    _audit(work, f"appointment.{status}", old.id, old.unit_id)
+    _audit(work, f"appointment.{status}", old.id, old.client_id, old.unit_id)
 
 
 def drop_reminders(work: Work, old: Appointment, reason: str) -> None:
@@ -78,5 +85,7 @@ def _locked(work: Work, appointment_id: UUID, allowed: Sequence[str] = ("booked"
     return now
 
 
-def _audit(work: Work, action: str, appointment_id: UUID, unit_id: UUID, detail: Mapping[str, object] | None = None) -> None:
-    audit.add(work, action, "appointment", appointment_id, unit_id, detail)
+def _audit(
+    work: Work, action: str, appointment_id: UUID, client_id: UUID, unit_id: UUID, detail: Mapping[str, object] | None = None
+) -> None:
+    audit.add(work, action, "appointment", appointment_id, unit_id, detail, client_id=client_id)

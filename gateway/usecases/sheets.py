@@ -2,12 +2,13 @@
 
 import codecs
 import csv
+import io
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -171,6 +172,29 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
         return None
 
 
+def write(path: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a table that only its owner may read, as spreadsheets take it without running anything; the number of rows."""
+    count = 0
+    with _own_file(path) as file:
+        for line in lines(headings, rows):
+            file.write(line)
+            count += 1
+    return count - 1
+
+
+def lines(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """A table as lines of CSV. Cells that look like formulas get a leading '; nothing (None) is an empty cell."""
+    for row in chain([headings], rows):
+        line = io.StringIO()
+        csv.writer(line).writerow(["" if cell is None else harmless(cell) if isinstance(cell, str) else cell for cell in row])
+        yield line.getvalue()
+
+
+def _own_file(path: Path) -> IO[str]:
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8-sig", newline="")
+
+
 class BadRows:
     """Writes rows with their line and reason to a file only its owner may read; no file when there are none.
 
@@ -186,9 +210,7 @@ class BadRows:
     def write(self, line: int, what: str, reason: str, cells: Sequence[str] = ()) -> None:
         """Add a row: what became of it (refused, duplicate, taken), why, and the row itself."""
         if self._file is None:
-            self.path.unlink(missing_ok=True)
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
+            self._file = _own_file(self.path)
             csv.writer(self._file).writerow(map(self._shown, (N_("line"), N_("what"), N_("reason"), N_("row"))))
         said = self._shown(what), *(harmless(cell) for cell in (self._shown(reason), *cells))
         csv.writer(self._file).writerow((line, *said))

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from gateway.domain.errors import Refused
 from gateway.domain.phone import Phone
 from gateway.store import clients, consents, enrolments, erasure, flags, staff, units
-from gateway.store.base import unit_of_work
+from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import change_consent
 from gateway.vault import Vault, VaultError
 from tests import builders
@@ -88,7 +88,7 @@ def test_everyone_on_a_shared_phone_is_found_and_stopped(world: World) -> None:
     waiting = [world.planned(each.id, to=each.phones[0].e164) for each in (first, second, third)]
     with unit_of_work(world.engine, now=world.now) as work:
         assert {found.id for found in clients.by_phone_hash(work, world.vault.hash_phone(PHONE.e164))} == {first.id, second.id}
-        assert change_consent.stop(work, first.id, None) == 2
+        assert change_consent.stop(work, clients.get(work, first.id), SYSTEM) == 2
     assert [world.state(each) for each in waiting] == ["cancelled", "cancelled", "planned"]
     with unit_of_work(world.engine) as work:
         assert [row.purpose for row in consents.history(work, second.id)] == ["all"]
@@ -108,9 +108,10 @@ def test_a_doubt_does_not_weaken_a_stop(world: World) -> None:
 def test_a_start_grants_nothing_new(world: World) -> None:
     new = _keep(world)
     with unit_of_work(world.engine, now=world.now) as work:
-        change_consent.change(work, new.id, "reminder", True, "signed form", None)
-        change_consent.stop(work, new.id, None)
-        change_consent.start(work, new.id, "signed form", None)
+        found = clients.get(work, new.id)
+        change_consent.change(work, world.vault, found, "reminder", True, "signed form")
+        change_consent.stop(work, found, SYSTEM)
+        change_consent.start(work, world.vault, found, "signed form", SYSTEM)
         assert [(each.purpose, each.granted) for each in consents.current(work, new.id)] == [("reminder", True)]
 
 
@@ -118,14 +119,15 @@ def test_a_revocation_cancels_what_is_planned_for_the_purpose(world: World) -> N
     client = world.client()
     check_in, reminder = world.planned(client), world.planned(client, consent_purpose="reminder")
     with unit_of_work(world.engine, now=world.now) as work:
-        assert change_consent.change(work, client, "check_in", False, "said so", None)
-        assert not change_consent.change(work, client, "check_in", False, "said so", None)
+        found = clients.get(work, client)
+        assert change_consent.change(work, world.vault, found, "check_in", False, "said so")
+        assert not change_consent.change(work, world.vault, found, "check_in", False, "said so")
     assert (world.state(check_in), world.state(reminder)) == ("cancelled", "planned")
 
 
 def test_a_consent_without_a_basis_is_refused(world: World) -> None:
     with pytest.raises(Refused, match="basis"), unit_of_work(world.engine) as work:
-        change_consent.change(work, world.client(), "reminder", True, "  ", None)
+        change_consent.change(work, world.vault, clients.get(work, world.client()), "reminder", True, "  ")
 
 
 def test_an_erased_client_can_never_be_read_again(world: World) -> None:

@@ -135,7 +135,7 @@ def test_staff_change_nothing_of_another_unit(two: Two) -> None:
 
 def test_staff_write_nothing_into_another_unit(two: Two) -> None:
     with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
-        audit.add(work, "client.show", "client", "x", two.other_unit)
+        audit.add(work, "client.show", "client", two.other_client, two.other_unit)
     with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
         clients.move(work, two.own_client, two.other_unit)
     assert two.world.value("SELECT unit_id FROM clients WHERE id = :id", id=two.own_client) == two.world.unit_id
