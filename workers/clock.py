@@ -19,6 +19,7 @@ from gateway.store import health, leader
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     backfill,
+    hand_up,
     notice_silence,
     plan_due,
     receive_message,
@@ -81,6 +82,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
         ("reconcile", often, lambda: reconcile.reconcile(engine, vault, wire, ring, settle)),
         ("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
         ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
+        ("hand_up", 10, lambda: hand_up.hand_up(engine)),
         ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),

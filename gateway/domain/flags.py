@@ -104,3 +104,10 @@ def due_at(reason: str, opened_at: datetime, hours: Window | None, zone: Zone) -
         left -= closes_at - opens_at
         opens_at = windows.next_open(hours, zone, closes_at)
     return opens_at + left
+
+
+def left(severity: str, due_at: datetime, now: datetime, hours: Window | None, zone: Zone) -> timedelta:
+    """The time until it is due, as it is counted: service hours, or of an urgent one clock time. Below zero: overdue since."""
+    if severity == "urgent" or due_at <= now:
+        return due_at - now
+    return windows.open_time(hours, zone, now, due_at)

@@ -60,6 +60,17 @@ def received(work: Work, vault: Vault, inbound_id: UUID) -> tuple[str | None, bo
     return (None, False) if row is None else (_open(row, vault, "inbound.body"), row.called)
 
 
+_SENDER = text("SELECT i.id, i.key_id, k.wrapped, i.from_enc FROM inbound i JOIN keys k ON k.id = i.key_id WHERE i.id = :id")
+
+
+def sender(work: Work, vault: Vault, inbound_id: UUID) -> str | None:
+    """The phone that a text came from; None where it cannot be read. A person who sees it is to be in the audit trail."""
+    row = work.one(_SENDER, id=inbound_id)
+    if row is None or not row.from_enc:
+        return None
+    return vault.open_key(row.wrapped, row.key_id).decrypt(row.from_enc, "inbound.from", row.id)
+
+
 def _open(row: Any, vault: Vault, place: str) -> str | None:
     if row.wrapped is None or not row.body_enc:
         return None

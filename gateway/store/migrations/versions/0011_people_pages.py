@@ -1,0 +1,37 @@
+"""The pages about people: what staff write on flags and about clients."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+SQL = Path(__file__).parents[1] / "sql"
+
+_OWN = "SELECT unit_id FROM staff_units WHERE staff_id = nullif(current_setting('gateway.actor', true), '')::uuid"
+
+
+def rights() -> str:
+    """The system reads and writes all; staff those of their units. Nobody but the system deletes."""
+    lines = []
+    for table in ("notes",):
+        lines += [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO gateway_system;",
+            f"GRANT SELECT, INSERT ON {table} TO gateway_staff;",
+            f"CREATE POLICY system ON {table} TO gateway_system USING (true);",
+            f"CREATE POLICY staff ON {table} TO gateway_staff USING (unit_id IN ({_OWN}));",
+        ]
+    return "\n".join(lines)
+
+
+def upgrade() -> None:
+    """Make the columns and tables, and say who may do what."""
+    op.execute((SQL / "0011_people_pages.sql").read_text())
+    op.execute(rights())
+
+
+def downgrade() -> None:
+    """Refused: going back would drop what staff wrote."""
+    raise NotImplementedError("0011 has no way back; restore a backup instead")
