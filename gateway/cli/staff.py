@@ -75,6 +75,32 @@ def deactivate(code: str, as_code: str) -> None:
 
 @staff.command()
 @click.argument("code")
+@click.option("--language", help="Of pages, commands and alerts. Everyone may change their own.")
+@click.option("--role", type=click.Choice(members.ROLES), help="Their browsers are signed out.")
+@session.as_staff
+def edit(code: str, language: str | None, role: str | None, as_code: str) -> None:
+    """Change a staff member's language or role; an administrator's deed."""
+    with session.open(as_code, *members.ROLES) as s:
+        if language and language not in s.content.languages:
+            raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
+        if s.actor.role not in session.ADMIN and (code != as_code or role):
+            raise NotAllowed("only an administrator changes the role of staff, or the language of others")
+        if code != as_code:
+            with s.work() as work:
+                members.by_code(work, code)
+        with s.system() as work:
+            member = members.by_code(work, code)
+            if language:
+                members.set_language(work, member.id, language)
+            if role:
+                members.set_role(work, member.id, role)
+            changed = {"language": language, "role": role}
+            audit.add(work, "staff.edit", "staff", member.id, member.unit_id, {k: v for k, v in changed.items() if v}, by=s.actor)
+    screen.say("staff member {code} changed", code=code)
+
+
+@staff.command()
+@click.argument("code")
 @click.option("--lost-second-factor", "reset_second", is_flag=True, help="Drop their second factor too: the phone it was on is lost.")
 @session.as_staff
 def invite(code: str, reset_second: bool, as_code: str) -> None:
@@ -96,7 +122,7 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
 @session.as_staff
 def list_staff(as_code: str) -> None:
     """The staff of your units."""
-    with session.open(as_code, *session.PEOPLE, "analyst") as s, s.work() as work:
+    with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
         codes = {unit.id: unit.code for unit in units.list_seen(work)}
         screen.table(
             (_("code"), _("name"), _("role"), _("unit"), _("phone"), _("duty"), _("active")),

@@ -236,8 +236,13 @@ _BY_INDEX = ", set_config('plan_cache_mode', 'force_generic_plan', true)" + "".j
 )
 _BEGIN = {
     role: f"SELECT set_config('role', '{role}', true), set_config('gateway.actor', %(actor)s, true), now(), set_config('lock_timeout', %(wait)s, true){by_index}"
-    for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""))
+    for role, by_index in (("gateway_system", _BY_INDEX), ("gateway_staff", ""), ("gateway_reviewer", ""), ("gateway_analyst", ""))
 }
+# What a role of staff is to PostgreSQL: a reviewer sees flagged persons alone, an analyst none.
+_SQL_ROLES = {
+    "case_worker": "gateway_staff", "supervisor": "gateway_staff", "administrator": "gateway_staff", "reviewer": "gateway_reviewer",
+    "analyst": "gateway_analyst",
+}  # fmt: skip
 # In one order for all, so that no two wait for each other.
 def untangled(write: Callable[[], T]) -> T:
     """What `write` returns. When PostgreSQL ended it to undo a deadlock, nothing was written, and it is called again, twice at most."""
@@ -269,7 +274,7 @@ def unit_of_work(
     """
     with engine.connect() as connection:
         connection.begin()
-        role = "gateway_system" if actor.staff_id is None else "gateway_staff"
+        role = "gateway_system" if actor.staff_id is None else _SQL_ROLES[actor.role]
         with _in_one_flush(connection) as driver:
             begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or ""), "wait": f"{wait_s * 1000:.0f}"})
             if lock:

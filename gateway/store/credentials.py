@@ -25,11 +25,6 @@ class Credentials:
     confirmed: bool
     step: int
 
-    @property
-    def has_second(self) -> bool:
-        """Whether a second factor is asked for."""
-        return self.confirmed
-
 
 _SELECT = """
   SELECT s.id, s.code, s.role, s.unit_id, s.key_id, k.wrapped, c.password, c.secret_enc, c.secret_at, coalesce(c.step, 0) AS step

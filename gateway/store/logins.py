@@ -84,10 +84,14 @@ def touch(work: Work, login_id: UUID) -> None:
     work.execute(text("UPDATE logins SET seen_at = :now WHERE id = :id"), {"id": login_id, "now": work.now})
 
 
+_RENEW = text("""
+  UPDATE logins l SET hash = :hash, stage = :stage, seen_at = :now, password_at = c.password_at
+  FROM credentials c WHERE l.id = :id AND c.staff_id = l.staff_id""")
+
+
 def renew(work: Work, login_id: UUID, token: str, stage: str) -> None:
-    """Another token and stage: a cookie that somebody saw before is worth nothing after."""
-    work.execute(text("UPDATE logins SET hash = :hash, stage = :stage, seen_at = :now WHERE id = :id"),
-                 {"id": login_id, "hash": _hash(token), "stage": stage, "now": work.now})  # fmt: skip
+    """Another token and stage, for the password as it is now: a cookie that somebody saw before is worth nothing after."""
+    work.execute(_RENEW, {"id": login_id, "hash": _hash(token), "stage": stage, "now": work.now})
 
 
 def tell(work: Work, login_id: UUID, notice: str) -> None:

@@ -30,7 +30,7 @@ _SERVER = text("""
     current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' AS durable
   FROM pg_roles WHERE rolname = current_user""")
 _LACKS = text("""
-  SELECT wanted FROM unnest(ARRAY['gateway_staff', 'gateway_system']) AS wanted
+  SELECT wanted FROM unnest(ARRAY['gateway_staff', 'gateway_reviewer', 'gateway_analyst', 'gateway_system']) AS wanted
   WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted AND pg_has_role(current_user, oid, 'MEMBER'))""")
 _UNGUARDED = text("""
   SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'unit_id'

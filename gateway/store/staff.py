@@ -117,6 +117,16 @@ def set_duty(work: Work, staff_id: UUID, on_duty: bool) -> None:
     work.execute(text("UPDATE staff SET on_duty = :on WHERE id = :id"), {"id": staff_id, "on": on_duty})
 
 
+def set_language(work: Work, staff_id: UUID, language: str) -> None:
+    """The language of what they are shown and told."""
+    work.execute(text("UPDATE staff SET language = :language WHERE id = :id"), {"id": staff_id, "language": language})
+
+
+def set_role(work: Work, staff_id: UUID, role: str) -> None:
+    """Another role, at once: every browser of theirs is signed out. An analyst is not on duty."""
+    work.execute(text("UPDATE staff SET role = :role, on_duty = on_duty AND :role <> 'analyst' WHERE id = :id"), {"id": staff_id, "role": role})
+
+
 def set_active(work: Work, staff_id: UUID, active: bool) -> None:
     """An inactive staff member can do nothing and is told nothing, at once."""
     work.execute(

@@ -107,7 +107,7 @@ def _fits(found: Credentials | None, password: str) -> bool:
 
 def _let_in(work: Work, vault: Vault, door: Door, found: Credentials) -> In:
     """A new token, whatever the browser had before: nobody can have planted it."""
-    stage = access.stage(found.role, found.has_second)
+    stage = access.stage(found.role, found.confirmed)
     token = secrets.token_urlsafe(32)
     logins.add(work, token, found.staff_id, stage, door.device)
     return In(token, stage, _came_in(work, vault, door, found, "password") if stage == "in" else door.known)
@@ -115,7 +115,7 @@ def _let_in(work: Work, vault: Vault, door: Door, found: Credentials) -> In:
 
 def _came_in(work: Work, vault: Vault, door: Door, found: Credentials, by: str) -> str:
     """The cookie of known devices, now that they are all the way in."""
-    audit.add(work, "staff.signed_in", "staff", found.staff_id, found.unit_id, {"by": by}, by=Actor(found.staff_id, found.unit_id, found.role))
+    audit.add(work, "staff.signed_in", "staff", found.staff_id, found.unit_id, {"by": by}, by=_as_themselves(found))
     return _remember(vault, door.known, found.staff_id)
 
 
@@ -187,18 +187,30 @@ def confirm_second(house: House, door: Door, login_id: UUID, staff_id: UUID, typ
         token = secrets.token_urlsafe(32)
         logins.end_others(work, staff_id, login_id)
         logins.renew(work, login_id, token, "in")
-        audit.add(work, "staff.second_factor_on", "staff", staff_id, found.unit_id, by=Actor(staff_id, found.unit_id, found.role))
+        audit.add(work, "staff.second_factor_on", "staff", staff_id, found.unit_id, by=_as_themselves(found))
         return In(token, "in", _remember(house.vault, door.known, staff_id)), codes
 
 
-def drop_second(house: House, staff_id: UUID, password: str, by: Actor) -> None:
+def new_recovery(house: House, staff_id: UUID, password: str) -> list[str]:
+    """Other recovery codes, on one's own password; the old ones are void. Raises Refused without a second factor."""
+    found = _proven(house, staff_id, password)
+    if not found.confirmed:
+        raise Refused("There is no second factor: set one up first.")
+    codes = [_readable(7) for _ in range(RECOVERY_CODES)]
+    with house.work() as work:
+        credentials.set_recovery(work, house.vault, staff_id, [_plain(code) for code in codes])
+        audit.add(work, "staff.recovery_codes", "staff", staff_id, found.unit_id, by=_as_themselves(found))
+    return codes
+
+
+def drop_second(house: House, staff_id: UUID, password: str) -> None:
     """Switch the second factor off, on one's own password. Raises Refused for a role that must have one."""
     found = _proven(house, staff_id, password)
     if found.role in access.MUST_HAVE_SECOND:
         raise Refused("Administrators have a second factor: it cannot be switched off.")
     with house.work() as work:
         credentials.drop_second(work, staff_id)
-        audit.add(work, "staff.second_factor_off", "staff", staff_id, found.unit_id, by=by)
+        audit.add(work, "staff.second_factor_off", "staff", staff_id, found.unit_id, by=_as_themselves(found))
 
 
 # --- passwords and invitations ----------------------------------------------------------------------------------------
@@ -238,20 +250,19 @@ def by_invitation(house: House, door: Door, code: str, password: str) -> In:
         credentials.set_password(work, found.staff_id, hashed)
         credentials.forgive(work, own)
         audit.add(work, "staff.password", "staff", found.staff_id, found.unit_id, {"by": "invitation"},
-                  by=Actor(found.staff_id, found.unit_id, found.role))  # fmt: skip
+                  by=_as_themselves(found))  # fmt: skip
         return _let_in(work, house.vault, door, found)
 
 
-def change_password(house: House, door: Door, staff_id: UUID, old: str, new: str) -> In:
-    """Another password, on the old one; every browser is signed out but this one, which gets a new token. Raises Refused."""
-    hashed = hash_password(new, _proven(house, staff_id, old).code)
+def change_password(house: House, door: Door, login_id: UUID, staff_id: UUID, old: str, new: str) -> In:
+    """Another password, on the old one; every browser is signed out but this one, which gets a new token. Raises Refused, and TooMany."""
+    found = _proven(house, staff_id, old)
+    hashed, token = hash_password(new, found.code), secrets.token_urlsafe(32)
     with house.work() as work:
         credentials.set_password(work, staff_id, hashed)
-        logins.end_others(work, staff_id)
-        token = secrets.token_urlsafe(32)
-        logins.add(work, token, staff_id, "in", door.device)
-        found = _theirs(work, house.vault, staff_id)
-        audit.add(work, "staff.password", "staff", staff_id, found.unit_id, {"by": "themselves"}, by=Actor(staff_id, found.unit_id, found.role))
+        logins.end_others(work, staff_id, login_id)
+        logins.renew(work, login_id, token, "in")
+        audit.add(work, "staff.password", "staff", staff_id, found.unit_id, {"by": "themselves"}, by=_as_themselves(found))
     return In(token, "in", _remember(house.vault, door.known, staff_id))
 
 
@@ -274,6 +285,10 @@ def hash_password(typed: str, code: str) -> str:
     good = access.password(typed, code)
     with _TURNS:
         return _HASHER.hash(good)
+
+
+def _as_themselves(found: Credentials) -> Actor:
+    return Actor(found.staff_id, found.unit_id, found.role)
 
 
 def _theirs(work: Work, vault: Vault, staff_id: UUID) -> Credentials:

@@ -7,7 +7,7 @@ site can post them (docs/decisions/0012-forms-are-bound-to-the-cookie.md). Signi
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
@@ -160,10 +160,10 @@ def cookie_name(gateway: Gateway, name: str) -> str:
     return f"__Host-{name}" if gateway.settings.public_url.startswith("https:") else name
 
 
-def let_in(came: In) -> None:
-    """Give the browser the token that it got for signing in."""
+def let_in(came: In, found: logins.Found | None = None) -> None:
+    """Give the browser the token that it got for signing in; `found` when a page is shown in the same breath."""
     g.came_in = came
-    g.visit = Visit(came.token, None)
+    g.visit = Visit(came.token, found and replace(found, login=replace(found.login, stage=came.stage)))
 
 
 def forget() -> None:

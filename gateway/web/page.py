@@ -124,7 +124,9 @@ def _locale() -> str:
 
 def when(at: datetime) -> str:
     """Day and time, as a clock in the unit of whoever looks shows it."""
-    return dates.format_skeleton("MMMEdHm", at, tzinfo=dates.get_timezone(_zone()), locale=_locale())
+    zone = dates.get_timezone(_zone())
+    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=_locale()) for form in ("MMMEd", "Hm"))
+    return f"{day}, {time}"
 
 
 def clock(at: datetime) -> str:

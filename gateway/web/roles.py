@@ -20,6 +20,16 @@ MAY: dict[str, frozenset[str]] = {
     "access.invitation": ANYBODY,
     "access.accept": ANYBODY,
     "access.logout": EVERYONE,
+    "access.second": EVERYONE,
+    "access.prove": EVERYONE,
+    "access.second_factor": EVERYONE,
+    "access.confirm": EVERYONE,
+    "settings.show": EVERYONE,
+    "settings.language": EVERYONE,
+    "settings.end": EVERYONE,
+    "settings.password": EVERYONE,
+    "settings.drop_second": EVERYONE,
+    "settings.recovery": EVERYONE,
     # Today.
     "today.show": PEOPLE,
     # Flags.

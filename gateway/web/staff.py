@@ -7,10 +7,10 @@ from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, flags, guard, page, today
+from gateway.web import access, assets, flags, guard, page, settings, today
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, today, flags)
+PAGES = (access, settings, today, flags)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -38,7 +38,7 @@ def _failed(error: Exception) -> Response | HTTPException | tuple[str, int] | tu
     _ = page.gettext()
     match error:
         case TooMany():
-            return _page(429, error.told(_)) + ({"Retry-After": str(round(error.wait_s) + 1)},)
+            return (*_page(429, error.told(_)), {"Retry-After": str(round(error.wait_s) + 1)})
         case NotFound():
             return _page(404, _("There is no such thing here, or it belongs to another unit."))
         case NotAllowed():

@@ -180,9 +180,9 @@ def test_without_unit_of_work_the_connecting_role_reads_nothing(two: Two) -> Non
 
 def test_no_role_of_ours_stands_above_the_policies(two: Two) -> None:
     rows = two.world.rows("""SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls)
-                             AND rolname IN ('gateway_staff', 'gateway_system', session_user)""")  # fmt: skip
+                             AND rolname IN ('gateway_staff', 'gateway_reviewer', 'gateway_analyst', 'gateway_system', session_user)""")  # fmt: skip
     owned = two.world.rows("""SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner)
-                              IN ('gateway_staff', 'gateway_system', session_user) AND relnamespace = 'public'::regnamespace""")
+                              IN ('gateway_staff', 'gateway_reviewer', 'gateway_analyst', 'gateway_system', session_user) AND relnamespace = 'public'::regnamespace""")
     assert (rows, owned) == ([], [])
 
 
@@ -203,3 +203,72 @@ def test_a_moved_client_takes_everything_along(two: Two) -> None:
         assert units == {below}, table
     key = "SELECT k.unit_id FROM keys k JOIN clients c ON c.key_id = k.id WHERE c.id = :id"
     assert two.world.value(key, id=two.own_client) == below
+
+
+# --- reviewers see flagged persons alone, analysts none ------------------------------------------------------------------
+
+
+def _holding_persons(world: World) -> list[str]:
+    """Tables with a client in them that staff may read."""
+    rows = world.rows("""SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'client_id'
+                         AND has_table_privilege('gateway_staff', table_name::regclass, 'SELECT') ORDER BY 1""")
+    return [row.table_name for row in rows]
+
+
+def test_a_reviewer_sees_a_client_and_their_texts_only_when_there_is_a_flag(two: Two) -> None:
+    world = two.world
+    unflagged = _fill(world, world.unit_id)
+    world.run("DELETE FROM flags WHERE client_id = :id", id=unflagged)
+    with unit_of_work(world.engine, Actor(two.staff_id, world.unit_id, "reviewer")) as work:
+        assert work.value(text("SELECT array_agg(id) FROM clients")) == [two.own_client]
+        for table in _holding_persons(world):
+            seen = {row.client_id for row in work.all(text(f"SELECT client_id FROM {table}"))}
+            assert seen == {two.own_client}, f"{table} needs the policy `reviewer`: see migration 0009"
+        with pytest.raises(NotFound):
+            clients.get(work, unflagged)
+
+
+def test_a_reviewer_sees_the_flagged_text_of_an_unknown_phone_and_no_other(two: Two) -> None:
+    world = two.world
+    flagged, other = uuid4(), uuid4()
+    for inbound in (flagged, other):
+        world.run("""INSERT INTO inbound (id, unit_id, channel_id, key_id, carrier_id, from_enc, from_hash, body_enc, body_hash, received_at)
+                     SELECT CAST(:id AS uuid), :unit, :channel, key_id, CAST(:id AS text), '', '', '', '', :now FROM staff LIMIT 1""",
+                  id=inbound, unit=world.unit_id, channel=world.channel_id, now=world.now)  # fmt: skip
+    with unit_of_work(world.engine, now=world.now) as work:
+        flags.add(work, unit_id=world.unit_id, reason="unknown_sender", dedupe_key="x", inbound_id=flagged)
+    with unit_of_work(world.engine, Actor(two.staff_id, world.unit_id, "reviewer")) as work:
+        assert {row.id for row in work.all(text("SELECT id FROM inbound WHERE client_id IS NULL"))} == {flagged}
+
+
+PERSONAL = ("clients", "phones", "client_words", "inbound", "outbound", "keys", "staff", "sessions", "session_answers", "scores", "stops",
+            "attempts", "flags", "appointments", "answers", "consents", "audit")  # fmt: skip
+
+
+@pytest.mark.parametrize("table", PERSONAL)
+def test_an_analyst_cannot_even_ask_for_the_rows_of_persons(two: Two, table: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), _as_analyst(two) as work:
+        work.all(text(f"SELECT * FROM {table}"))
+
+
+@pytest.mark.parametrize("column", ["clients.id", "clients.code", "outbound.body_enc", "outbound.client_id", "inbound.body_enc", "inbound.from_hash",
+                                    "appointments.client_id", "flags.client_id", "channels.settings_enc"])  # fmt: skip
+def test_an_analyst_reads_no_column_that_leads_to_a_person(two: Two, column: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), _as_analyst(two) as work:
+        work.all(text(f"SELECT {column.partition('.')[2]} FROM {column.partition('.')[0]}"))
+
+
+def test_an_analyst_counts_in_the_own_units_and_writes_nothing_but_the_audit_trail(two: Two) -> None:
+    with _as_analyst(two) as work:
+        for table in ("clients", "outbound", "inbound", "flags", "appointments"):
+            assert {row.unit_id for row in work.all(text(f"SELECT unit_id FROM {table}"))} == {two.world.unit_id}, table
+        audit.add(work, "report.export", "report", "attendance", two.world.unit_id)
+    for deed in ("UPDATE flags SET state = 'closed'", "DELETE FROM clients", "UPDATE campaigns SET state = 'running'"):
+        with pytest.raises(DBAPIError, match="permission denied"), _as_analyst(two) as work:
+            work.execute(text(deed))
+
+
+@contextmanager
+def _as_analyst(two: Two) -> Iterator[Work]:
+    with unit_of_work(two.world.engine, Actor(two.staff_id, two.world.unit_id, "analyst")) as work:
+        yield work

@@ -45,3 +45,5 @@ CREATE TABLE login_tries (
   tried_at timestamptz NOT NULL
 );
 CREATE INDEX ON login_tries (tried_at);
+
+CREATE INDEX ON flags (inbound_id);              -- whether a reviewer may see a text
