@@ -11,7 +11,7 @@ from gateway.domain import messages as lanes
 from gateway.domain import segments, windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_, Word
-from gateway.store import audit, channels, clients
+from gateway.store import audit, channels, clients, messages
 from gateway.store.base import Work
 from gateway.usecases import compose, tell_client
 from gateway.vault import Vault
@@ -84,6 +84,11 @@ def send(
     channel_id = channels.reaching(work, person.phone) if person.phone else None
     if channel_id is not None:
         work.after_commit(partial(ring, channel_id))
+
+
+def is_known(work: Work, message_key: UUID) -> bool:
+    """Whether a text of this key was queued before: the second click on a button."""
+    return messages.is_known(work, f"manual:{message_key}")
 
 
 def canned(work: Work, vault: Vault, content: Content, client: clients.Found) -> dict[str, str]:

@@ -17,7 +17,7 @@ from gateway.store.base import Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
-NAV = (("today.show", N_("Today")),)
+NAV = (("today.show", N_("Today")), ("flags.listed", N_("Flags")))
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 
@@ -151,6 +151,11 @@ def number(figure: float) -> str:
 def masked(e164: str | None) -> str:
     """A phone's last two digits. The whole number is shown by a logged deed alone."""
     return "…" + e164[-2:] if e164 else "–"
+
+
+def shown(text: str) -> str:
+    """A text of ours that was kept as finished English (a state, a reason), in the reader's language."""
+    return _retold(language())(text)
 
 
 @cache

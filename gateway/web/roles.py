@@ -33,7 +33,18 @@ MAY: dict[str, frozenset[str]] = {
     # Today.
     "today.show": PEOPLE,
     # Flags.
+    "flags.listed": PEOPLE,
+    "flags.urgent": PEOPLE,
+    "flags.show": PEOPLE,
     "flags.take": PEOPLE,
+    "flags.assign": PEOPLE,
+    "flags.close": PEOPLE,
+    "flags.label": PEOPLE,
+    "flags.snooze": PEOPLE,
+    "flags.note": PEOPLE,
+    "flags.reply": CARE,
+    "flags.draft": CARE,
+    "flags.call": PEOPLE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
