@@ -8,35 +8,10 @@ import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
-from gateway.store import consents, erasure
+from gateway.store import consents
 from gateway.usecases import import_clients as importing
 from gateway.usecases.sheets import BadRows
-
-
-def checked_code(code: str) -> str:
-    """The code, tidied. Raises Refused."""
-    code = cells.clean(code)
-    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith(erasure.PREFIX):
-        raise Refused("a code has 1 to {most} characters and does not begin with {prefix}", most=register.LONGEST_CODE, prefix=erasure.PREFIX)
-    return code
-
-
-def checked_name(name: str) -> str:
-    """The name, tidied. Raises Refused."""
-    name = cells.clean(name)
-    if not 0 < len(name) <= register.LONGEST_NAME:
-        raise Refused("a name has 1 to {most} characters", most=register.LONGEST_NAME)
-    return name
-
-
-def checked_language(language: str) -> str:
-    """The code of a language given by code or name. Raises Refused."""
-    found = register_words.LANGUAGES.get(cells.key(language))
-    if found is None:
-        raise Refused("this language is not known: give its code, such as vi, en or fr")
-    return found
 
 
 def read_consents(agreed: Sequence[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from gateway.store.base import Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
-NAV = (("today.show", N_("Today")), ("flags.listed", N_("Flags")))
+NAV = (("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")))
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 

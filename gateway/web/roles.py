@@ -45,6 +45,27 @@ MAY: dict[str, frozenset[str]] = {
     "flags.reply": CARE,
     "flags.draft": CARE,
     "flags.call": PEOPLE,
+    # Clients.
+    "clients.listed": PEOPLE,
+    "clients.search": PEOPLE,
+    "clients.group": CARE,
+    "clients.export": CARE,
+    "clients.new": CARE,
+    "clients.keep": CARE,
+    "clients.show": PEOPLE,
+    "clients.edit": CARE,
+    "clients.change": CARE,
+    "clients.reveal": PEOPLE,
+    "clients.text": CARE,
+    "clients.draft": CARE,
+    "clients.note": PEOPLE,
+    "clients.consent": CARE,
+    "clients.stop": PEOPLE,
+    "clients.start": CARE,
+    "clients.book": CARE,
+    "clients.appointment": CARE,
+    "clients.status": CARE,
+    "clients.date": CARE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 

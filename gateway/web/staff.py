@@ -7,10 +7,10 @@ from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, flags, guard, page, settings, today
+from gateway.web import access, assets, clients, flags, guard, page, settings, today
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags)
+PAGES = (access, settings, today, flags, clients)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
