@@ -25,6 +25,7 @@ from gateway.usecases import (
     receive_message,
     reconcile,
     redact,
+    run_imports,
     seal_audit,
     sweep,
 )
@@ -83,6 +84,7 @@ def _tasks(gateway: parts.Gateway, settings: Settings, wire: Wire) -> list[Task]
         ("silence", 5, lambda: notice_silence.notice(engine, vault, content, ring)),
         ("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
         ("hand_up", 10, lambda: hand_up.hand_up(engine)),
+        ("imports", 1, lambda: run_imports.run_next(engine, vault)),
         ("menus", 600, lambda: sweep.forget_menus(engine)),
         ("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         ("redact", 10, lambda: redact.redact(engine, vault, wire)),

@@ -66,6 +66,14 @@ MAY: dict[str, frozenset[str]] = {
     "clients.appointment": CARE,
     "clients.status": CARE,
     "clients.date": CARE,
+    # Imports of registers.
+    "imports.listed": CARE,
+    "imports.upload": CARE,
+    "imports.show": CARE,
+    "imports.bad": CARE,
+    "imports.check": CARE,
+    "imports.start": CARE,
+    "imports.undo": CARE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
@@ -74,6 +82,9 @@ STAGES: dict[str, frozenset[str]] = {
     "set_up": frozenset({"access.second_factor", "access.confirm", "access.logout"}),
 }
 """Where a browser may go that is not all the way in."""
+
+LARGE = {"imports.upload": 21 * 1024 * 1024}
+"""Endpoint that takes files -> the largest request, in bytes."""
 
 OUTSIDE = frozenset({"webhooks", "simulator"})
 """Blueprints that are no pages of staff, and guard themselves."""

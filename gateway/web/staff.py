@@ -1,16 +1,19 @@
 """The pages of staff put together: routes, guard, assets, and what is shown when something is not there or goes wrong."""
 
-from flask import Flask, Response, request
+from io import BytesIO
+from typing import IO
+
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, clients, flags, guard, page, settings, today
+from gateway.web import access, assets, clients, flags, guard, imports, page, settings, today
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags, clients)
+PAGES = (access, settings, today, flags, clients, imports)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -18,8 +21,16 @@ POLICY = (
 )
 
 
+class InMemory(Request):
+    """A file that is sent to us is never written to a disk before it is encrypted."""
+
+    def _get_file_stream(self, *_about: object, **_more: object) -> IO[bytes]:
+        return BytesIO()
+
+
 def install(app: Flask, gateway: Gateway) -> None:
     """Add the pages to the application; after every other route, so that the guard knows them all."""
+    app.request_class = InMemory
     assets.install(app)
     for each in PAGES:
         app.register_blueprint(each.blueprint(gateway))

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from gateway.store.base import Actor, unit_of_work
+from gateway.usecases import run_imports
 from tests.web.office import Office
 
 
@@ -21,8 +23,14 @@ def _client(office: Office, unit_id: UUID) -> UUID:
     return client
 
 
+def _register(office: Office, unit_id: UUID) -> UUID:
+    with unit_of_work(office.world.engine, Actor(office.member(unit_id=unit_id), unit_id, "case_worker"), office.world.now) as work:
+        return run_imports.keep(work, office.world.vault, b"code,name,phone\nA1,Canary,0912345678\n")
+
+
 SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "flag": _flag,
     "client": _client,
+    "register": _register,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""

@@ -11,7 +11,7 @@ import pytest
 from gateway.store import consents
 from gateway.store.base import SYSTEM, unit_of_work
 from tests.web.office import Office
-from tests.web.test_flags import _wrote
+from tests.web.test_flags import wrote
 
 
 def _code(office: Office, client: UUID) -> str:
@@ -28,7 +28,7 @@ def _named(office: Office, name: str, phone: str | None = None) -> UUID:
 
 def test_a_conversation_says_what_became_of_each_text(office: Office) -> None:
     client = office.world.client()
-    _wrote(office, client, "Cảm ơn chị")
+    wrote(office, client, "Cảm ơn chị")
     office.world.planned(client, "Hen gap 9h", send_after=office.world.now + timedelta(hours=22), reason="quiet hours")
     sent = office.world.planned(client, "Da gui")
     office.world.run("UPDATE outbound SET state = 'delivered' WHERE id = :id", id=sent)
@@ -49,7 +49,7 @@ def test_every_look_at_a_client_is_in_the_trail_and_numbers_are_masked(office: O
 
 def test_a_stop_by_text_shows_who_when_and_which_word(office: Office) -> None:
     client = office.world.client()
-    inbound = _wrote(office, client, "dung nhan nua")
+    inbound = wrote(office, client, "dung nhan nua")
     phone_hash = office.world.value("SELECT phone_hash FROM phones WHERE client_id = :id", id=client)
     with unit_of_work(office.world.engine, SYSTEM, office.world.now) as work:
         consents.stop_phone(work, bytes(phone_hash), "stop", "inbound", inbound)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import hand_up
+from gateway.web.guard import Visit
 from tests.web.office import Browser, Office
 
 
@@ -16,13 +17,13 @@ def _revision(html: str) -> str:
     return found[1]
 
 
-def _later(office: Office, after: timedelta) -> Office:
+def later(office: Office, wait: timedelta) -> Office:
     """The same office when the clock has gone on."""
-    office.at(office.world.now + after)
-    return replace(office, world=replace(office.world, now=office.world.now + after))
+    office.at(office.world.now + wait)
+    return replace(office, world=replace(office.world, now=office.world.now + wait))
 
 
-def _wrote(office: Office, client: UUID, text: str) -> UUID:
+def wrote(office: Office, client: UUID, text: str) -> UUID:
     """A text of the client, kept as it is."""
     inbound = uuid4()
     key_id = office.world.value("SELECT key_id FROM clients WHERE id = :id", id=client)
@@ -39,7 +40,7 @@ def _wrote(office: Office, client: UUID, text: str) -> UUID:
 
 def test_a_flag_shows_the_text_and_what_was_done_and_the_look_is_in_the_trail(office: Office) -> None:
     client = office.world.client()
-    _wrote(office, client, "Tôi mệt lắm")
+    wrote(office, client, "Tôi mệt lắm")
     number = office.flag(client, "not_well")
     html = office.browser().read(f"/flags/{number}")
     assert "Tôi mệt lắm" in html
@@ -102,10 +103,10 @@ def test_put_off_it_leaves_the_list_until_its_hour_and_an_urgent_one_never(offic
     browser.press(f"/flags/{number}/snooze", revision=revision, until="2026-02-10T15:00")  # 08:00 UTC
     assert f"flag-{number}" not in browser.read("/flags/")
     assert f"flag-{number}" in browser.read("/flags/?show=snoozed")
-    later = _later(office, timedelta(hours=6))
-    browser = later.browser()
+    after = later(office, timedelta(hours=6))
+    browser = after.browser()
     assert f"flag-{number}" in browser.read("/flags/")
-    crisis = later.flag(reason="crisis")
+    crisis = after.flag(reason="crisis")
     html = browser.read(f"/flags/{crisis}")
     assert "snooze" not in html
     assert browser.post(f"/flags/{crisis}/snooze", revision=_revision(html), until="2026-02-10T23:00").status_code == 400
@@ -120,7 +121,7 @@ def _reply(browser: Browser, number: int, text: str, **form: str) -> str:
 
 def test_an_answer_is_queued_once_and_the_flag_says_so(office: Office) -> None:
     client = office.world.client()
-    _wrote(office, client, "goi lai cho toi")
+    wrote(office, client, "goi lai cho toi")
     number, browser = office.flag(client), office.browser()
     html = browser.read(f"/flags/{number}")
     form = {"revision": _revision(html), "message_id": str(uuid4()), "text": "Chieu nay chi goi nhe"}
@@ -153,8 +154,6 @@ def test_what_is_typed_is_counted_as_it_would_be_sent(office: Office) -> None:
 
 
 def _token(browser: Browser) -> str:
-    from gateway.web.guard import Visit
-
     return Visit(browser.token, None).form_token
 
 
@@ -177,7 +176,7 @@ def test_a_note_is_kept_once_under_the_clients_key(office: Office) -> None:
 
 def test_hostile_texts_are_letters_with_what_is_unseen_marked(office: Office) -> None:
     client = office.world.client()
-    _wrote(office, client, "<script>alert(1)</script> \u202egnol\u200b" + "x" * 10_000)
+    wrote(office, client, "<script>alert(1)</script> \u202egnol\u200b" + "x" * 10_000)
     html = office.browser().read(f"/flags/{office.flag(client)}")
     assert "<script>alert" not in html
     assert "\u202e" not in html
@@ -188,10 +187,10 @@ def test_hostile_texts_are_letters_with_what_is_unseen_marked(office: Office) ->
 def test_an_overdue_flag_goes_up_once_and_keeps_its_owner(office: Office) -> None:
     number = office.flag(reason="callback")
     office.sign_in(office.member(code="lan")).press(f"/flags/{number}/take")
-    later = _later(office, timedelta(days=2))
-    now = later.world.now
+    after = later(office, timedelta(days=2))
+    now = after.world.now
     assert (hand_up.hand_up(office.world.engine, now), hand_up.hand_up(office.world.engine, now)) == (1, 0)
-    html = later.browser("supervisor", unit_id=office.top_id).read("/flags/?show=handed_up")
+    html = after.browser("supervisor", unit_id=office.top_id).read("/flags/?show=handed_up")
     assert "gone up to the supervisor" in html
     assert ">lan" in html.replace(" ", "").replace("\n", "")
 

@@ -31,3 +31,36 @@ CREATE TABLE notes (
 );
 CREATE INDEX ON notes (client_id, written_at);
 CREATE INDEX ON notes (flag_id);
+
+-- A register on its way in from the pages. Under a key of its own, which goes after a day: what the file held is gone then.
+CREATE TABLE imports (
+  id uuid PRIMARY KEY,
+  unit_id uuid NOT NULL REFERENCES units,
+  staff_id uuid NOT NULL REFERENCES staff,
+  key_id uuid NOT NULL,
+  state text NOT NULL CHECK (state IN ('checking', 'checked', 'waiting', 'done', 'failed', 'undone')),
+  options jsonb NOT NULL DEFAULT '{}',           -- codes and choices, nothing of the file
+  headings_enc bytea,
+  file_enc bytea,                                -- null: read, or forgotten
+  bad_enc bytea,                                 -- rows that were not taken, with their reasons
+  counts jsonb NOT NULL DEFAULT '{}',
+  reason text,                                   -- why it failed
+  bytes_done bigint NOT NULL DEFAULT 0,
+  bytes bigint NOT NULL,
+  made_at timestamptz NOT NULL,
+  taken_until timestamptz,                       -- some process is at it
+  applied_at timestamptz                         -- what it wrote bears this time
+);
+CREATE INDEX imports_to_do ON imports (made_at) WHERE state IN ('checking', 'waiting');
+CREATE INDEX ON imports (unit_id, made_at);
+
+-- What each import wrote over, so that it can be undone for a day.
+CREATE TABLE import_rows (
+  import_id uuid NOT NULL REFERENCES imports,
+  client_id uuid NOT NULL,
+  unit_id uuid NOT NULL,
+  before jsonb,                                  -- the rows as they were; null: the client is new
+  FOREIGN KEY (client_id, unit_id) REFERENCES clients (id, unit_id) ON UPDATE CASCADE ON DELETE CASCADE,
+  PRIMARY KEY (import_id, client_id)
+);
+CREATE INDEX ON import_rows (client_id);
