@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Flask, Response, jsonify
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import parts, webhooks
 from gateway.config import Settings
@@ -17,6 +18,8 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("gateway", root_path=str(parts.__file__).removesuffix("parts.py") + "web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = webhooks.MAX_BODY
     app.url_map.strict_slashes = False
+    if settings.proxies:  # the last of these many to touch the header is ours; what was in it before may be anybody's invention
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions["gateway"] = gateway
     app.register_blueprint(webhooks.blueprint(gateway))
     if simulator.may_be_shown(settings):

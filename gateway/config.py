@@ -85,6 +85,7 @@ class Settings:
     public_url: str = _setting("GATEWAY_PUBLIC_URL", _public_url, "")
     host: str = _setting("GATEWAY_HOST", str, "127.0.0.1")
     port: int = _setting("GATEWAY_PORT", _whole(1, 65535), "8000")
+    proxies: int = _setting("GATEWAY_PROXIES", _whole(0, 9), "0")
     region: str = _setting("GATEWAY_REGION", _region, "VN")
     web_threads: int = _setting("GATEWAY_WEB_THREADS", _whole(1, 64), "8")
     web_workers: int = _setting("GATEWAY_WEB_WORKERS", _whole(1, 64), "2")

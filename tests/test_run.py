@@ -1,6 +1,7 @@
 """The commands that start and check everything, as real processes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -77,6 +78,7 @@ def test_one_command_starts_everything_and_ctrl_c_leaves_nothing_but_the_data(tm
             said = process.communicate()[0]
         assert process.returncode == 0
         assert f"http://127.0.0.1:{port}/simulator" in said
+        assert re.search(rf"^  supervisor  http://127\.0\.0\.1:{port}/invitation\?code=[A-Z2-7-]{{19}}$", said, re.MULTILINE)
         assert (servers.postgres_pid(var), servers.valkey_pid(var)) == (None, None)
     asked = subprocess.run(
         [sys.executable, "-m", "gateway", "reset"], env=environ, cwd=ROOT, input="n\n", capture_output=True, text=True

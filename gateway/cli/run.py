@@ -14,8 +14,8 @@ from gateway.cli import screen
 from gateway.cli.language import _
 from gateway.config import Settings
 from gateway.domain.errors import Refused
-from gateway.store import base, units
-from gateway.usecases import load_example
+from gateway.store import base, credentials, units
+from gateway.usecases import load_example, sign_in
 from gateway.vault import Vault, parse_keys
 from gateway.web import simulator
 
@@ -38,6 +38,9 @@ def run() -> None:
         if simulator.may_be_shown(ready):
             screen.say("Phone simulator: {address}", address=f"{ready.local_url}/simulator")
         screen.say("Health:          {address}", address=f"{ready.local_url}/health")
+        screen.say("Staff pages:     {address}", address=ready.public_url)
+        if ready.embedded:
+            show_ways_in(ready)
         if ready.embedded:
             screen.say("Ctrl-C stops everything; the data stays in {folder}", folder=ready.var)
         else:
@@ -94,3 +97,18 @@ def fill(settings: Settings) -> None:
         load_example.load(engine, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))
     finally:
         engine.dispose()
+
+
+def show_ways_in(settings: Settings) -> None:
+    """Print, for the example's staff who have no password yet, the address at which they choose one."""
+    engine, vault = base.connect(settings.database_url), Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys))
+    try:
+        with base.unit_of_work(engine) as work:
+            found = credentials.lacking(work, [code for code, *_about in load_example.STAFF])
+            codes = [(each.code, sign_in.invite(work, vault, each.id, each.unit_id, base.SYSTEM)) for each in found]
+    finally:
+        engine.dispose()
+    if codes:
+        screen.say("Choose a password for any of these; the administrator also sets up an app for the second factor:")
+    for code, invitation in codes:
+        click.echo(f"  {code:<11} {sign_in.invitation_address(settings.public_url, invitation)}")

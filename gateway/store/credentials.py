@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
+from sqlalchemy.engine import Row
 
 from gateway.domain import access
 from gateway.store.base import Work
@@ -49,8 +51,18 @@ def by_invitation(work: Work, vault: Vault, code: str) -> Credentials | None:
     return _one(work, vault, _BY_INVITATION, hash=_hash_invitation(vault, code), now=work.now)
 
 
-def _one(work: Work, vault: Vault, sql: object, **values: object) -> Credentials | None:
-    row = work.one(sql, **values)  # type: ignore[arg-type]
+_LACKING = text("""
+  SELECT s.id, s.unit_id, s.code FROM staff s LEFT JOIN credentials c ON c.staff_id = s.id
+  WHERE s.active AND c.password IS NULL AND s.code = ANY(:codes) ORDER BY array_position(:codes, s.code)""")
+
+
+def lacking(work: Work, codes: Sequence[str]) -> Sequence[Row[Any]]:
+    """Id, unit and code of those among these who have no password yet, in this order."""
+    return work.all(_LACKING, codes=list(codes))
+
+
+def _one(work: Work, vault: Vault, sql: TextClause, **values: object) -> Credentials | None:
+    row = work.one(sql, **values)
     if row is None:
         return None
     secret = None

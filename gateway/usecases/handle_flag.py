@@ -10,7 +10,7 @@ from uuid import UUID
 
 from gateway.domain import cells
 from gateway.domain.errors import Refused
-from gateway.domain.told import N_
+from gateway.domain.told import N_, Word
 from gateway.store import audit, clients, flags, notes, staff, threads
 from gateway.store.base import Work
 from gateway.store.flags import Flag
@@ -40,7 +40,7 @@ def take(work: Work, number: int) -> Flag:
     """Make the actor its owner. Raises Refused, naming the owner, when a colleague has it."""
     found = hold(work, number)
     if found.owner_id is not None and found.owner_id != work.actor.staff_id and found.state != "closed":
-        raise Refused("{owner} has taken flag {number} already.", owner=found.owner_code or N_("a colleague of another unit"), number=number)
+        raise Refused("{owner} has taken flag {number} already.", owner=found.owner_code or Word(N_("somebody above your unit")), number=number)
     if found.owner_id != work.actor.staff_id or found.state == "closed":
         assert work.actor.staff_id is not None
         flags.assign(work, found.id, work.actor.staff_id)

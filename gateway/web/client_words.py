@@ -140,7 +140,7 @@ _STOPS = {
 def source(row: Any) -> str:
     """Where a change of consent came from: a row with `source` and `by`."""
     _ = page.gettext()
-    return _(_SOURCES.get(row.source, row.source)).format(by=row.by or _("a colleague of another unit"))
+    return _(_SOURCES.get(row.source, row.source)).format(by=row.by or _("somebody above your unit"))
 
 
 def stop(row: Stop) -> str:

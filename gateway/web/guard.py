@@ -79,6 +79,8 @@ def _admit(gateway: Gateway) -> AnyResponse | None:
     if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
         abort(400)
     if may is not roles.ANYBODY and found is not None and found.member.role not in may:
+        if request.path == "/":  # the first page of those who have another one
+            return _to(url_for(roles.home(found.member.role)))
         abort(403)
     return None
 

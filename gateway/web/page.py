@@ -10,15 +10,13 @@ from flask import current_app, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from gateway.domain.told import N_, Gettext, Retold
+from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
 from gateway.store.base import Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
-NAV = (("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")))
-"""Endpoint and label of what the bar at the top leads to, for those whose role may."""
 
 
 def gateway() -> Gateway:
@@ -107,7 +105,7 @@ def _nav() -> list[tuple[str, str, bool]]:
     found = signed_in()
     if found is None or found.login.stage != "in":
         return []
-    return [(url_for(end), label, end.partition(".")[0] == here.partition(".")[0]) for end, label in NAV if may(end)]
+    return [(url_for(end), label, end.partition(".")[0] == here.partition(".")[0]) for end, label in roles.NAV if may(end)]
 
 
 # --- times, figures, numbers of phones -----------------------------------------------------------------------------------

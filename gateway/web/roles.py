@@ -3,6 +3,8 @@
 What a role sees on a page is PostgreSQL's to say, by row-level security: this table only says which doors are there.
 """
 
+from gateway.domain.told import N_
+
 ANYBODY = frozenset({"anybody"})  # signed in or not
 EVERYONE = frozenset({"case_worker", "reviewer", "supervisor", "administrator", "analyst"})
 PEOPLE = EVERYONE - {"analyst"}
@@ -76,6 +78,15 @@ MAY: dict[str, frozenset[str]] = {
     "imports.undo": CARE,
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
+
+NAV = (("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")))
+"""Endpoint and label of what the bar at the top leads to, for those whose role may."""
+
+
+def home(role: str) -> str:
+    """The endpoint of the first page of a role."""
+    return next((endpoint for endpoint, _label in NAV if role in MAY[endpoint]), "settings.show")
+
 
 STAGES: dict[str, frozenset[str]] = {
     "second": frozenset({"access.second", "access.prove", "access.logout"}),

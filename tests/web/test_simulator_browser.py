@@ -1,31 +1,15 @@
 """The simulated phone in a real browser: Debian's `chromium`, found by its name."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from gateway.vault import Vault
 from tests import simulated
 from tests.simulated import Simulated
-
-CHROMIUM = shutil.which("chromium")
-MISSING = "There is no browser: install Debian's package `chromium`."
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """REQUIRE_BROWSER=1 makes its absence a failure."""
-    if CHROMIUM is None:
-        pytest.fail(MISSING) if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip(MISSING)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -39,3 +39,10 @@ def test_two_do_not_take_the_same_flag_unknowingly(office: Office) -> None:
 def test_the_page_speaks_the_language_of_whoever_looks(office: Office) -> None:
     assert "Hôm nay" in office.browser(language="vi").read("/")
     assert "Aujourd’hui" in office.browser(language="fr").read("/")
+
+
+def test_a_flag_that_somebody_above_has_taken_is_not_offered_again(office: Office) -> None:
+    number, boss = office.flag(), office.member("supervisor", unit_id=office.top_id)
+    office.sign_in(boss).press(f"/flags/{number}/take")
+    html = office.browser().read("/")
+    assert "somebody above your unit" in html and "/take" not in html
