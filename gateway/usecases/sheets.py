@@ -65,8 +65,6 @@ def read(source: Path | bytes, region: str) -> Sheet:
             rows = _rows(file, named[1], _line(file, 2), 2)
         else:
             rows = _rows(file, max(",;\t", key=re.sub(r'"[^"]*"', "", first).count), first, 1)
-        if not first.replace("\t", "").strip("\ufeff\r\n").isprintable():
-            raise Refused("This is no table. Open it in a spreadsheet and save it as \"CSV UTF-8\".")
         headings = next(rows, None)
         if headings is None or headings.broken or not any(cell.strip() for cell in headings.cells):
             raise Refused("The file has no headings: its first line must name the columns.")
@@ -96,6 +94,8 @@ def _encoding(source: Path | bytes, region: str) -> str:
         even, odd = start[::2].count(0), start[1::2].count(0)
         if max(even, odd) > len(start) // 8 and min(even, odd) == 0:  # UTF-16 without its mark
             return "utf-16-be" if even else "utf-16-le"
+        if b"\0" in start:
+            raise Refused("This is no table. Open it in a spreadsheet and save it as \"CSV UTF-8\".")
         file.seek(0)
         if _is_utf8(file):
             return "utf-8-sig"

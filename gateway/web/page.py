@@ -18,7 +18,6 @@ from gateway.store.staff import Member
 from gateway.web import guard, roles
 
 
-
 def gateway() -> Gateway:
     """The parts of this process."""
     found: Gateway = current_app.extensions["gateway"]
