@@ -8,7 +8,8 @@ same time and gets the same words as a wrong password.
 import base64
 import secrets
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,9 +32,10 @@ DEVICES = 8
 """How many staff members one browser remembers: a shared machine in an office."""
 HALF_MINUTE = 30
 
-# One of the settings that OWASP names; two at a time bounds what a flood of tries costs in memory.
+# One of the settings that OWASP names.
 _HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
-_TURNS = threading.BoundedSemaphore(2)
+# Two passwords at a time, and two more wait: a flood of tries must not take the memory, nor the threads that carriers' posts need.
+_TURNS, _ROOM = threading.BoundedSemaphore(2), threading.BoundedSemaphore(4)
 _NOBODYS = _HASHER.hash(secrets.token_urlsafe())
 
 
@@ -73,17 +75,30 @@ class House:
 
 def by_password(house: House, door: Door, code: str, password: str) -> In:
     """Sign in by code and password. Raises Refused, the same for a wrong code and a wrong password, and TooMany."""
-    with house.work() as work:
-        found = credentials.by_code(work, house.vault, code)
-        own, others = _counted(house.vault, door, code, found)
-        if wait_s := credentials.count_try(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.ONE_NETWORK)}):
-            raise TooMany(wait_s)
-    if not _fits(found, password) or found is None:
-        log.info("login_refused", staff=found and found.staff_id)
-        raise Refused("The code or the password is wrong.")
+    with _turn():
+        with house.work() as work:
+            found = credentials.by_code(work, house.vault, code)
+            own, others = _counted(house.vault, door, code, found)
+            if wait_s := credentials.count_try(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.ONE_NETWORK)}):
+                raise TooMany(wait_s)
+        if not _fits(found, password) or found is None:
+            log.info("login_refused", staff=found and found.staff_id)
+            raise Refused("The code or the password is wrong.")
     with house.work() as work:
         credentials.forgive(work, own, others)
         return _let_in(work, house.vault, door, found)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Room to look at a password. Raises TooMany at once when there is none, and nothing was counted then."""
+    if not _ROOM.acquire(blocking=False):
+        raise TooMany(1)
+    try:
+        with _TURNS:
+            yield
+    finally:
+        _ROOM.release()
 
 
 def _counted(vault: Vault, door: Door, code: str, found: Credentials | None) -> tuple[bytes, list[bytes]]:
@@ -97,11 +112,10 @@ def _counted(vault: Vault, door: Door, code: str, found: Credentials | None) -> 
 def _fits(found: Credentials | None, password: str) -> bool:
     """Whether the password is theirs; takes as long when there is nobody, or no password yet."""
     typed = access.composed_password(password[: access.LONGEST * 4])
-    with _TURNS:
-        try:
-            _HASHER.verify(found.password if found and found.password else _NOBODYS, typed)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return False
+    try:
+        _HASHER.verify(found.password if found and found.password else _NOBODYS, typed)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
     return found is not None and found.password is not None
 
 
@@ -269,12 +283,13 @@ def change_password(house: House, door: Door, login_id: UUID, staff_id: UUID, ol
 def _proven(house: House, staff_id: UUID, password: str) -> Credentials:
     """Whoever is signed in types their password again: a stolen browser must not guess it either. Raises Refused, and TooMany."""
     own = house.vault.hash_access(f"again:{staff_id}")
-    with house.work() as work:
-        if wait_s := credentials.count_try(work, {own: access.ONE_PERSON}):
-            raise TooMany(wait_s)
-        found = _theirs(work, house.vault, staff_id)
-    if not _fits(found, password):
-        raise Refused("The password is wrong.")
+    with _turn():
+        with house.work() as work:
+            if wait_s := credentials.count_try(work, {own: access.ONE_PERSON}):
+                raise TooMany(wait_s)
+            found = _theirs(work, house.vault, staff_id)
+        if not _fits(found, password):
+            raise Refused("The password is wrong.")
     with house.work() as work:
         credentials.forgive(work, own)
     return found
@@ -283,7 +298,7 @@ def _proven(house: House, staff_id: UUID, password: str) -> Credentials:
 def hash_password(typed: str, code: str) -> str:
     """The password as it is kept. Raises Refused when it is easily guessed."""
     good = access.password(typed, code)
-    with _TURNS:
+    with _turn():
         return _HASHER.hash(good)
 
 

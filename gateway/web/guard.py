@@ -74,14 +74,13 @@ def _admit(gateway: Gateway) -> AnyResponse | None:
         return _to(url_for("access.login", next=_return_path()))
     if found is not None and found.login.stage != "in" and endpoint not in roles.STAGES[found.login.stage]:
         return _to(url_for("access.second" if found.login.stage == "second" else "access.second_factor"))
-    if endpoint in roles.LARGE and found is not None:
-        request.max_content_length = roles.LARGE[endpoint]
-    if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
-        abort(400)
     if may is not roles.ANYBODY and found is not None and found.member.role not in may:
         if request.path == "/":  # the first page of those who have another one
             return _to(url_for(roles.home(found.member.role)))
         abort(403)
+    request.max_content_length = roles.LARGE.get(endpoint, request.max_content_length)
+    if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
+        abort(400)
     return None
 
 

@@ -94,8 +94,8 @@ STAGES: dict[str, frozenset[str]] = {
 }
 """Where a browser may go that is not all the way in."""
 
-LARGE = {"imports.upload": 21 * 1024 * 1024}
-"""Endpoint that takes files -> the largest request, in bytes."""
+LARGE: dict[str, int] = {"imports.upload": 21 * 1024 * 1024}
+"""Endpoint -> the bytes that its forms may have, where a file is sent; the others have what a carrier's post may have."""
 
 OUTSIDE = frozenset({"webhooks", "simulator"})
 """Blueprints that are no pages of staff, and guard themselves."""

@@ -1,6 +1,7 @@
 """Signing in, and out: what is asked, what is remembered, and what a guesser meets."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -189,6 +190,17 @@ def test_failures_are_forgotten_after_a_day_and_by_signing_in(office: Office, la
 def test_nobody_is_named_where_failures_are_counted(office: Office, lan: UUID) -> None:
     guess(office, "lan", 2)
     assert all(len(bytes(row.hash)) == 16 for row in office.world.rows("SELECT hash FROM login_tries"))
+
+
+def test_a_flood_of_tries_leaves_threads_and_memory_for_what_carriers_post(office: Office, lan: UUID) -> None:
+    """Four passwords are looked at or wait; the next one is told to come back, and it does not count as a failure."""
+    enrol(office, lan)
+    with ThreadPoolExecutor(8) as many:
+        answers = list(many.map(lambda n: sign(office.app.test_client(), "lan", "wrong wrong", f"203.0.113.{n}").status_code, range(24)))
+    assert set(answers) <= {400, 429}
+    counted = office.world.value("SELECT count(*) FROM login_tries WHERE failures > 0")
+    assert counted == 2 * answers.count(400)
+    assert sign(office.app.test_client(), "lan").status_code == 303
 
 
 # --- the second factor -------------------------------------------------------------------------------------------------
