@@ -51,7 +51,7 @@ def _add_files(routes: Blueprint, gateway: Gateway) -> None:
     def show(register: UUID) -> str:
         return _shown(gateway, register)
 
-    @routes.get("/<uuid:register>/bad")
+    @routes.post("/<uuid:register>/bad")
     def bad(register: UUID) -> AnyResponse:
         """The rows that were not taken as a table, with their reasons."""
         _ = page.gettext()

@@ -84,6 +84,11 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
            VALUES (:step, :unit, CAST(:step AS text), 'food', '', '', :now)""",
         "INSERT INTO service_units (unit_id, service_id) VALUES (:unit, :step)",
+        """INSERT INTO notes (id, unit_id, client_id, key_id, body_enc, written_by, written_at)
+           VALUES (:step, :unit, :client, :key, '', :staff, :now)""",
+        """INSERT INTO imports (id, unit_id, staff_id, key_id, state, bytes, made_at)
+           VALUES (:step, :unit, :staff, :key, 'checked', 1, :now)""",
+        "INSERT INTO import_rows (import_id, client_id, unit_id) VALUES (:step, :client, :unit)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
     with unit_of_work(world.engine, now=world.now) as work:

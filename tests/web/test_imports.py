@@ -60,7 +60,7 @@ def test_a_register_is_checked_mapped_taken_over_and_undone(office: Office) -> N
     assert "taken over" in browser.read(path)
     assert office.world.value("SELECT count(*) FROM clients") == 2
     assert office.world.value("SELECT file_enc FROM imports") is None
-    bad = browser.get(f"{path}/bad").get_data(as_text=True)
+    bad = browser.post(f"{path}/bad").get_data(as_text=True)
     assert "'=cmd()" in bad
     html = browser.press(f"{path}/undo")
     assert "Undone for 2 clients" in html

@@ -23,7 +23,7 @@ def rights() -> str:
             f"CREATE POLICY system ON {table} TO gateway_system USING (true);",
             f"CREATE POLICY staff ON {table} TO gateway_staff USING (unit_id IN ({_OWN}));",
         ]
-    lines.append("CREATE POLICY reviewer ON import_rows AS RESTRICTIVE TO gateway_reviewer USING (false);")
+    lines.append("CREATE POLICY reviewer ON import_rows AS RESTRICTIVE TO gateway_reviewer USING (EXISTS (SELECT FROM flags f WHERE f.client_id = import_rows.client_id));")
     flagged = "EXISTS (SELECT FROM flags f WHERE f.client_id = notes.client_id OR f.id = notes.flag_id)"
     lines.append(f"CREATE POLICY reviewer ON notes AS RESTRICTIVE TO gateway_reviewer USING ({flagged});")
     return "\n".join(lines)
