@@ -94,7 +94,7 @@ def _encoding(source: Path | bytes, region: str) -> str:
         even, odd = start[::2].count(0), start[1::2].count(0)
         if max(even, odd) > len(start) // 8 and min(even, odd) == 0:  # UTF-16 without its mark
             return "utf-16-be" if even else "utf-16-le"
-        if b"\0" in start:
+        if sum(byte < 32 and byte not in b"\t\r\n" for byte in start) > 3 + len(start) // 50:
             raise Refused("This is no table. Open it in a spreadsheet and save it as \"CSV UTF-8\".")
         file.seek(0)
         if _is_utf8(file):

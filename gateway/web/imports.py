@@ -22,6 +22,7 @@ STATES = {
     "checking": N_("is being checked"), "checked": N_("checked; nothing is taken over yet"), "waiting": N_("is being taken over"),
     "done": N_("taken over"), "failed": N_("cannot be taken over"), "undone": N_("undone"),
 }  # fmt: skip
+N_("checking")
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

@@ -179,7 +179,7 @@ def test_without_any_basis_a_client_is_kept_with_no_consent(register: Register) 
 def test_a_register_does_not_undo_a_revocation(register: Register) -> None:
     register.write(f"K1,Một,0912000001,,,,,,,,{SIGNED}").run()
     with unit_of_work(register.world.engine) as work:
-        change_consent.change(work, clients.by_code(work, "K1").id, "reminder", False, "said so", None)
+        change_consent.change(work, register.world.vault, clients.by_code(work, "K1"), "reminder", False, "said so")
     register.write(f"K1,Một Mới,0912000001,,,,,,,,{SIGNED}").run()
     assert register.consents("K1") == {"reminder": (False, "said so")}
 
