@@ -53,7 +53,10 @@ def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
             )  # fmt: skip
 
     @routes.get("/urgent")
-    def urgent() -> str:
+    def urgent() -> Answer:
+        """What stands at the top of every page; by itself it is a list like the others."""
+        if "HX-Request" not in request.headers:
+            return page.go("flags.listed", show="unowned", severity="urgent")
         with page.work() as work:
             return page.render("flags/urgent.html", urgent=flags.untaken(work), rules=rules.RULES, now=work.now)
 
