@@ -57,7 +57,7 @@ def add(code: str, name: str, unit: str | None, agreed: Sequence[str], as_code: 
         changes = _changes(work, s, home, about)
         if not changes.get("phones"):
             raise Refused("--phone is missing: a client has one or more phones")
-        known = {"language": home.language, "code": client_file.checked_code(code), "name": client_file.checked_name(name)}
+        known = {"language": home.language, "code": change_client.checked_code(code), "name": change_client.checked_name(name)}
         new = clients.New(unit_id=home.id, **(known | changes))
         change_client.add(work, s.vault, new, client_file.read_consents(agreed))
     screen.say("client {code} added in {unit}", code=code, unit=home.code)
@@ -76,7 +76,7 @@ def edit(code: str, name: str | None, as_code: str, **about: Any) -> None:
         found = clients.by_code(work, code)
         changes = _changes(work, s, units.get(work, found.unit_id), about)
         if name is not None:
-            changes["name"] = client_file.checked_name(name)
+            changes["name"] = change_client.checked_name(name)
         if "fields" in changes:
             kept = clients.read(work, s.vault, found.id).fields
             changes["fields"] = {key: value for key, value in {**kept, **changes["fields"]}.items() if value}
@@ -93,7 +93,7 @@ def _changes(work: base.Work, s: session.Session, home: units.Unit, about: dict[
     if about["phones"]:
         changes["phones"] = screen.phones(about["phones"], home.region)
     if about["language"]:
-        changes["language"] = client_file.checked_language(about["language"])
+        changes["language"] = change_client.checked_language(about["language"])
     if about["zone"]:
         changes["time_zone"] = windows.zone_of(about["zone"]).key
     if about["hours"]:

@@ -8,46 +8,12 @@ import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import consents, erasure
+from gateway.store import consents
+from gateway.usecases import change_client
 from gateway.usecases import import_clients as importing
 from gateway.usecases.sheets import BadRows
-
-LONGEST_DATE_NAME = 60
-
-
-def checked_code(code: str) -> str:
-    """The code, tidied. Raises Refused."""
-    code = cells.clean(code)
-    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith(erasure.PREFIX):
-        raise Refused("a code has 1 to {most} characters and does not begin with {prefix}", most=register.LONGEST_CODE, prefix=erasure.PREFIX)
-    return code
-
-
-def checked_name(name: str) -> str:
-    """The name, tidied. Raises Refused."""
-    name = cells.clean(name)
-    if not 0 < len(name) <= register.LONGEST_NAME:
-        raise Refused("a name has 1 to {most} characters", most=register.LONGEST_NAME)
-    return name
-
-
-def checked_language(language: str) -> str:
-    """The code of a language given by code or name. Raises Refused."""
-    found = register_words.LANGUAGES.get(cells.key(language))
-    if found is None:
-        raise Refused("this language is not known: give its code, such as vi, en or fr")
-    return found
-
-
-def checked_date_name(name: str) -> str:
-    """The name of a day that programmes count from, tidied. Raises Refused."""
-    name = cells.clean(name)
-    if not 0 < len(name) <= LONGEST_DATE_NAME:
-        raise Refused("a date's name is a word or two, such as discharge")
-    return name
 
 
 def read_consents(agreed: Sequence[str]) -> dict[str, str]:
@@ -95,7 +61,7 @@ def import_clients(
     People are known by their code. Whoever is there already is changed where the row says something else; importing the
     same file again changes nothing.
     """
-    named = {heading: checked_date_name(name) for heading, name in screen.pairs(dates, N_("a date's column")).items()}
+    named = {heading: change_client.checked_date_name(name) for heading, name in screen.pairs(dates, N_("a date's column")).items()}
     options = importing.Options(unit, read_consents(agreed), basis, yes_means, own, named, dry_run)
     target = bad_rows_path(file, bad_rows)
     with session.open(as_code, *session.CARE) as s:

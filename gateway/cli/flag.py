@@ -5,9 +5,9 @@ import click
 from gateway.cli import dialogue, oncall, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import flags as rules
-from gateway.domain.errors import Refused
-from gateway.store import audit, clients, escalations, flags, sessions, staff, threads
+from gateway.store import clients, escalations, flags, sessions, staff, threads
 from gateway.store.base import Work
+from gateway.usecases import handle_flag
 
 MOST_STEPS = 12  # of a flag that goes round for days
 
@@ -39,9 +39,7 @@ def list_flags(as_code: str) -> None:
 def show(number: int, as_code: str) -> None:
     """One flag with the text it is about."""
     with session.open(as_code) as s, s.work() as work:
-        found = flags.by_number(work, number)
-        zone = s.zone(work)
-        audit.add(work, "flag.show", "flag", found.id, found.unit_id, {"number": number}, client_id=found.client_id)
+        found, zone = handle_flag.look(work, number), s.zone(work)
         screen.say("flag {number}: {what} ({reason})", number=number, what=shown(rules.RULES[found.reason].what), reason=shown(found.reason))
         screen.say("severity {severity}, {state}, owner {owner}, client {client}", severity=shown(found.severity),
                    state=shown(found.state), owner=found.owner_code or "-", client=found.client_code or "-")  # fmt: skip
@@ -88,12 +86,9 @@ def _print_asked(work: Work, s: session.Session, found: flags.Flag) -> None:
 def assign(number: int, to: str | None, as_code: str) -> None:
     """Take a flag, or give it to a colleague. Nobody is alerted about it any more; an OK to the alert's text does the same."""
     with session.open(as_code) as s, s.work() as work:
-        found = flags.by_number(work, number)
+        found = handle_flag.hold(work, number)
         owner = staff.by_code(work, to or as_code)
-        if not owner.active or owner.role == "analyst":
-            raise Refused("{code!r} cannot own a flag: inactive, or an analyst", code=owner.code)
-        flags.assign(work, found.id, owner.id)
-        audit.add(work, "flag.assign", "flag", found.id, found.unit_id, {"number": number, "to": owner.code}, client_id=found.client_id)
+        handle_flag.assign(work, found, owner)
     screen.say("flag {number} is with {owner}", number=number, owner=owner.code)
 
 
@@ -104,7 +99,5 @@ def assign(number: int, to: str | None, as_code: str) -> None:
 def close(number: int, outcome: str, as_code: str) -> None:
     """Close a flag with what came of it."""
     with session.open(as_code) as s, s.work() as work:
-        found = flags.by_number(work, number)
-        flags.close(work, found.id, outcome)
-        audit.add(work, "flag.close", "flag", found.id, found.unit_id, {"number": number, "outcome": outcome}, client_id=found.client_id)
+        handle_flag.close(work, handle_flag.hold(work, number), outcome)
     screen.say("flag {number} closed: {outcome}", number=number, outcome=shown(rules.OUTCOMES[outcome]))

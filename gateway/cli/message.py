@@ -1,20 +1,15 @@
 """`message`: one text to one client, and what became of it."""
 
-from datetime import timedelta
 from uuid import uuid4
 
 import click
 
+from gateway import queues
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import messages as lanes
-from gateway.domain.errors import Refused
-from gateway.domain.told import Word
 from gateway.store import audit, clients, threads
-from gateway.usecases import tell_client
-
-# A text within a day of the client's own is an answer to it: it goes ahead of campaigns and needs no consent.
-ANSWERS_WITHIN = timedelta(days=1)
+from gateway.usecases import reply_to_client
 
 
 @click.group()
@@ -31,15 +26,7 @@ def send(code: str, text: str, hours: int, as_code: str) -> None:
     """Send one text to one client, within their allowed hours."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         client = clients.by_code(work, code)
-        answers = client.last_inbound_at is not None and work.now - client.last_inbound_at < ANSWERS_WITHIN
-        message_key = uuid4()
-        reason = tell_client.tell(
-            work, s.vault, s.content, client.id, "manual", {"text": text}, lane=lanes.REPLY if answers else lanes.BULK,
-            dedupe_key=f"manual:{message_key}", send_before=work.now + timedelta(hours=hours),
-        )  # fmt: skip
-        if reason is not None:
-            raise Refused("not sent: {reason}", reason=Word(reason))
-        audit.add(work, "message.send", "client", client.id, client.unit_id, {"dedupe_key": f"manual:{message_key}"})
+        reply_to_client.send(work, s.vault, s.content, client, text, message_key=uuid4(), hours=hours, ring=queues.silent)
     screen.say("queued for {code}; `python -m gateway message list --client {code}` shows what became of it", code=code)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import click
 
-from gateway.cli import client_file, screen, session
+from gateway.cli import screen, session
 from gateway.domain.errors import Refused
 from gateway.store import audit, campaigns, clients, enrolments
-from gateway.usecases import plan_rounds
+from gateway.usecases import change_client, plan_rounds
 
 
 @click.command()
@@ -50,12 +50,8 @@ def leave(name: str, codes: Sequence[str], as_code: str) -> None:
 def date(code: str, name: str, day: str, as_code: str) -> None:
     """Keep a DAY of a client under a NAME that programmes count from, such as discharge; "-" forgets it."""
     on = None if day == "-" else screen.day(day)
-    name = client_file.checked_date_name(name)
     with session.open(as_code, *session.CARE) as s, s.work() as work:
         found = clients.by_code(work, code)
-        before = dict(enrolments.dates(work, found.id))
-        enrolments.set_date(work, found.id, name, on)
-        audit.add(work, "client.date", "client", found.id, found.unit_id,
-                  private=audit.private(work, s.vault, found.id, {name: [before.get(name), on]}))  # fmt: skip
+        change_client.set_date(work, s.vault, found, name, on)
         kept = enrolments.dates(work, found.id)
     screen.say("dates of client {code}: {dates}", code=code, dates=", ".join(f"{each} {at}" for each, at in kept) or "-")

@@ -66,6 +66,12 @@ def find(
     return Columns(places, tuple(kept), tuple(ignored), len(headings))
 
 
+def guess(headings: Sequence[str], words: Mapping[str, Sequence[str]], several: Collection[str] = ()) -> list[str | None]:
+    """The field that each heading seems to name; None where it names none that is known."""
+    fields = {cells.key(word): field for field, listed in words.items() for word in listed}
+    return [_field(cells.key(cells.clean(heading)), fields, several) for heading in headings]
+
+
 def _field(key: str, fields: Mapping[str, str], several: Collection[str]) -> str | None:
     """The field of a heading; "Phone 2" is one more column of a field that may have several."""
     field = fields.get(key) or fields.get(key.rstrip("0123456789"))

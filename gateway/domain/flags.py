@@ -119,3 +119,10 @@ def reads_at(now: datetime, hours: Window | None, zone: Zone, holidays: Collecti
     while (day := opens_at.astimezone(clock).date()) in holidays:
         opens_at = windows.next_open(hours, zone, windows.instant(datetime.combine(day + windows.DAY, time()), zone))
     return None if opens_at <= now else opens_at
+
+
+def left(severity: str, due_at: datetime, now: datetime, hours: Window | None, zone: Zone) -> timedelta:
+    """The time until it is due, as it is counted: service hours, or of an urgent one clock time. Below zero: overdue since."""
+    if severity == "urgent" or due_at <= now:
+        return due_at - now
+    return windows.open_time(hours, zone, now, due_at)

@@ -123,6 +123,18 @@ def last_moment(window: Window | None, zone: Zone, at: datetime) -> datetime:
     return FAR_FUTURE if window is None else _period(window, zone, _minute(at))[1]
 
 
+def open_time(window: Window | None, zone: Zone, start: datetime, end: datetime) -> timedelta:
+    """How long the window is open between two moments; all the time where it is always, or never, open."""
+    if window is None or never_opens(window):
+        return max(end - start, timedelta(0))
+    total, at = timedelta(0), next_open(window, zone, start)
+    while at < end:
+        closes_at = last_moment(window, zone, at)
+        total += min(closes_at, end) - at
+        at = next_open(window, zone, closes_at)
+    return total
+
+
 def _minute(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a moment without a time zone; moments are aware UTC everywhere")

@@ -1,5 +1,7 @@
 """What clients answered to what was asked."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,3 +17,16 @@ def record(work: Work, outbound_id: UUID, client_id: UUID, unit_id: UUID, inboun
            "value": value, "answered_at": work.now}  # fmt: skip
     work.put("answers", row, "ON CONFLICT (outbound_id) DO NOTHING")
     work.later(_CLOSE, id=outbound_id, now=work.now)
+
+
+_ASKED = text("""
+  SELECT o.created_at AS at, o.purpose, a.value, a.answered_at
+  FROM outbound o LEFT JOIN answers a ON a.outbound_id = o.id
+  WHERE o.client_id = :client AND o.consent_purpose = 'check_in' AND o.expects <> 'none' AND o.occurrence_id IS NOT NULL
+    AND o.state IN ('unknown', 'accepted', 'sent', 'delivered') AND NOT EXISTS (SELECT FROM sessions s WHERE s.id = o.about_id)
+  ORDER BY o.created_at DESC LIMIT :most""")
+
+
+def of_client(work: Work, client_id: UUID, most: int = 24) -> Sequence[Any]:
+    """The latest check-ins of one question that a client got: rows of at, purpose, value, answered_at; value None: silence."""
+    return work.all(_ASKED, client=client_id, most=most)

@@ -77,6 +77,15 @@ def next_booked(work: Work, client_id: UUID, hold: bool = False) -> Appointment 
     return None if row is None else Appointment(**row._asdict())
 
 
+_BOOKED_AT = text("SELECT id FROM appointments WHERE client_id = :client AND starts_at = :at AND status = 'booked' ORDER BY id LIMIT 1")
+
+
+def booked_at(work: Work, client_id: UUID, starts_at: datetime) -> UUID | None:
+    """The client's booked appointment at this very time, if there is one."""
+    found: UUID | None = work.value(_BOOKED_AT, client=client_id, at=starts_at)
+    return found
+
+
 def starts_at(work: Work, appointment_id: UUID) -> datetime | None:
     """When it begins; None when there is no such appointment."""
     at: datetime | None = work.value(text("SELECT starts_at FROM appointments WHERE id = :id"), id=appointment_id)

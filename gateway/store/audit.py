@@ -134,6 +134,16 @@ def listed(work: Work, asked: Asked, most: int = 100, before: int | None = None,
     return [_line(row, vault) for row in found]
 
 
+_OF = text("""
+  SELECT a.at, s.code AS staff_code, a.staff_id, a.action, a.detail FROM audit a LEFT JOIN staff s ON s.id = a.staff_id
+  WHERE a.subject_id = :id AND a.subject = :subject AND a.action <> ALL(:but) ORDER BY a.id DESC LIMIT :most""")
+
+
+def of(work: Work, subject: str, subject_id: UUID, but: Sequence[str] = (), most: int = 50) -> Sequence[Any]:
+    """The latest that was done to one thing, the newest first, without the actions in `but`."""
+    return work.all(_OF, subject=subject, id=str(subject_id), but=list(but), most=most)
+
+
 def _pattern(action: str | None) -> str | None:
     return action and action.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_").replace("*", "%")
 

@@ -318,6 +318,40 @@ def list_seen(
         _LIST, unit=unit_id, status=status, grp=group, to_verify=to_verify, most=most)]  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which clients a list shows; None: any."""
+
+    unit_id: UUID | None = None  # and those below it
+    status: str | None = None
+    language: str | None = None
+    group: str | None = None
+    consent: str | None = None  # a purpose that they agreed to
+    worker_id: UUID | None = None
+    to_verify: bool | None = None
+
+
+_NARROWER = {
+    "unit_id": "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit_id)", "status": "c.status = :status",
+    "language": "c.language = :language", "group": ":group = ANY(c.groups)", "worker_id": "c.worker_id = :worker_id",
+    "consent": "EXISTS (SELECT FROM consents k WHERE k.client_id = c.id AND k.purpose = :consent AND k.granted)",
+    "to_verify": "EXISTS (SELECT FROM phones p WHERE p.client_id = c.id AND p.to_verify IS NOT NULL) = :to_verify",
+}  # fmt: skip
+
+
+def page(work: Work, wanted: Wanted, most: int, after: str = "") -> list[Found]:
+    """The actor's clients that are wanted, by code, those after this one."""
+    given = {name: value for name in _NARROWER if (value := getattr(wanted, name)) is not None}
+    where = " AND ".join(["c.code > :after", *(_NARROWER[name] for name in given)])
+    rows = work.all(text(f"SELECT {_FOUND} {_FROM} WHERE {where} ORDER BY c.code LIMIT :most"), after=after, most=most, **given)
+    return [Found(**row._asdict()) for row in rows]
+
+
+def groups(work: Work) -> list[str]:
+    """The groups that the actor's clients are in."""
+    return [row.name for row in work.all(text("SELECT DISTINCT unnest(groups) AS name FROM clients ORDER BY 1 LIMIT 200"))]
+
+
 # --- changing -------------------------------------------------------------------------------------------------------
 
 
@@ -402,12 +436,24 @@ def _refresh_words(work: Work, vault: Vault, client_id: UUID, unit_id: UUID) -> 
     _insert_words(work, vault, client_id, unit_id, record.name, [number.e164 for number in record.phones])
 
 
+def changed_at(work: Work, client_id: UUID) -> datetime:
+    """When the client was changed last: what a form was made from."""
+    at: datetime = work.value(text("SELECT updated_at FROM clients WHERE id = :id"), id=client_id)
+    return at
+
+
 def set_language(work: Work, client_id: UUID, language: str) -> None:
     """Texts to this client are in `language` from now on."""
     work.execute(
         text("UPDATE clients SET language = :language, updated_at = :now WHERE id = :id"),
         {"id": client_id, "language": language, "now": work.now},
     )
+
+
+def set_groups(work: Work, client_id: UUID, groups: Sequence[str]) -> None:
+    """The groups a client is in, all of them."""
+    work.execute(text("UPDATE clients SET groups = :groups, updated_at = :now WHERE id = :id"),
+                 {"id": client_id, "groups": list(groups), "now": work.now})  # fmt: skip
 
 
 def set_status(work: Work, client_id: UUID, status: str, reason: str | None) -> None:

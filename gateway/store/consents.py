@@ -32,7 +32,8 @@ def current(work: Work, client_id: UUID) -> list[Consent]:
 
 
 _HISTORY = text("""
-  SELECT purpose, granted, basis, source, source_id, changed_at FROM consent_history WHERE client_id = :id ORDER BY id""")
+  SELECT h.purpose, h.granted, h.basis, h.source, h.source_id, h.changed_at, m.code AS by
+  FROM consent_history h LEFT JOIN staff m ON m.id = h.source_id WHERE h.client_id = :id ORDER BY h.id""")
 
 
 def history(work: Work, client_id: UUID) -> Sequence[Any]:
@@ -110,3 +111,13 @@ def stopped(work: Work, phone_hashes: Sequence[bytes]) -> dict[bytes, str]:
     """Which of the phones want no texts, and why."""
     rows = work.all(text("SELECT phone_hash, reason FROM stops WHERE phone_hash = ANY(:phones)"), phones=list(phone_hashes))
     return {bytes(row.phone_hash): row.reason for row in rows}
+
+
+_STOPS = text("""
+  SELECT s.reason, s.source, s.source_id, s.stopped_at, m.code AS by FROM stops s LEFT JOIN staff m ON m.id = s.source_id
+  WHERE s.phone_hash = ANY(:phones) ORDER BY s.stopped_at""")
+
+
+def stops(work: Work, phone_hashes: Sequence[bytes]) -> Sequence[Any]:
+    """The stops on these phones: rows of reason, source, source_id (the text that said so), stopped_at, by (a colleague)."""
+    return work.all(_STOPS, phones=list(phone_hashes))

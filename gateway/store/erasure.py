@@ -86,6 +86,8 @@ _FORGET: Sequence[Any] = [text(sql) for sql in (
     "DELETE FROM session_answers WHERE client_id = :id",
     "DELETE FROM sessions WHERE client_id = :id",
     "DELETE FROM scores WHERE client_id = :id",
+    "DELETE FROM notes WHERE client_id = :id",
+    "DELETE FROM import_rows WHERE client_id = :id",
     "DELETE FROM consents WHERE client_id = :id",
     "DELETE FROM consent_history WHERE client_id = :id",
     "DELETE FROM ussd_sessions WHERE key_id = :key OR phone_hash = ANY(:alone)",

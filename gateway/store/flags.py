@@ -10,13 +10,14 @@ from sqlalchemy import text
 
 from gateway.domain import flags as rules
 from gateway.domain.errors import NotFound, Refused
+from gateway.domain.windows import Window
 from gateway.store import sessions, units
 from gateway.store.base import Work
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag as staff see it; `number` is what they say aloud."""
+    """A flag as staff see it; `number` is what they say aloud. `clock` is its unit's, in which its time runs."""
 
     id: UUID
     number: int
@@ -34,6 +35,12 @@ class Flag:
     outcome: str | None
     client_code: str | None
     owner_code: str | None
+    unit_code: str
+    label: str
+    snoozed_until: datetime | None
+    handed_up_at: datetime | None  # being overdue, to the supervisors
+    revision: int
+    clock: units.Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +92,23 @@ def _values(
 
 
 _COLUMNS = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,
-  f.opened_at, f.due_at, f.closed_at, f.outcome, c.code AS client_code, s.code AS owner_code
-  FROM flags f LEFT JOIN clients c ON c.id = f.client_id LEFT JOIN staff s ON s.id = f.owner_id"""
+  f.opened_at, f.due_at, f.closed_at, f.outcome, c.code AS client_code, s.code AS owner_code, u.code AS unit_code, f.label,
+  f.snoozed_until, f.handed_up_at, f.revision, u.opens, u.closes, u.time_zone
+  FROM flags f JOIN units u ON u.id = f.unit_id LEFT JOIN clients c ON c.id = f.client_id LEFT JOIN staff s ON s.id = f.owner_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE f.id = :id")
 _BY_NUMBER = text(f"SELECT {_COLUMNS} WHERE f.number = :number")
+_HELD = text(f"SELECT {_COLUMNS} WHERE f.number = :number FOR NO KEY UPDATE OF f")
+_GRAVEST = "array_position('{urgent,high,medium,low}', f.severity), f.due_at, f.number"
+# What sleeps comes back by itself; whoever looks at one client sees it all the same.
 _OPEN = text(f"""
-  SELECT {_COLUMNS} WHERE f.state <> 'closed' AND (CAST(:client AS uuid) IS NULL OR f.client_id = :client)
-    AND (f.reason = ANY(:reasons)) = :among
-  ORDER BY array_position('{{urgent,high,medium,low}}', f.severity), f.due_at, f.number LIMIT :most""")
+  SELECT {_COLUMNS} WHERE f.state <> 'closed' AND (f.client_id = :client OR CAST(:client AS uuid) IS NULL AND
+    (f.snoozed_until IS NULL OR f.snoozed_until <= :now)) AND (f.reason = ANY(:reasons)) = :among ORDER BY {_GRAVEST} LIMIT :most""")
+
+
+def _flag(row: Any) -> Flag:
+    values = row._asdict()
+    opens, closes, zone = (values.pop(name) for name in ("opens", "closes", "time_zone"))
+    return Flag(**values, clock=units.Clock(None if opens is None or closes is None else Window(opens, closes), zone))
 
 
 def get(work: Work, flag_id: UUID) -> Flag:
@@ -100,30 +116,89 @@ def get(work: Work, flag_id: UUID) -> Flag:
     row = work.one(_GET, id=flag_id)
     if row is None:
         raise NotFound("no such flag in your units")
-    return Flag(**row._asdict())
+    return _flag(row)
 
 
-def by_number(work: Work, number: int) -> Flag:
-    """The flag that staff call by this number. Raises NotFound."""
-    row = work.one(_BY_NUMBER, number=number)
+def by_number(work: Work, number: int, held: bool = False) -> Flag:
+    """The flag that staff call by this number; `held`: nobody else changes it until the transaction ends. Raises NotFound."""
+    row = work.one(_HELD if held else _BY_NUMBER, number=number)
     if row is None:
         raise NotFound("no flag {number} in your units: `python -m gateway flag list` shows the open ones", number=number)
-    return Flag(**row._asdict())
+    return _flag(row)
 
 
 def list_open(
     work: Work, client_id: UUID | None = None, most: int = 200, *, reasons: Collection[str] = (), among: bool = False
 ) -> Sequence[Flag]:  # fmt: skip
-    """Flags not closed, gravest and soonest due first; those of other reasons than these, or of these alone (`among`)."""
-    return [Flag(**row._asdict()) for row in work.all(_OPEN, client=client_id, most=most, reasons=list(reasons), among=among)]
+    """Flags not closed, gravest and soonest due first; without a client none that sleeps.
+
+    Those of other reasons than these, or of these alone (`among`).
+    """
+    rows = work.all(_OPEN, client=client_id, most=most, now=work.now, reasons=list(reasons), among=among)
+    return [_flag(row) for row in rows]
 
 
 def count_open(work: Work) -> int:
-    """How many flags are not closed."""
-    return int(work.value(text("SELECT count(*) FROM flags WHERE state <> 'closed'")))
+    """How many flags are not closed and do not sleep."""
+    return int(work.value(text(f"SELECT count(*) FROM flags f WHERE {_AWAKE}"), now=work.now))
 
 
-_ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner WHERE id = :id AND state <> 'closed'")
+SHOW = ("open", "unowned", "overdue", "handed_up", "snoozed", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which flags a list shows; None: any. `show` is one of SHOW."""
+
+    show: str = "open"
+    owner_id: UUID | None = None
+    client_id: UUID | None = None
+    severity: str | None = None
+    reason: str | None = None
+    label: str | None = None
+    unit_id: UUID | None = None  # and those below it
+
+
+_AWAKE = "f.state <> 'closed' AND (f.snoozed_until IS NULL OR f.snoozed_until <= :now)"
+_SHOWN = {
+    "open": _AWAKE, "unowned": f"{_AWAKE} AND f.owner_id IS NULL", "overdue": f"{_AWAKE} AND f.due_at < :now",
+    "handed_up": f"{_AWAKE} AND f.handed_up_at IS NOT NULL", "snoozed": "f.state <> 'closed' AND f.snoozed_until > :now",
+    "closed": "f.state = 'closed'",
+}  # fmt: skip
+_NARROWER = {
+    "owner_id": "f.owner_id = :owner_id", "client_id": "f.client_id = :client_id", "severity": "f.severity = :severity",
+    "reason": "f.reason = :reason", "label": "f.label = :label",
+    "unit_id": "f.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit_id)",
+}  # fmt: skip
+
+
+def search(work: Work, wanted: Wanted, most: int, skip: int = 0) -> list[Flag]:
+    """Flags in the order they are to be looked at; closed ones the latest first."""
+    given = {name: value for name in _NARROWER if (value := getattr(wanted, name)) is not None}
+    where = " AND ".join([_SHOWN[wanted.show], *(_NARROWER[name] for name in given)])
+    order = "f.closed_at DESC, f.number DESC" if wanted.show == "closed" else _GRAVEST
+    now = {"now": work.now} if ":now" in where else {}
+    rows = work.all(text(f"SELECT {_COLUMNS} WHERE {where} ORDER BY {order} LIMIT :most OFFSET :skip"), most=most, skip=skip, **given, **now)
+    return [_flag(row) for row in rows]
+
+
+_URGENT = text(f"SELECT {_COLUMNS} WHERE f.state = 'open' AND f.severity = 'urgent' ORDER BY f.opened_at, f.number LIMIT 20")
+
+
+def untaken(work: Work) -> list[Flag]:
+    """Urgent flags that nobody has taken yet."""
+    return [_flag(row) for row in work.all(_URGENT)]
+
+
+_LABELS = text("SELECT DISTINCT label FROM flags WHERE state <> 'closed' AND label <> '' ORDER BY label LIMIT 50")
+
+
+def labels(work: Work) -> list[str]:
+    """The words that staff put on flags which are not closed."""
+    return [row.label for row in work.all(_LABELS)]
+
+
+_ASSIGN = text("UPDATE flags SET state = 'assigned', owner_id = :owner, snoozed_until = NULL WHERE id = :id AND state <> 'closed'")
 _CLOSE = text("""
   UPDATE flags SET state = 'closed', outcome = :outcome, closed_at = :now WHERE id = :id AND state <> 'closed' RETURNING client_id""")
 
@@ -146,6 +221,37 @@ def close(work: Work, flag_id: UUID, outcome: str) -> None:
         raise Refused("this flag is closed already: its outcome stays")
     if closed.client_id is not None:
         sessions.look_behind(work, closed.client_id)
+
+
+_LABEL = text("UPDATE flags SET label = :label WHERE id = :id")
+_SNOOZE = text("UPDATE flags SET snoozed_until = :until WHERE id = :id")
+
+
+def set_label(work: Work, flag_id: UUID, label: str) -> None:
+    """Staff's own word for it; "" for none."""
+    work.execute(_LABEL, {"id": flag_id, "label": label})
+
+
+def snooze(work: Work, flag_id: UUID, until: datetime) -> None:
+    """Leave it out of the list until then."""
+    work.execute(_SNOOZE, {"id": flag_id, "until": until})
+
+
+def revise(work: Work, flag_id: UUID) -> None:
+    """What was just done is to be known by whoever has the flag on a page."""
+    work.execute(text("UPDATE flags SET revision = revision + 1 WHERE id = :id"), {"id": flag_id})
+
+
+_HAND_UP = text("""
+  UPDATE flags SET handed_up_at = :now WHERE id IN (
+    SELECT id FROM flags WHERE state <> 'closed' AND handed_up_at IS NULL AND due_at < :now
+      AND (snoozed_until IS NULL OR snoozed_until <= :now) ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED)
+  RETURNING id, number, unit_id, client_id""")
+
+
+def hand_up(work: Work, most: int = 500) -> Sequence[Any]:
+    """Mark what is overdue as the supervisors' to look at, each flag once: rows of id, number, unit_id, client_id."""
+    return work.all(_HAND_UP, now=work.now, most=most)
 
 
 _CLOSE_ABOUT = text("""

@@ -63,6 +63,11 @@ def add(work: Work, vault: Vault, news: Sequence[New]) -> int:
     return work.insert("outbound", rows, "ON CONFLICT (id) DO NOTHING")
 
 
+def is_known(work: Work, dedupe_key: str) -> bool:
+    """Whether a text of this key is kept."""
+    return bool(work.value(text("SELECT true FROM outbound WHERE id = :id"), id=uuid5(_IDS, dedupe_key)))
+
+
 def put(work: Work, vault: Vault, new: New) -> None:
     """Keep one text with the other writes of the transaction; a known one changes nothing."""
     work.put("outbound", _row(new, vault, work.now), "ON CONFLICT (id) DO NOTHING")

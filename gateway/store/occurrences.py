@@ -254,6 +254,18 @@ def _array(ids: Iterable[str]) -> str:
     return "{" + ",".join(ids) + "}"
 
 
+_AHEAD = text("""
+  SELECT o.due_at, o.state, o.reason, c.name, c.state AS campaign_state, s.purpose, a.starts_at
+  FROM occurrences o JOIN campaigns c ON c.id = o.campaign_id JOIN campaign_steps s ON s.id = o.step_id
+    LEFT JOIN appointments a ON a.id = o.appointment_id
+  WHERE o.client_id = :client AND (o.state = 'waiting' OR (o.state = 'skipped' AND o.due_at > :now)) ORDER BY o.due_at LIMIT :most""")
+
+
+def ahead(work: Work, client_id: UUID, most: int = 20) -> Sequence[Any]:
+    """What is planned for a client, and what will be left out, with its reason."""
+    return work.all(_AHEAD, client=client_id, now=work.now, most=most)
+
+
 PERSON = f"""c.id AS client_id, c.code, CAST(c.unit_id AS text) AS unit, c.key_id, k.wrapped,
   CASE WHEN c.discreet = 0 THEN c.name_enc END AS name_enc, c.language, c.discreet, c.status, c.time_zone,
   c.tones, c.opens, c.closes, c.texts_a_day, c.texts_a_week, p.id AS phone_id, p.phone_enc, p.phone_hash, p.to_verify, s.reason AS stopped,

@@ -155,12 +155,27 @@ UPDATE outbound o SET state = 'cancelled', reason = 'opted out (stop)', state_at
   WHERE o.to_hash = t.phone_hash AND o.state = 'planned' AND o.purpose <> ALL(:keep)"""
 
 
-def take(work: Work) -> list[int]:
-    """Take over what is staged, but for stops; the lines left out because another unit uses their code."""
+# The rows of a client as they are, ciphertext and all: `imports.undo` writes them back.
+_REMEMBER = text("""
+  INSERT INTO import_rows (import_id, client_id, unit_id, before)
+  SELECT :import, c.id, c.unit_id, CASE WHEN NOT s.is_new THEN jsonb_build_object('client', to_jsonb(c),
+    'phones', (SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') FROM phones p WHERE p.client_id = c.id),
+    'words', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]') FROM client_words w WHERE w.client_id = c.id),
+    'consents', (SELECT coalesce(jsonb_agg(to_jsonb(k)), '[]') FROM consents k WHERE k.client_id = c.id)) END
+  FROM staged_clients s JOIN clients c ON c.id = s.id""")
+
+
+def take(work: Work, import_id: UUID | None = None) -> list[int]:
+    """Take over what is staged, but for stops; the lines left out because another unit uses their code.
+
+    What is written over is kept for the import that may be undone, if one is given.
+    """
     _run(work, _TAKE)
     clashes = work.all(_CLASHES)
     if clashes:
         _run(work, _WITHOUT_CLIENT, ids=[row.id for row in clashes])
+    if import_id is not None:
+        work.execute(_REMEMBER, {"import": import_id})
     for script in (_CHANGE, _CONSENTS, _EMPTY):
         _run(work, script)
     return [row.line for row in clashes]

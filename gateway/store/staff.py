@@ -94,6 +94,16 @@ def list_all(work: Work, vault: Vault) -> list[Member]:
     return [_open(row, vault) for row in work.all(_LIST)]
 
 
+_SEEING = text(f"""
+  SELECT {_MEMBER} FROM staff s JOIN staff_units su ON su.staff_id = s.id AND su.unit_id = :unit
+  WHERE s.active AND s.role <> 'analyst' ORDER BY s.code""")
+
+
+def who_see(work: Work, unit_id: UUID) -> list[Member]:
+    """The active staff members the actor sees, without names, who work with people of this unit."""
+    return [Member(**row._asdict()) for row in work.all(_SEEING, unit=unit_id)]
+
+
 def _open(row: Any, vault: Vault) -> Member:
     key = vault.open_key(row.wrapped, row.key_id)
     return Member(

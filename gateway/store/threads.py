@@ -60,10 +60,71 @@ def received(work: Work, vault: Vault, inbound_id: UUID) -> tuple[str | None, bo
     return (None, False) if row is None else (_open(row, vault, "inbound.body"), row.called)
 
 
+_SENDER = text("SELECT i.id, i.key_id, k.wrapped, i.from_enc FROM inbound i JOIN keys k ON k.id = i.key_id WHERE i.id = :id")
+
+
+def sender(work: Work, vault: Vault, inbound_id: UUID) -> str | None:
+    """The phone that a text came from; None where it cannot be read. A person who sees it is to be in the audit trail."""
+    row = work.one(_SENDER, id=inbound_id)
+    if row is None or not row.from_enc:
+        return None
+    return vault.open_key(row.wrapped, row.key_id).decrypt(row.from_enc, "inbound.from", row.id)
+
+
 def _open(row: Any, vault: Vault, place: str) -> str | None:
     if row.wrapped is None or not row.body_enc:
         return None
     return vault.open_key(row.wrapped, row.key_id).decrypt(row.body_enc, place, row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text of a conversation, theirs or ours. `text` is None where it cannot be read."""
+
+    id: UUID
+    incoming: bool
+    at: datetime
+    text: str | None
+    # Of theirs.
+    meaning: str | None = None
+    called: bool = False
+    late: bool = False
+    # Of ours.
+    purpose: str = ""
+    state: str = ""
+    reason: str | None = None
+    code: str | None = None
+    state_at: datetime | None = None
+    send_after: datetime | None = None
+    send_before: datetime | None = None
+    waits: bool = False  # for the client's answer to "you have a message"
+    about_id: UUID | None = None
+    segments: int = 0
+    channel_kind: str = ""
+
+
+_HEARD = text("""
+  SELECT i.id, i.received_at AS at, i.key_id, k.wrapped, i.body_enc, i.meaning, i.called, i.late
+  FROM inbound i LEFT JOIN keys k ON k.id = i.key_id
+  WHERE i.client_id = :client AND i.received_at < :before ORDER BY i.received_at DESC, i.id LIMIT :most""")
+_TOLD = text("""
+  SELECT o.id, o.created_at AS at, o.key_id, k.wrapped, o.body_enc, o.purpose, o.state, o.reason, o.code, o.state_at, o.send_after,
+    o.send_before, o.waits_for IS NOT NULL AND o.state = 'planned' AS waits, o.about_id, o.segments, c.kind AS channel_kind
+  FROM outbound o JOIN channels c ON c.id = o.channel_id LEFT JOIN keys k ON k.id = o.key_id
+  WHERE o.client_id = :client AND o.created_at < :before ORDER BY o.created_at DESC, o.id LIMIT :most""")
+
+
+def conversation(work: Work, vault: Vault, client_id: UUID, before: datetime, most: int) -> list[Said]:
+    """The latest texts with a client before a moment, in the order they were said. A person who sees it is to be in the trail."""
+    asked = {"client": client_id, "before": before, "most": most}
+    heard = [Said(row.id, True, row.at, _open(row, vault, "inbound.body"), row.meaning, row.called, row.late) for row in work.all(_HEARD, **asked)]
+    told = [
+        Said(row.id, False, row.at, _open(row, vault, "outbound.body"), purpose=row.purpose, state=row.state, reason=row.reason,
+             code=row.code, state_at=row.state_at, send_after=row.send_after, send_before=row.send_before, waits=row.waits,
+             about_id=row.about_id, segments=row.segments, channel_kind=row.channel_kind)
+        for row in work.all(_TOLD, **asked)
+    ]  # fmt: skip
+    return sorted([*heard, *told], key=lambda said: (said.at, not said.incoming))[-most:]
 
 
 @dataclass(frozen=True, slots=True)

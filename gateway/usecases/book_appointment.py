@@ -18,7 +18,10 @@ def book(
     work: Work, client: clients.Found, starts_at: datetime, worker_id: UUID | None = None, outside_id: str | None = None,
     appointment_id: UUID | None = None,
 ) -> UUID:  # fmt: skip
-    """Keep an appointment, under the id given. The clock plans its reminders. Raises Refused for a closed client, a past time, a known outside id."""
+    """Keep an appointment, under the id given; one that the client has at that very time already is the same.
+
+    The clock plans its reminders. Raises Refused for a closed client, a past time, a known outside id.
+    """
     if client.status == "closed":
         raise Refused("this client is closed: resume them first if they are back")
     if starts_at <= work.now:
@@ -28,6 +31,8 @@ def book(
             "the unit has an appointment with the outside id {outside_id!r} already: move that one", outside_id=outside_id
         )
     clients.lock(work, [client.id])
+    if (same := appointments.booked_at(work, client.id, starts_at)) is not None and outside_id is None:
+        return same
     appointment_id = appointments.add(work, client.id, starts_at, worker_id, outside_id, appointment_id)
     _audit(work, "appointment.book", appointment_id, client.id, client.unit_id, {"starts_at": starts_at, "worker": worker_id})
     return appointment_id

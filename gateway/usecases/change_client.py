@@ -1,17 +1,53 @@
 """Add and change clients. What was before and what is now goes into the audit trail, under the client's own key."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
+from uuid import UUID
 
+from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
 from gateway.domain.windows import Window
-from gateway.store import audit, clients, units, ussd
+from gateway.store import audit, clients, enrolments, erasure, notes, units, ussd
 from gateway.store.base import Actor, Work
-from gateway.usecases import change_consent
+from gateway.usecases import change_consent, handle_flag
 from gateway.vault import Vault
 
 ACTIONS = {"active": "resume", "paused": "pause", "closed": "close"}
 """What is done to a client who gets this status."""
+LONGEST_DATE_NAME = 60
+
+
+def checked_code(code: str) -> str:
+    """The code, tidied. Raises Refused."""
+    code = cells.clean(code)
+    if not 0 < len(code) <= register.LONGEST_CODE or code.startswith(erasure.PREFIX):
+        raise Refused("a code has 1 to {most} characters and does not begin with {prefix}", most=register.LONGEST_CODE, prefix=erasure.PREFIX)
+    return code
+
+
+def checked_name(name: str) -> str:
+    """The name, tidied. Raises Refused."""
+    name = cells.clean(name)
+    if not 0 < len(name) <= register.LONGEST_NAME:
+        raise Refused("a name has 1 to {most} characters", most=register.LONGEST_NAME)
+    return name
+
+
+def checked_language(language: str) -> str:
+    """The code of a language given by code or name. Raises Refused."""
+    found = register_words.LANGUAGES.get(cells.key(language))
+    if found is None:
+        raise Refused("this language is not known: give its code, such as vi, en or fr")
+    return found
+
+
+def checked_date_name(name: str) -> str:
+    """The name of a day that programmes count from, tidied. Raises Refused."""
+    name = cells.clean(name)
+    if not 0 < len(name) <= LONGEST_DATE_NAME:
+        raise Refused("a date's name is a word or two, such as discharge")
+    return name
 
 
 def add(work: Work, vault: Vault, new: clients.New, agreed: Mapping[str, str]) -> clients.Found:
@@ -22,6 +58,31 @@ def add(work: Work, vault: Vault, new: clients.New, agreed: Mapping[str, str]) -
     for purpose, basis in agreed.items():
         change_consent.change(work, vault, found, purpose, True, basis)
     return found
+
+
+def write_note(work: Work, vault: Vault, found: clients.Found, note_id: UUID, body: str) -> None:
+    """Write a note about a client. Sent twice it is one note."""
+    if notes.add(work, vault, note_id, handle_flag.checked_note(body), unit_id=found.unit_id, client_id=found.id):
+        audit.add(work, "client.note", "client", found.id, found.unit_id)
+
+
+def set_date(work: Work, vault: Vault, found: clients.Found, name: str, day: date | None) -> None:
+    """Keep a day of a client under a name that programmes count from, such as discharge; None forgets it."""
+    name = checked_date_name(name)
+    before = dict(enrolments.dates(work, found.id)).get(name)
+    enrolments.set_date(work, found.id, name, day)
+    audit.add(work, "client.date", "client", found.id, found.unit_id, private=audit.private(work, vault, found.id, {name: [before, day]}))
+
+
+def regroup(work: Work, found: clients.Found, group: str, take_in: bool) -> bool:
+    """Take a client into a group, or out of it; False when it was so already."""
+    clients.lock(work, [found.id])
+    now = [each for each in clients.get(work, found.id).groups if each != group] + ([group] if take_in else [])
+    if sorted(now) == sorted(found.groups):
+        return False
+    clients.set_groups(work, found.id, now)
+    audit.add(work, "client.group", "client", found.id, found.unit_id, {"group": group, "in": take_in})
+    return True
 
 
 def edit(work: Work, vault: Vault, found: clients.Found, changes: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain import cells, register
 from gateway.domain.columns import Columns
 from gateway.domain.errors import Refused
+from gateway.domain.register_words import HEADINGS
 from gateway.domain.told import N_
 from gateway.store import audit, clients, consents, erasure, staff, units
 from gateway.store import register as staging
@@ -32,6 +33,8 @@ class Options:
     """What the file does not say. `consents`: purpose -> basis for rows that are silent on the purpose.
 
     `dates`: heading -> the name of a client's day, of columns that the gateway does not know by itself.
+    `columns`: place of a column, from 0 -> the field it is taken for, whatever its heading; "own": kept as it is; "": left out.
+    `import_id`: what is written over is kept under it, to be undone.
     """
 
     unit: str | None = None
@@ -41,6 +44,8 @@ class Options:
     own: tuple[str, ...] = ()
     dates: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    columns: Mapping[int, str] = field(default_factory=dict)
+    import_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -84,14 +89,14 @@ def run(
 
 
 def take_over(
-    work: Work, vault: Vault, path: Path, options: Options, counts: Counts, bad: BadRow,
+    work: Work, vault: Vault, source: Path | bytes, options: Options, counts: Counts, bad: BadRow,
     progress: Callable[[int, int], None] = lambda done, size: None,
 ) -> None:  # fmt: skip
     """Import within an open transaction; `counts` rise as it goes. See `run`."""
     places = _Places.of(work, options.unit)
     reading = register.Reading(places.home.region, options.basis, options.yes_means)
-    with sheets.read(path, places.home.region) as sheet:
-        found = register.find_columns(sheet.headings, options.own, options.dates)
+    with sheets.read(source, places.home.region) as sheet:
+        found = register.find_columns(*_named(sheet.headings, options), options.dates)
         counts.ignored_columns = found.ignored
         staging.begin(work)
         rows = _Rows(work, vault, options, counts, bad, places)
@@ -101,6 +106,19 @@ def take_over(
     staging.stop(work)
     detail = {name: getattr(counts, name) for name in ("new", "updated", "unchanged", "duplicate", "invalid", "opted_out")}
     audit.add(work, "client.import", "unit", places.home.id, places.home.id, detail)
+
+
+def _named(headings: Sequence[str], options: Options) -> tuple[list[str], list[str]]:
+    """The headings as the register's words, where somebody said what a column holds; and those kept as own fields."""
+    named, own = list(headings), list(options.own)
+    for place, wanted in options.columns.items():
+        if place >= len(named):
+            continue
+        if wanted == "own":
+            own.append(named[place])
+        else:
+            named[place] = HEADINGS[wanted][0] if wanted else ""
+    return named, own
 
 
 _Read = list[tuple[sheets.Line, register.Row | register.Rejected]]
@@ -237,7 +255,7 @@ class _Rows:
         for name, rows in staged.items():
             staging.stage(self.work, name, rows)
         staging.stage(self.work, "stops", ({"code": code} for code in sorted(stops)))
-        for number in staging.take(self.work) if staged["clients"] else ():
+        for number in staging.take(self.work, self.options.import_id) if staged["clients"] else ():
             self.bad(number, "refused", N_("code: in use already (perhaps in another unit)"), ())
             self.counts.new, self.counts.invalid = self.counts.new - 1, self.counts.invalid + 1
 

@@ -1,9 +1,11 @@
 """What staff read about a client. Each look is in the audit trail, in the transaction that reads."""
 
+from datetime import datetime
+
 from gateway.domain.errors import Refused
 from gateway.store import audit, clients, threads
 from gateway.store.base import Work
-from gateway.store.threads import Received
+from gateway.store.threads import Received, Said
 from gateway.vault import Vault
 
 
@@ -20,6 +22,13 @@ def reveal(work: Work, vault: Vault, found: clients.Found, reason: str) -> clien
     audit.add(work, "client.reveal", "client", found.id, found.unit_id,
               private=audit.private(work, vault, found.id, {"reason": reason.strip()}))  # fmt: skip
     return clients.read(work, vault, found.id)
+
+
+def conversation(work: Work, vault: Vault, found: clients.Found, before: datetime, most: int) -> list[Said]:
+    """The latest that was said with one client before a moment."""
+    texts = threads.conversation(work, vault, found.id, before, most)
+    audit.add(work, "client.conversation", "client", found.id, found.unit_id, {"texts": len(texts)})
+    return texts
 
 
 def inbox(work: Work, vault: Vault, found: clients.Found | None, most: int) -> list[Received]:

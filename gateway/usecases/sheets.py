@@ -52,13 +52,13 @@ class Sheet:
         self._file.close()
 
 
-def read(path: Path, region: str) -> Sheet:
-    """Open a table for reading. Raises Refused when it is empty, a workbook, or mixes encodings.
+def read(source: Path | bytes, region: str) -> Sheet:
+    """Open a table, a file or what is in one, for reading. Raises Refused when it is empty, a workbook, or mixes encodings.
 
     UTF-8 and UTF-16 with or without a mark; else the code page that Windows used in the region. Commas, semicolons or tabs.
     """
-    encoding = _encoding(path, region)
-    file = path.open(encoding=encoding, newline="")
+    encoding = _encoding(source, region)
+    file = io.TextIOWrapper(_raw(source), encoding=encoding, newline="")
     try:
         first = _line(file, 1)
         if named := re.fullmatch(r"sep=([,;\t])\s*", first):  # what Excel writes for itself
@@ -68,7 +68,7 @@ def read(path: Path, region: str) -> Sheet:
         headings = next(rows, None)
         if headings is None or headings.broken or not any(cell.strip() for cell in headings.cells):
             raise Refused("The file has no headings: its first line must name the columns.")
-        return Sheet(headings.cells, rows, path.stat().st_size, file)
+        return Sheet(headings.cells, rows, len(source) if isinstance(source, bytes) else source.stat().st_size, file)
     except BaseException:
         file.close()
         raise
@@ -80,8 +80,12 @@ def batches(rows: Iterator[Line], size: int) -> Iterator[list[Line]]:
         yield batch
 
 
-def _encoding(path: Path, region: str) -> str:
-    with path.open("rb") as file:
+def _raw(source: Path | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _encoding(source: Path | bytes, region: str) -> str:
+    with _raw(source) as file:
         start = file.read(4096)
         if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             raise Refused("This is an Excel workbook. Open it and save it as \"CSV UTF-8\".")
@@ -90,6 +94,8 @@ def _encoding(path: Path, region: str) -> str:
         even, odd = start[::2].count(0), start[1::2].count(0)
         if max(even, odd) > len(start) // 8 and min(even, odd) == 0:  # UTF-16 without its mark
             return "utf-16-be" if even else "utf-16-le"
+        if sum(byte < 32 and byte not in b"\t\r\n" for byte in start) > 3 + len(start) // 50:
+            raise Refused("This is no table. Open it in a spreadsheet and save it as \"CSV UTF-8\".")
         file.seek(0)
         if _is_utf8(file):
             return "utf-8-sig"

@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Flask, Response, abort, request, url_for
 
 FOLDER = Path(__file__).parent / "static"
-NAMES = ("staff.css", "staff.js", "htmx-2.0.11.min.js", "staff.svg")
+NAMES = ("staff.css", "staff.js", "alarm.js", "htmx-2.0.11.min.js", "staff.svg")
 
 
 @dataclass(frozen=True, slots=True)

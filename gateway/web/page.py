@@ -169,6 +169,11 @@ def masked(e164: str | None) -> str:
     return "…" + e164[-2:] if e164 else "–"
 
 
+def shown(text: str) -> str:
+    """A text of ours that was kept as finished English (a state, a reason), in the reader's language."""
+    return _retold(language())(text)
+
+
 @cache
 def _retold(code: str) -> Retold:
     return Retold(gateway().content.translations.get(code, {}))

@@ -35,7 +35,47 @@ MAY: dict[str, frozenset[str]] = {
     # Today.
     "today.show": PEOPLE,
     # Flags.
+    "flags.listed": PEOPLE,
+    "flags.urgent": PEOPLE,
+    "flags.show": PEOPLE,
     "flags.take": PEOPLE,
+    "flags.assign": PEOPLE,
+    "flags.close": PEOPLE,
+    "flags.label": PEOPLE,
+    "flags.snooze": PEOPLE,
+    "flags.note": PEOPLE,
+    "flags.reply": CARE,
+    "flags.draft": CARE,
+    "flags.call": PEOPLE,
+    # Clients.
+    "clients.listed": PEOPLE,
+    "clients.search": PEOPLE,
+    "clients.group": CARE,
+    "clients.export": CARE,
+    "clients.new": CARE,
+    "clients.keep": CARE,
+    "clients.show": PEOPLE,
+    "clients.edit": CARE,
+    "clients.change": CARE,
+    "clients.reveal": PEOPLE,
+    "clients.text": CARE,
+    "clients.draft": CARE,
+    "clients.note": PEOPLE,
+    "clients.consent": CARE,
+    "clients.stop": PEOPLE,
+    "clients.start": CARE,
+    "clients.book": CARE,
+    "clients.appointment": CARE,
+    "clients.status": CARE,
+    "clients.date": CARE,
+    # Imports of registers.
+    "imports.listed": CARE,
+    "imports.upload": CARE,
+    "imports.show": CARE,
+    "imports.bad": CARE,
+    "imports.check": CARE,
+    "imports.start": CARE,
+    "imports.undo": CARE,
     # Campaigns: everyone sees how far they are; whoever cares for clients makes them; a lead starts them.
     "campaigns.show": EVERYONE,
     "campaigns.look": EVERYONE,
@@ -70,7 +110,7 @@ MAY: dict[str, frozenset[str]] = {
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
 NAV = (
-    ("today.show", N_("Today")), ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
+    ("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")), ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
     ("services.show", N_("Directory")), ("reports.show", N_("Reports")),
 )  # fmt: skip
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
@@ -87,7 +127,7 @@ STAGES: dict[str, frozenset[str]] = {
 }
 """Where a browser may go that is not all the way in."""
 
-LARGE: dict[str, int] = {}
+LARGE: dict[str, int] = {"imports.upload": 21 * 1024 * 1024}
 """Endpoint -> the bytes that its forms may have, where a file is sent; the others have what a carrier's post may have."""
 
 OUTSIDE = frozenset({"webhooks", "simulator"})

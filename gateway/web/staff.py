@@ -1,6 +1,9 @@
 """The pages of staff put together: routes, guard, assets, and what is shown when something is not there or goes wrong."""
 
-from flask import Flask, Response, request
+from io import BytesIO
+from typing import IO
+
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import log
@@ -12,8 +15,10 @@ from gateway.web import (
     appointments,
     assets,
     campaigns,
+    clients,
     flags,
     guard,
+    imports,
     maker,
     page,
     reports,
@@ -24,7 +29,7 @@ from gateway.web import (
 )
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags, appointments, campaigns, maker, texts, services, reports)
+PAGES = (access, settings, today, flags, clients, imports, appointments, campaigns, maker, texts, services, reports)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -32,8 +37,16 @@ POLICY = (
 )
 
 
+class InMemory(Request):
+    """A file that is sent to us is never written to a disk before it is encrypted."""
+
+    def _get_file_stream(self, *_about: object, **_more: object) -> IO[bytes]:
+        return BytesIO()
+
+
 def install(app: Flask, gateway: Gateway) -> None:
     """Add the pages to the application; after every other route, so that the guard knows them all."""
+    app.request_class = InMemory
     assets.install(app)
     for each in PAGES:
         app.register_blueprint(each.blueprint(gateway))

@@ -91,6 +91,11 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         "INSERT INTO approvals (campaign_id, unit_id, asked_by, asked_at, of_all) VALUES (:campaign, :unit, :staff, :now, 0)",
         "INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :step, :unit)",
         "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7') ON CONFLICT DO NOTHING",
+        """INSERT INTO notes (id, unit_id, client_id, key_id, body_enc, written_by, written_at)
+           VALUES (:step, :unit, :client, :key, '', :staff, :now)""",
+        """INSERT INTO imports (id, unit_id, staff_id, key_id, state, bytes, made_at)
+           VALUES (:step, :unit, :staff, :key, 'checked', 1, :now)""",
+        "INSERT INTO import_rows (import_id, client_id, unit_id) VALUES (:step, :client, :unit)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
     with unit_of_work(world.engine, now=world.now) as work:

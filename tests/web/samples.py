@@ -12,7 +12,7 @@ from gateway.domain import campaigns as rules
 from gateway.domain.services import Service
 from gateway.store import drafts, services
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import launch_campaign
+from gateway.usecases import launch_campaign, run_imports
 from tests.builders import CONTENT
 from tests.web.office import Office
 
@@ -49,11 +49,25 @@ def _service(office: Office, unit_id: UUID) -> UUID:
     return made.id
 
 
+def _client(office: Office, unit_id: UUID) -> UUID:
+    """With a flag, so that a reviewer of the unit sees them."""
+    client = office.world.client(unit_id=unit_id)
+    office.flag(client, unit_id=unit_id)
+    return client
+
+
+def _register(office: Office, unit_id: UUID) -> UUID:
+    with unit_of_work(office.world.engine, Actor(office.member(unit_id=unit_id), unit_id, "case_worker"), office.world.now) as work:
+        return run_imports.keep(work, office.world.vault, b"code,name,phone\nA1,Canary,0912345678\n")
+
+
 SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "flag": _flag,
     "campaign": _campaign,
     "draft": _draft,
     "appointment": _appointment,
     "service": _service,
+    "client": _client,
+    "register": _register,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""
