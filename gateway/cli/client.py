@@ -10,7 +10,7 @@ from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import appointments, audit, base, clients, consents, flags, staff, units
+from gateway.store import appointments, audit, base, clients, consents, flags, phones, staff, units
 from gateway.usecases import change_client, change_consent, erase_client, look_at_client
 
 
@@ -307,7 +307,7 @@ def verify(code: str, as_code: str) -> None:
     with session.open(as_code, *session.CARE) as s:
         found = _seen(s, code)
         with s.system() as work:
-            clients.verify_phones(work, found.id)
+            phones.verify(work, found.id)
             audit.add(work, "client.verify", "client", found.id, found.unit_id, by=s.actor)
     screen.say("the phones of client {code} are known to be theirs", code=code)
 

@@ -11,25 +11,22 @@ from gateway.store.base import SYSTEM, Work, unit_of_work
 
 STALE = timedelta(seconds=30)
 
-_BEAT = text("""INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, :process, now())
-  ON CONFLICT (name) DO UPDATE SET process = :process, beat_at = now()""")
-# A heart beats in real time, like a lease, whatever the clock of a practice gateway shows.
-_ALIVE = text("SELECT name, beat_at > now() - CAST(:stale AS interval) AS alive FROM heartbeats WHERE process <> ''")
+_BEAT = text("""INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, :process, :now)
+  ON CONFLICT (name) DO UPDATE SET process = :process, beat_at = :now""")
 _LATE = text("SELECT count(*) FROM outbound WHERE state = 'planned' AND waits_for IS NULL AND lane = ANY(:lanes) AND send_after < :late")
 
 
 def beat(work: Work, name: str, process: str) -> None:
     """Say that this process is alive."""
-    work.execute(_BEAT, {"name": name, "process": process})
+    work.execute(_BEAT, {"name": name, "process": process, "now": work.now})
 
 
 # One that nobody ever heard of is expected from now on.
-_EXPECT = text("INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, '', now()) ON CONFLICT (name) DO NOTHING")
+_EXPECT = text("INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, '', :now) ON CONFLICT (name) DO NOTHING")
 _SILENT = text("""
-  UPDATE heartbeats SET told_at = now()
-  WHERE name = :name AND beat_at < now() - CAST(:after AS interval)
-    AND (told_at IS NULL OR told_at < beat_at OR told_at <= now() - CAST(:again AS interval))
-  RETURNING CAST(extract(epoch FROM now() - beat_at) AS double precision)""")
+  UPDATE heartbeats SET told_at = :now
+  WHERE name = :name AND beat_at < :before AND (told_at IS NULL OR told_at < beat_at OR told_at <= :told_before)
+  RETURNING CAST(extract(epoch FROM :now - beat_at) AS double precision)""")
 
 
 def silent(work: Work, name: str, after: timedelta, again: timedelta) -> float | None:
@@ -37,8 +34,8 @@ def silent(work: Work, name: str, after: timedelta, again: timedelta) -> float |
 
     Of several who ask, one is: then nobody else for the time of `again`.
     """
-    work.execute(_EXPECT, {"name": name})
-    found: float | None = work.value(_SILENT, name=name, after=after, again=again)
+    work.execute(_EXPECT, {"name": name, "now": work.now})
+    found: float | None = work.value(_SILENT, name=name, now=work.now, before=work.now - after, told_before=work.now - again)
     return found
 
 
@@ -51,7 +48,8 @@ def look(engine: Engine) -> dict[str, Any]:
     """What an administrator or a monitor asks first. Counts only; never raises."""
     try:
         with unit_of_work(engine, SYSTEM) as work:
-            beats = {row.name: row.alive for row in work.all(_ALIVE, stale=STALE)}
+            heard = work.all(text("SELECT name, beat_at FROM heartbeats WHERE process <> ''"))
+            beats = {row.name: row.beat_at > work.now - STALE for row in heard}
             late = work.value(_LATE, lanes=[0, 1], late=work.now - timedelta(seconds=30))
             open_urgent = work.value(text("SELECT count(*) FROM flags WHERE state <> 'closed' AND severity = 'urgent'"))
             not_taken = work.value(text("SELECT count(*) FROM flags WHERE state = 'open' AND severity = 'urgent'"))

@@ -16,6 +16,8 @@ _UNSENT = text("""
       WHERE c.state = 'running' AND o.state = 'waiting' AND o.due_at <= :now)
     + (SELECT count(*) FROM sessions WHERE due_at <= :now) AS due""")
 _MOVE = text("UPDATE practice_clock SET ahead = ahead + CAST(:by AS interval)")
+# No heart missed a beat meanwhile.
+_BEATS = text("UPDATE heartbeats SET beat_at = beat_at + CAST(:by AS interval), told_at = told_at + CAST(:by AS interval)")
 
 
 def reaches_people(work: Work) -> bool:
@@ -46,3 +48,4 @@ def unsent(work: Work) -> Unsent:
 def move(work: Work, by: timedelta) -> None:
     """Set the clock ahead, for every process, from their next transactions on. It never goes back."""
     work.execute(_MOVE, {"by": by})
+    work.execute(_BEATS, {"by": by})

@@ -14,7 +14,7 @@ from gateway.content import Content
 from gateway.domain import dialogues, segments, ussd, wording
 from gateway.domain import services as topics
 from gateway.domain.ussd import Kept, State
-from gateway.store import appointments, channels, clients, inbound, units
+from gateway.store import appointments, channels, inbound, phones, units
 from gateway.store import ussd as store
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.usecases import compose, doubt_phone, find_services, hear_ussd, receive_message, tell_client
@@ -245,7 +245,7 @@ class Call:
             case ussd.RightPin() if self.pin is not None:
                 store.count_right(self.work, self.phone_hash)
                 if self.owner is not None:
-                    clients.prove_phone(self.work, self.owner.id, self.phone_hash)
+                    phones.prove(self.work, self.owner.id, self.phone_hash)
                 self.pin = replace(self.pin, tries=0)
             case ussd.Wish(meaning):
                 if meaning.meaning in ("stop", "start"):

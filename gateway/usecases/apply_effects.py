@@ -13,7 +13,7 @@ from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
 from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
-from gateway.store import answers, appointments, clients, consents, flags, messages, sessions, units
+from gateway.store import answers, appointments, clients, consents, flags, messages, phones, sessions, units
 from gateway.store.base import Work
 from gateway.usecases import compose, crisis_words, doubt_phone, escalate, find_services, send_text
 from gateway.vault import DataKey, Vault
@@ -56,7 +56,7 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
             case fx.StopPhone(reason):
                 stop_phone(work, source.phone_hash, reason, "inbound", source.inbound_id)
                 if reason == "wrong_number":  # whatever they text later, START too: a person asks first whose phone it is
-                    clients.doubt_phone(work, source.phone_hash, doubt_phone.WRONG_NUMBER)
+                    phones.doubt(work, source.phone_hash, doubt_phone.WRONG_NUMBER)
             case fx.DoubtPhone(why):
                 doubt_phone.doubt(work, source.phone_hash, why)
             case fx.StartPhone():

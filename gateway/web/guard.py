@@ -114,8 +114,9 @@ def _to(address: str) -> AnyResponse:
 
 
 def _return_path() -> str | None:
-    """Where to go after signing in. Our addresses hold ids only."""
-    return request.path if request.method == "GET" and request.path != "/" else None
+    """Where to go after signing in: to the page, also where htmx asked for a part of it. Our addresses hold ids only."""
+    path = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.path
+    return path if request.method == "GET" and path != "/" else None
 
 
 def is_own_path(path: str) -> bool:

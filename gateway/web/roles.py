@@ -76,9 +76,9 @@ MAY: dict[str, frozenset[str]] = {
     "imports.check": CARE,
     "imports.start": CARE,
     "imports.undo": CARE,
-    # Campaigns: everyone sees how far they are; whoever cares for clients makes them; a lead starts them.
-    "campaigns.show": EVERYONE,
-    "campaigns.look": EVERYONE,
+    # Campaigns: all but analysts see how far they are; whoever cares for clients makes them; a lead starts them.
+    "campaigns.show": PEOPLE,
+    "campaigns.look": PEOPLE,
     "campaigns.calendar": CARE,
     "campaigns.approve": LEAD,
     "campaigns.pause": CARE,
@@ -100,7 +100,7 @@ MAY: dict[str, frozenset[str]] = {
          "appointments.close", "appointments.choose", "appointments.take_over", "appointments.bad", "appointments.away", "appointments.clear"), CARE
     ),
     # Directory.
-    **dict.fromkeys(("services.show", "services.look", "services.export"), EVERYONE),
+    **dict.fromkeys(("services.show", "services.look", "services.export"), PEOPLE),
     "services.check": CARE,
     **dict.fromkeys(("services.new", "services.add", "services.save", "services.choose", "services.take_over", "services.bad"), LEAD),
     # Reports.

@@ -14,7 +14,7 @@ from gateway.channels.base import Dialled
 from gateway.domain import opening
 from gateway.domain.dialogues import SCREEN
 from gateway.domain.services import Service
-from gateway.store import appointments, channels, clients, erasure, services, ussd
+from gateway.store import appointments, channels, clients, erasure, phones, services, ussd
 from gateway.store.base import SYSTEM, Actor, unit_of_work
 from gateway.usecases import answer_ussd, notice_silence, start_dialogue, tell_client
 from gateway.usecases.answer_ussd import Screen
@@ -330,7 +330,7 @@ def test_a_locked_pin_pauses_what_we_send_until_staff_have_asked(phone: Phone, h
         ussd.reset_pin(work, client.id)
     assert "No appointment" in phone.dial("1", "1234", "1234").text
     with unit_of_work(here.engine) as work:
-        clients.verify_phones(work, client.id)
+        phones.verify(work, client.id)
     assert "I will come" in phone.dial("1", "1234").text
 
 

@@ -10,7 +10,7 @@ from gateway import queues
 from gateway.channels.base import Inbound
 from gateway.domain import messages as lanes
 from gateway.domain import phone
-from gateway.store import channels, clients
+from gateway.store import channels, clients, phones
 from gateway.store.base import unit_of_work
 from gateway.usecases import doubt_phone, receive_message, tell_client
 from gateway.vault import Vault
@@ -77,7 +77,7 @@ def test_a_wrong_number_is_answered_neutrally_and_no_start_undoes_the_doubt(here
     assert why_not(here, client) == "number to be verified"
     assert "Bench" not in "".join(here.bodies())
     with unit_of_work(here.engine) as work:
-        clients.verify_phones(work, client)
+        phones.verify(work, client)
     assert why_not(here, client) is None
 
 
@@ -96,7 +96,7 @@ def test_after_ninety_days_without_a_word_the_number_is_to_be_verified(here: Wor
     assert why_not(here, client) == "number to be verified"
     assert quiet(here, now + 92 * DAYS) == ["number_to_verify"]
     with unit_of_work(here.engine, now=now + 92 * DAYS) as work:
-        clients.verify_phones(work, client)
+        phones.verify(work, client)
     assert quiet(here, now + 93 * DAYS) == ["number_to_verify"]
 
 
@@ -119,5 +119,5 @@ def test_whoever_texts_comes_or_types_the_pin_is_not_silent_and_whom_we_do_not_t
     here.appointment(comes, now + 10 * DAYS)
     here.run("UPDATE appointments SET status = 'attended'")
     with unit_of_work(here.engine, now=now + 10 * DAYS) as work:
-        clients.prove_phone(work, types, here.vault.hash_phone(here.phone_of(types)))
+        phones.prove(work, types, here.vault.hash_phone(here.phone_of(types)))
     assert "number_to_verify" not in quiet(here, later)

@@ -39,7 +39,7 @@ def test_every_transaction_sees_the_new_time_and_it_runs_on_from_there(practice:
     assert let_time_pass.step(practice.engine, timedelta(minutes=5)) >= at + timedelta(minutes=5)
 
 
-def test_hearts_beat_in_real_time(practice: World) -> None:
+def test_no_process_seems_to_have_been_silent_meanwhile(practice: World) -> None:
     with unit_of_work(practice.engine, SYSTEM) as work:
         health.beat(work, "clock", "clock-1")
     let_time_pass.step(practice.engine)

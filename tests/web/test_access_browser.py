@@ -27,7 +27,7 @@ def test_an_administrator_comes_in_with_a_second_factor_and_takes_a_flag(chromiu
         expect(page.locator(".codes li")).to_have_count(8)
         page.get_by_role("link", name="Tôi đã giữ mã: tiếp tục").click()
         page.get_by_role("button", name="Nhận cảnh báo 1").click()
-        expect(page.get_by_role("status")).to_contain_text("Bạn đã nhận cảnh báo 1.")
+        expect(page.locator("#notice")).to_contain_text("Bạn đã nhận cảnh báo 1.")
         page.get_by_role("button", name="Đăng xuất").click()
         assert urlsplit(page.url).path == "/login"
         page.go_back()
