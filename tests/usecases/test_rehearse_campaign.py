@@ -212,7 +212,7 @@ def a_world(world: World, chance: Random, sharing: float = 0.3) -> None:
             with unit_of_work(world.engine) as work:
                 code = clients.get(work, client_id).code
             actor = Actor(world.value("SELECT id FROM staff LIMIT 1"), world.unit_id, "case_worker")
-            start_dialogue.start(world.engine, world.vault, CONTENT, actor, chance.choice(["weekly_check_in", *(["needs_check"] if sharing else [])]), code, world.now)
+            start_dialogue.start(world.engine, world.vault, CONTENT, actor, "weekly_check_in", code, world.now)
     claim(world, world.now)
     world.run("DELETE FROM sessions WHERE prompt_id IN (SELECT id FROM outbound WHERE state <> 'accepted')")
     world.run("DELETE FROM outbound WHERE state <> 'accepted'")  # what others have still to send is not known to a rehearsal
@@ -227,7 +227,7 @@ def claim(world: World, at: datetime) -> None:
 SHORT: list[dict[str, Any]] = [
     {"schedule": {"every": "FREQ=DAILY", "at": "09:00", "lasts": "12h"}},
     {"schedule": {"every": "FREQ=DAILY", "at": "18:00", "lasts": "20h"}, "steps": [{"dialogue": "weekly_check_in"}]},
-    {"schedule": {"every": "FREQ=DAILY", "at": "08:00", "lasts": "48h", "holidays": "after"}, "steps": [{"dialogue": "after_discharge_welcome"}]},
+    {"schedule": {"every": "FREQ=DAILY", "at": "08:00", "lasts": "12h", "holidays": "after"}, "steps": [{"dialogue": "after_discharge_welcome"}]},
     # Of two that are due at once either may go first, and take the day's last place: none are here.
     {"kind": "programme", "schedule": {"at": "09:00", "since": "discharge", "lasts": "5h"},
      "steps": [{"template": "check_in", "day": 3}, {"dialogue": "weekly_check_in", "day": 4, "every": 2, "times": 4, "at": "11:00"}, {"template": "check_in", "day": 5}]},
@@ -261,6 +261,7 @@ def really_sent(world: World, boss: Actor, days: int) -> dict[date, int]:
             pass
         claim(world, at)
         notice_silence.notice(world.engine, world.vault, CONTENT, silent, at)
+        claim(world, at)
     rows = world.rows("""SELECT o.state_at, coalesce(nullif(c.time_zone, 'Mars/Olympus'), 'Asia/Ho_Chi_Minh') AS zone
       FROM outbound o JOIN occurrences u ON u.id = o.occurrence_id JOIN clients c ON c.id = o.client_id
       WHERE o.state = 'accepted' AND u.due_at < :until""", until=world.now + days * DAY)  # fmt: skip
