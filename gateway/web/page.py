@@ -1,7 +1,7 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
-from gateway.store.base import Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
@@ -40,6 +40,16 @@ def member() -> Member:
 def work() -> AbstractContextManager[Work]:
     """A transaction as whoever looks: it holds the rows of their units that their role may see, and no others."""
     return unit_of_work(gateway().engine, member().actor, guard.now())
+
+
+def system() -> AbstractContextManager[Work]:
+    """A transaction for what reaches beyond the rights of whoever looks, after they were checked; audit with `by=page.member().actor`."""
+    return unit_of_work(gateway().engine, SYSTEM, guard.now())
+
+
+def zone() -> tzinfo:
+    """The clock of the unit of whoever looks."""
+    return dates.get_timezone(_zone())
 
 
 def go(endpoint: str, **values: Any) -> Response:
@@ -79,6 +89,11 @@ def gettext() -> Gettext:
     return gateway().content.gettext(language())
 
 
+def retold() -> Retold:
+    """What tells texts that were kept in English, such as a state or a reason, in that language."""
+    return _retold(language())
+
+
 def render(template: str, **values: Any) -> str:
     """A page. Beside `values` a template has what `context` gives."""
     return render_template(template, **values)
@@ -90,7 +105,7 @@ def context() -> dict[str, Any]:
     return {
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
-        "when": when, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
+        "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
     }  # fmt: skip
 
 
@@ -139,6 +154,12 @@ def clock(at: datetime) -> str:
     zone = dates.get_timezone(_zone())
     today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
     return dates.format_time(at, "HH:mm", tzinfo=zone, locale=locale()) if at.astimezone(zone).date() == today else when(at)
+
+
+def day_of(on: date) -> str:
+    """A day with its weekday, and the year if it is another."""
+    today = guard.now() or datetime.now(dates.get_timezone(_zone()))
+    return dates.format_skeleton("MMMEd" if on.year == today.year else "yMMMEd", on, locale=locale())
 
 
 def span(length: timedelta) -> str:

@@ -7,10 +7,26 @@ from gateway import log
 from gateway.domain.errors import NotAllowed, NotFound, Refused, TooMany
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.web import access, assets, flags, guard, page, reports, settings, today
+from gateway.web import (
+    access,
+    admin,
+    assets,
+    channels,
+    flags,
+    guard,
+    holidays,
+    members,
+    oncall,
+    page,
+    reports,
+    settings,
+    today,
+    trail,
+    units,
+)
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags, reports)
+PAGES = (access, settings, today, flags, reports, admin, members, units, channels, oncall, holidays, trail)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
