@@ -83,13 +83,16 @@ def _add_tests(routes: Blueprint, gateway: Gateway) -> None:
         return _look(found, said=said.format(name=found.name))
 
     @routes.post("/<uuid:channel>/text")
-    def text(channel: UUID) -> Response:
+    def text(channel: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         found, member = _own(channel), page.member()
-        with page.system() as work:
-            whole = channels.get(work, gateway.vault, found.id)
-            change_channel.text_staff(work, gateway.vault, gateway.content, whole, member.code, member.actor)
-            work.after_commit(lambda: gateway.bell.ring(found.id))
+        try:
+            with page.system() as work:
+                whole = channels.get(work, gateway.vault, found.id)
+                change_channel.text_staff(work, gateway.vault, gateway.content, whole, member.code, member.actor)
+                work.after_commit(lambda: gateway.bell.ring(found.id))
+        except NotFound:
+            return _look(found, error=_("You have no phone on file: another administrator adds one.")), 400
         page.tell(_("A text to your own phone is on its way: it should be there within seconds."))
         return page.go("channels.look", channel=channel)
 

@@ -44,7 +44,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @routes.post("/verify")
     def verify() -> str:
-        return page.render("trail/verify.html", found=seal_audit.verify(gateway.engine))
+        return page.render("trail/verify.html", verified=seal_audit.verify(gateway.engine))
 
     return routes
 
