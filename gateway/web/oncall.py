@@ -22,13 +22,15 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("oncall", __name__, url_prefix="/on-call")
 
     @routes.get("")
-    def show() -> str:
+    def show() -> str | Response:
         with page.work() as work:
+            if code := request.args.get("unit"):
+                return page.go("oncall.look", unit=units.by_code(work, code).id)
             seen, places = units.list_seen(work), escalations.places(work)
         with page.system() as work:
             bare = set(escalations.uncovered(work, work.now)) & {unit.code for unit in seen}
-        lists = [(unit, [place for place in places if place.unit_code == unit.code]) for unit in seen]
-        return page.render("oncall/list.html", lists=lists, uncovered=bare)
+        lists = [(unit, own) for unit in seen if (own := [place for place in places if place.unit_code == unit.code])]
+        return page.render("oncall/list.html", lists=lists, uncovered=sorted(bare), units=seen)
 
     @routes.get("/<uuid:unit>")
     def look(unit: UUID) -> str:

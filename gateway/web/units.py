@@ -1,12 +1,14 @@
 """Units: the tree, hours, words for texts, and how many texts a client gets at most."""
 
+from collections import Counter
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from gateway.domain import cells
-from gateway.domain.errors import Refused
+from gateway.domain.errors import NotFound, Refused
 from gateway.domain.windows import Window
 from gateway.parts import Gateway
 from gateway.store import units
@@ -27,7 +29,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.get("")
     def show() -> str:
         with page.work() as work:
-            return page.render("units/list.html", tree=tree(units.list_seen(work)))
+            return page.render("units/list.html", **_branch(units.list_seen(work), request.args.get("under", "")))
 
     @routes.get("/<uuid:unit>")
     def look(unit: UUID) -> str:
@@ -81,16 +83,16 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
         return page.go("units.look", unit=unit)
 
 
-def tree(found: list[Unit]) -> list[tuple[int, Unit]]:
-    """The units as a tree, each with its depth below the topmost that is seen."""
-    known, below = {unit.id for unit in found}, dict[UUID | None, list[Unit]]()
-    for unit in found:
-        below.setdefault(unit.parent_id if unit.parent_id in known else None, []).append(unit)
-
-    def under(parent: UUID | None, depth: int) -> list[tuple[int, Unit]]:
-        return [line for unit in below.get(parent, ()) for line in ((depth, unit), *under(unit.id, depth + 1))]
-
-    return under(None, 0)
+def _branch(found: list[Unit], code: str) -> dict[str, Any]:
+    """A unit, the way down to it, the units just below it, and how many are below each of those. Raises NotFound."""
+    known = {unit.id: unit for unit in found}
+    here = next((unit for unit in found if unit.code == code or (not code and unit.parent_id not in known)), None)
+    if here is None:
+        raise NotFound("no such unit")
+    way = [here]
+    while above := known.get(way[0].parent_id) if way[0].parent_id else None:
+        way.insert(0, above)
+    return {"way": way, "below": [unit for unit in found if unit.parent_id == here.id], "counts": Counter(unit.parent_id for unit in found)}
 
 
 def _form(given: dict[str, str], error: str = "") -> str:

@@ -5,7 +5,8 @@ from tests.web.office import Office
 
 def test_a_list_is_made_in_order_and_who_would_hear_is_shown(office: Office) -> None:
     boss = office.browser("supervisor")
-    assert "nobody" in boss.read("/on-call")
+    assert "Nobody can be texted" in boss.read("/on-call") and "None yet" in boss.read("/on-call")
+    assert boss.get("/on-call?unit=P01").location.endswith(str(office.world.unit_id)) and boss.get("/on-call?unit=P02").status_code == 404
     lan = office.world.staff("+84900000001", on_duty=False)
     code = office.world.value("SELECT code FROM staff WHERE id = :id", id=lan)
     office.member(code="bea")

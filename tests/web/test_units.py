@@ -8,7 +8,10 @@ def test_a_unit_is_added_below_another_with_its_hours_and_language(office: Offic
     html = admin.press("/units/new", code="P0101", name="Trạm y tế", kind="clinic", parent="P01")
     assert "P0101 was added" in html and "Trạm y tế" in html
     tree = admin.read("/units")
-    assert tree.index(">P01<") < tree.index(">P0101<") < tree.index(">P02<") and 'class="deep-2"' in tree
+    assert tree.index(">P<") < tree.index(">P01<") < tree.index(">P02<") and "units below: 1" in tree and ">P0101<" not in tree
+    branch = admin.read("/units?under=P01")
+    assert branch.index(">P<") < branch.index(">P01<") < branch.index(">P0101<") and ">P02<" not in branch
+    assert admin.get("/units?under=nowhere").status_code == 404
 
 
 def test_hours_zone_caps_and_details_are_changed_on_the_page(office: Office) -> None:
