@@ -55,6 +55,11 @@ class Content:
         paths = sorted(self._locales.glob("*/words.toml"))
         return {path.parent.name: _lexicon(path) for path in paths}
 
+    def word_lists(self, language: str) -> dict[str, dict[str, Any]]:
+        """What clients type and what it means, as it is written down: meaning -> list -> phrases. Read each time."""
+        data = _toml(self._locales / language / "words.toml")
+        return {name: table for name, table in data.items() if isinstance(table, dict) and "signed" in table}
+
     @cached_property
     def dialogues(self) -> dict[str, Dialogue]:
         """What is asked step by step, by name. TemplateError or Refused names file, step and reason of one that is broken."""

@@ -1,20 +1,19 @@
 """`channel`: our connections to carriers. `sending`: the switch that stops all but urgent texts."""
 
-from datetime import timedelta
-from uuid import uuid4
-
 import click
 
-from gateway.channels import base, registry
+from gateway.channels import registry
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain import messages as lanes
-from gateway.domain.errors import NotFound, Refused
+from gateway.domain.errors import NotFound
 from gateway.domain.told import N_
-from gateway.store import audit, channels, staff, switches, units
+from gateway.store import channels, units
 from gateway.store.base import Work
-from gateway.usecases import escalate, send_text
-from gateway.wire import Wire
+from gateway.usecases import change_channel
+
+POSTED = {
+    "inbound": N_("  texts    {address}"), "report": N_("  reports  {address}"), "call": N_("  calls    {address}"), "ussd": N_("  USSD     {address}"),
+}  # fmt: skip
 
 
 @click.group()
@@ -40,27 +39,18 @@ def add(
     for field in carrier.fields:
         if field.required and field.secret and field.name not in settings:
             settings[field.name] = click.prompt(shown(field.about), hide_input=True)
-    if faults := carrier.check(settings):
-        raise Refused("the channel was not added:", *faults)
+    change_channel.check(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             home = units.by_code(work, unit)
         with s.system() as work:
-            channel_id = channels.add(
-                work, s.vault, unit_id=home.id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate,
-                texts=carrier.capabilities.texts,
-            )  # fmt: skip
-            channels.set_replies_cost(work, channel_id, replies_cost)
-            audit.add(work, "channel.add", "channel", channel_id, home.id, {"name": name, "kind": kind}, by=s.actor)
-        address = f"{s.settings.public_url}/c/{channel_id}"
+            channel_id = change_channel.add(
+                work, s.vault, home.id, s.actor, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, replies_cost=replies_cost
+            )
+        addresses = change_channel.addresses(channel_id, kind, s.settings.public_url)
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
-    if carrier.capabilities.texts:
-        screen.say("  texts    {address}", address=f"{address}/inbound")
-        screen.say("  reports  {address}", address=f"{address}/report")
-    if carrier.capabilities.calls:
-        screen.say("  calls    {address}", address=f"{address}/call")
-    if carrier.capabilities.ussd:
-        screen.say("  USSD     {address}", address=f"{address}/ussd")
+    for what, address in addresses.items():
+        screen.say(POSTED[what], address=address)
     if carrier.capabilities.texts and not carrier.capabilities.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 
@@ -72,16 +62,11 @@ def list_channels(as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         screen.table(
             (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means"), _("replies")),
-            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if can(c).two_way else _("no"),
-              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can(c).receipts],
+            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if change_channel.capabilities(c.kind).two_way else _("no"),
+              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[change_channel.capabilities(c.kind).receipts],
               _("cost the client") if c.replies_cost else _("free"))
              for c in channels.list_all(work, s.vault)],
         )  # fmt: skip
-
-
-def can(found: channels.Channel) -> base.Capabilities:
-    """What the channel's carrier can do."""
-    return registry.by_kind(found.kind).capabilities
 
 
 @channel.command()
@@ -93,45 +78,13 @@ def test(name: str, send_to: str | None, as_code: str) -> None:
     with session.open(as_code, *session.ADMIN) as s:
         with s.system() as work:
             found = _by_name(work, s, name)
-        click.echo(_answer(found, s.settings.public_url))
+        asked = change_channel.ask(found, s.settings.public_url)
+        known = _("{name}: the carrier answers and knows us") if asked else _("{kind} has nothing that can be asked without sending: use --send-to STAFF")
+        click.echo(known.format(name=found.name, kind=found.kind))
         if send_to:
             with s.system() as work:
-                _text_staff(work, s, found, send_to)
+                change_channel.text_staff(work, s.vault, s.content, found, send_to, s.actor)
             screen.say("a text to {staff} is planned: it should be there within seconds", staff=send_to)
-
-
-def _answer(found: channels.Channel, public_url: str) -> str:
-    carrier = registry.by_kind(found.kind)
-    settings = found.settings | {"callback_url": f"{public_url}/c/{found.id}"}
-    numbers = carrier.own_numbers(settings)
-    request = carrier.list_request(settings, numbers[0]) if numbers else None
-    if request is None:
-        return _("{kind} has nothing that can be asked without sending: use --send-to STAFF").format(kind=found.kind)
-    wire = Wire(max_open=1).start()
-    try:
-        result = wire.call(request)
-    finally:
-        wire.close()
-    if result.reply is None:
-        raise Refused(
-            "the carrier could not be reached ({error}): check its address and this machine's way out", error=result.error
-        )
-    try:
-        carrier.read_list(result.reply)
-    except base.BadList:
-        raise Refused(
-            "the carrier answered {status}: check the account's id and token", status=result.reply.status
-        ) from None
-    return _("{name}: the carrier answers and knows us").format(name=found.name)
-
-
-def _text_staff(work: Work, s: session.Session, found: channels.Channel, code: str) -> None:
-    member = staff.with_phone(work, s.vault, code)
-    send_text.queue(
-        work, s.vault, s.content, escalate.recipient(member), "manual", {"text": "Test 1 2 3"}, lane=lanes.URGENT, dedupe_key=f"test:{uuid4()}",
-        send_before=work.now + timedelta(minutes=10), channel_id=found.id,
-    )  # fmt: skip
-    audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=s.actor)
 
 
 @channel.command()
@@ -142,8 +95,7 @@ def replies(name: str, replies: str, as_code: str) -> None:
     """Say whether a reply through it costs the client money. Texts that ask for one then say so, at no segment more if possible."""
     with session.open(as_code, *session.ADMIN) as s, s.system() as work:
         found = _by_name(work, s, name)
-        channels.set_replies_cost(work, found.id, replies == "cost")
-        audit.add(work, f"channel.replies_{replies}", "channel", found.id, found.unit_id, {"name": name}, by=s.actor)
+        change_channel.set_replies(work, found.id, found.unit_id, name, replies == "cost", s.actor)
     click.echo((_("channel {name}: replies cost the client") if replies == "cost" else _("channel {name}: replies are free")).format(name=name))
 
 
@@ -166,8 +118,7 @@ def resume(name: str, as_code: str) -> None:
 def _set_state(name: str, state: str, as_code: str) -> None:
     with session.open(as_code, *session.ADMIN) as s, s.system() as work:
         found = _by_name(work, s, name)
-        channels.set_state(work, found.id, state)
-        audit.add(work, f"channel.{state}", "channel", found.id, found.unit_id, {"name": name}, by=s.actor)
+        change_channel.set_state(work, found.id, found.unit_id, name, state, s.actor)
     screen.say("channel {name} is {state}", name=name, state=shown(state))
 
 
@@ -184,7 +135,5 @@ def _by_name(work: Work, s: session.Session, name: str) -> channels.Channel:
 def sending(on_off: str, as_code: str) -> None:
     """Stop everything that goes out but urgent texts, at once, or let it go again."""
     with session.open(as_code, *session.ADMIN) as s, s.system() as work:
-        switches.turn(work, "sending", on_off == "on", s.actor)
-        assert s.actor.unit_id is not None
-        audit.add(work, f"sending.{on_off}", "switch", "sending", s.actor.unit_id, {}, by=s.actor)
+        change_channel.switch_sending(work, on_off == "on", s.actor)
     click.echo(_("sending is on") if on_off == "on" else _("sending is off"))

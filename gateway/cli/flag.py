@@ -2,12 +2,12 @@
 
 import click
 
-from gateway.cli import dialogue, oncall, screen, session
+from gateway.cli import dialogue, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import flags as rules
 from gateway.store import clients, escalations, flags, sessions, staff, threads
 from gateway.store.base import Work
-from gateway.usecases import handle_flag
+from gateway.usecases import handle_flag, set_on_call
 
 MOST_STEPS = 12  # of a flag that goes round for days
 
@@ -60,7 +60,7 @@ def _print_alerts(work: Work, s: session.Session, found: flags.Flag) -> None:
             codes = staff.codes_of(all_units, [step.staff_id for step in latest if step.staff_id is not None])
         screen.table(
             (_("alert"), _("staff"), _("when"), _("what came of it")),
-            [(shown(oncall.WAYS[step.way]), codes.get(step.staff_id), screen.local(step.done_at or step.due_at, zone),
+            [(shown(set_on_call.WAYS[step.way]), codes.get(step.staff_id), screen.local(step.done_at or step.due_at, zone),
               ", ".join(shown(said) for said in (step.result, step.state) if said) or _("to come")) for step in latest],
         )  # fmt: skip
     if found.state == "open" and steps and not any(step.way == "text" for step in steps if step.round == steps[-1].round):

@@ -7,8 +7,8 @@ import click
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain.errors import Refused
-from gateway.store import audit, holidays, units
-from gateway.usecases import seed_holidays
+from gateway.store import holidays, units
+from gateway.usecases import change_holidays, seed_holidays
 
 _unit = click.option("--unit", "unit_code", help="Code of the unit; all below it follow. Default: yours.")
 
@@ -53,8 +53,7 @@ def add(day: str, name: str, unit_code: str | None, as_code: str) -> None:
     with session.open(as_code, *session.LEAD) as s:
         unit = _unit_of(s, unit_code)
         with s.work() as work:
-            holidays.add(work, unit.id, on, name)
-            audit.add(work, "holiday.add", "unit", unit.id, unit.id, {"day": on.isoformat()})
+            change_holidays.add(work, unit, on, name)
     screen.say("{day} is a holiday for {unit} and all below it", day=on, unit=unit.code)
 
 
@@ -68,8 +67,7 @@ def remove(day: str, unit_code: str | None, as_code: str) -> None:
     with session.open(as_code, *session.LEAD) as s:
         unit = _unit_of(s, unit_code)
         with s.work() as work:
-            holidays.remove(work, unit.id, on)
-            audit.add(work, "holiday.remove", "unit", unit.id, unit.id, {"day": on.isoformat()})
+            change_holidays.remove(work, unit, on)
     screen.say("{day} is a working day for {unit} and all below it", day=on, unit=unit.code)
 
 

@@ -4,11 +4,10 @@ import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain import phone as phones
 from gateway.domain.errors import NotAllowed, Refused
-from gateway.store import audit, units
 from gateway.store import staff as members
-from gateway.usecases import sign_in
+from gateway.store import units
+from gateway.usecases import change_staff, sign_in
 
 
 @click.group()
@@ -31,13 +30,8 @@ def add(code: str, name: str, unit: str, role: str, phone: str | None, language:
             raise Refused("the first staff member is an administrator, who then adds the others")
         with s.work() as work:
             home = units.by_code(work, unit)
-        number = phones.parse(phone, home.region).e164 if phone else None
-        if language and language not in s.content.languages:
-            raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
         with s.system() as work:
-            staff_id = members.add(work, s.vault, unit_id=home.id, code=code, name=name, role=role,
-                                   language=language or home.language, phone=number)  # fmt: skip
-            audit.add(work, "staff.add", "staff", staff_id, home.id, {"code": code, "role": role}, by=s.actor)
+            change_staff.add(work, s.vault, home, s.actor, code=code, name=name, role=role, phone=phone, language=language, languages=s.content.languages)
     screen.say("staff member {code} added", code=code)
 
 
@@ -49,12 +43,7 @@ def duty(code: str, on_off: str, as_code: str) -> None:
     """Put a staff member on duty or take them off. Everyone may for themselves, supervisors for their units."""
     with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
         member = members.by_code(work, code)
-        if member.id != s.actor.staff_id and s.actor.role not in session.LEAD:
-            raise NotAllowed("only a supervisor or administrator puts others on duty")
-        if on_off == "on" and (not member.active or member.role == "analyst"):
-            raise Refused("an inactive staff member or an analyst is not put on duty")
-        members.set_duty(work, member.id, on_off == "on")
-        audit.add(work, f"staff.duty_{on_off}", "staff", member.id, member.unit_id, {"code": code})
+        change_staff.set_duty(work, member, on_off == "on")
         phone = next((each.phone for each in members.list_all(work, s.vault) if each.id == member.id), None)
     click.echo((_("{code} is on duty") if on_off == "on" else _("{code} is off duty")).format(code=code))
     if on_off == "on" and not phone:
@@ -67,9 +56,7 @@ def duty(code: str, on_off: str, as_code: str) -> None:
 def deactivate(code: str, as_code: str) -> None:
     """Take every right from a staff member, at once."""
     with session.open(as_code, *session.ADMIN) as s, s.work() as work:
-        member = members.by_code(work, code)
-        members.set_active(work, member.id, False)
-        audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": code})
+        change_staff.deactivate(work, members.by_code(work, code))
     screen.say("{code} can do nothing any more", code=code)
 
 
@@ -77,25 +64,20 @@ def deactivate(code: str, as_code: str) -> None:
 @click.argument("code")
 @click.option("--language", help="Of pages, commands and alerts. Everyone may change their own.")
 @click.option("--role", type=click.Choice(members.ROLES), help="Their browsers are signed out.")
+@click.option("--unit", help="Code of another unit: they see it and all below, and nothing else.")
 @session.as_staff
-def edit(code: str, language: str | None, role: str | None, as_code: str) -> None:
-    """Change a staff member's language or role; an administrator's deed."""
+def edit(code: str, language: str | None, role: str | None, unit: str | None, as_code: str) -> None:
+    """Change a staff member's language, role or unit; an administrator's deed."""
     with session.open(as_code, *members.ROLES) as s:
-        if language and language not in s.content.languages:
-            raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
-        if s.actor.role not in session.ADMIN and (code != as_code or role):
-            raise NotAllowed("only an administrator changes the role of staff, or the language of others")
-        if code != as_code:
+        if s.actor.role not in session.ADMIN and (code != as_code or role or unit):
+            raise NotAllowed("only an administrator changes the role or unit of staff, or the language of others")
+        home = None
+        if code != as_code or unit:
             with s.work() as work:
                 members.by_code(work, code)
+                home = units.by_code(work, unit) if unit else None
         with s.system() as work:
-            member = members.by_code(work, code)
-            if language:
-                members.set_language(work, member.id, language)
-            if role:
-                members.set_role(work, member.id, role)
-            changed = {"language": language, "role": role}
-            audit.add(work, "staff.edit", "staff", member.id, member.unit_id, {k: v for k, v in changed.items() if v}, by=s.actor)
+            change_staff.edit(work, members.by_code(work, code), s.actor, s.content.languages, language=language, role=role, home=home)
     screen.say("staff member {code} changed", code=code)
 
 
@@ -111,10 +93,8 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             member = members.by_code(work, code)
-        if not member.active:
-            raise Refused("staff member {code!r} is no longer active", code=code)
         with s.system() as work:
-            invitation = sign_in.invite(work, s.vault, member.id, member.unit_id, s.actor, reset_second)
+            invitation = change_staff.invite(work, s.vault, member, s.actor, reset_second)
         click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
 
 

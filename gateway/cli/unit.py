@@ -1,17 +1,16 @@
 """`unit`: provinces, districts, communes, clinics and services."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain import phone, windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import audit, base, units
+from gateway.store import units
+from gateway.usecases import change_unit
 
 
 @click.group()
@@ -20,7 +19,7 @@ def unit() -> None:
 
 
 _hours = click.option("--hours", help="When clients may be texted, on their own clock: 08:00-20:00, or always.")
-_tones = click.option("--tones", type=click.Choice(["never", "saves", "always"]), help="When to fold Vietnamese.")
+_tones = click.option("--tones", type=click.Choice(change_unit.TONES), help="When to fold Vietnamese.")
 _detail = click.option("--detail", "details", multiple=True, metavar="NAME=VALUE",
                        help="Words for texts: service, phone, helplines; NAME.LANGUAGE=VALUE for one language.")  # fmt: skip
 
@@ -45,12 +44,10 @@ def add(
     with session.open(as_code, *session.ADMIN) as s:
         parent_id = _parent(s, parent)
         with s.system() as work:
-            unit_id = units.add(
-                work, kind=kind, code=code, name=name, time_zone=windows.zone_of(zone).key, language=_language(s, language),
-                region=phone.known_region(region), parent_id=parent_id, hours=screen.hours(hours) if hours else None,
-                tones=tones or "saves", details=read_details({}, details),
+            change_unit.add(
+                work, s.actor, s.content.languages, code=code, name=name, kind=kind, parent_id=parent_id, zone=zone, language=language, region=region,
+                hours=screen.hours(hours) if hours else None, tones=tones or "saves", details=_details({}, details),
             )  # fmt: skip
-            audit.add(work, "unit.add", "unit", unit_id, unit_id, {"code": code}, by=s.actor)
     screen.say("unit {code} added", code=code)
 
 
@@ -63,25 +60,8 @@ def _parent(s: session.Session, code: str | None) -> Any:
         return units.by_code(work, code).id
 
 
-def _language(s: session.Session, language: str) -> str:
-    if language not in s.content.languages:
-        raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*s.content.languages])
-    return language
-
-
-def read_details(kept: Mapping[str, Any], typed: Sequence[str]) -> dict[str, Any]:
-    """The details with those typed put in; an empty value takes one out."""
-    details = {name: dict(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
-    for name, value in screen.pairs(typed, N_("a detail")).items():
-        name, _dot, language = name.partition(".")
-        if language:
-            before = details.get(name)
-            details[name] = {**(before if isinstance(before, dict) else {}), language: value}
-        elif value:
-            details[name] = value
-        else:
-            details.pop(name, None)
-    return details
+def _details(kept: Mapping[str, Any], typed: Sequence[str]) -> dict[str, Any]:
+    return change_unit.read_details(kept, screen.pairs(typed, N_("a detail")))
 
 
 @unit.command()
@@ -104,26 +84,12 @@ def edit(
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             old = units.by_code(work, code)
-        window = screen.hours(hours) if hours else old.hours
-        new = replace(
-            old, name=name or old.name, time_zone=windows.zone_of(zone).key if zone else old.time_zone,
-            language=_language(s, language) if language else old.language, tones=tones or old.tones,
-            region=phone.known_region(region) if region else old.region, opens=window.opens if window else None,
-            closes=window.closes if window else None, details=read_details(old.details, details),
-            texts_a_day=old.texts_a_day if texts_a_day is None else texts_a_day or None,
-            texts_a_week=old.texts_a_week if texts_a_week is None else texts_a_week or None,
-        )  # fmt: skip
         with s.system() as work:
-            _save(work, old, new, s.actor)
-    click.echo((_("unit {code} changed") if new != old else _("unit {code} is as it was")).format(code=code))
-
-
-def _save(work: base.Work, old: units.Unit, new: units.Unit, by: base.Actor) -> None:
-    if new == old:
-        return
-    units.save(work, new)
-    changed = {name: [getattr(old, name), getattr(new, name)] for name in units.Unit.__slots__ if getattr(old, name) != getattr(new, name)}
-    audit.add(work, "unit.edit", "unit", old.id, old.id, {"changed": changed}, by=by)
+            changed = change_unit.edit(
+                work, old, s.actor, s.content.languages, hours=screen.hours(hours) if hours else old.hours, details=_details(old.details, details),
+                name=name, zone=zone, language=language, region=region, tones=tones, texts_a_day=texts_a_day, texts_a_week=texts_a_week,
+            )  # fmt: skip
+    click.echo((_("unit {code} changed") if changed else _("unit {code} is as it was")).format(code=code))
 
 
 @unit.command("list")

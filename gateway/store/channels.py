@@ -126,9 +126,12 @@ class State:
     kind: str
     state: str
     state_reason: str | None
+    prefix: str
+    rate: float | None
+    replies_cost: bool
 
 
-_STATES = text("SELECT id, unit_id, name, kind, state, state_reason FROM channels ORDER BY name")
+_STATES = text("SELECT id, unit_id, name, kind, state, state_reason, prefix, rate, replies_cost FROM channels ORDER BY name")
 
 
 def states(work: Work) -> list[State]:

@@ -209,6 +209,16 @@ def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
         raise Refused("this flag is closed: nothing was changed")
 
 
+_RELEASE = text("""
+  UPDATE flags SET state = 'open', owner_id = NULL WHERE owner_id = :owner AND state <> 'closed' AND (NOT :unseen OR NOT EXISTS (
+    SELECT FROM staff_units s WHERE s.staff_id = :owner AND s.unit_id = flags.unit_id))""")
+
+
+def release(work: Work, owner_id: UUID, unseen: bool = False) -> int:
+    """Flags of somebody who leaves wait for a person again; `unseen`: those alone that they no longer see. How many."""
+    return int(work.execute(_RELEASE, {"owner": owner_id, "unseen": unseen}).rowcount)
+
+
 def close(work: Work, flag_id: UUID, outcome: str) -> None:
     """Close the flag with one of the outcomes of the rules; a dialogue that waited for the person to be done is looked at.
 

@@ -85,6 +85,17 @@ def by_code(work: Work, code: str) -> Member:
     return Member(**row._asdict())
 
 
+_GET = text(f"SELECT {_MEMBER} FROM staff s WHERE s.id = :id")
+
+
+def get(work: Work, staff_id: UUID) -> Member:
+    """The staff member, without name and phone. Raises NotFound."""
+    row = work.one(_GET, id=staff_id)
+    if row is None:
+        raise NotFound("no such staff member in your units")
+    return Member(**row._asdict())
+
+
 _LIST = text(f"""
   SELECT {_MEMBER}, s.key_id, s.name_enc, s.phone_enc, k.wrapped FROM staff s JOIN keys k ON k.id = s.key_id ORDER BY s.code""")
 
@@ -126,6 +137,21 @@ def set_language(work: Work, staff_id: UUID, language: str) -> None:
 def set_role(work: Work, staff_id: UUID, role: str) -> None:
     """Another role, at once: every browser of theirs is signed out. An analyst is not on duty."""
     work.execute(text("UPDATE staff SET role = :role, on_duty = on_duty AND :role <> 'analyst' WHERE id = :id"), {"id": staff_id, "role": role})
+
+
+_MOVE = (
+    text("UPDATE keys SET unit_id = :unit WHERE id = (SELECT key_id FROM staff WHERE id = :id)"),
+    text("UPDATE staff SET unit_id = :unit WHERE id = :id"),
+    text("DELETE FROM staff_units WHERE staff_id = :id"),
+    _SEES,
+    text("DELETE FROM on_call o WHERE staff_id = :id AND NOT EXISTS (SELECT FROM staff_units s WHERE s.staff_id = :id AND s.unit_id = o.unit_id)"),
+)
+
+
+def move(work: Work, staff_id: UUID, unit_id: UUID) -> None:
+    """To another unit: they see it and all below, and nothing else; off the on-call lists of what they no longer see. As the system."""
+    for statement in _MOVE:
+        work.execute(statement, {"id": staff_id, "unit": unit_id})
 
 
 def set_active(work: Work, staff_id: UUID, active: bool) -> None:

@@ -124,6 +124,14 @@ def by_code(work: Work, code: str) -> Unit:
     return unit
 
 
+def by_id(work: Work, unit_id: UUID) -> Unit:
+    """The unit, if it is one of those the actor sees. Raises NotFound."""
+    unit = get(work, unit_id)
+    if not is_seen(work, unit.id):
+        raise NotFound("no such unit")
+    return unit
+
+
 _SEEN_BY = text("SELECT EXISTS (SELECT FROM staff_units WHERE staff_id = :staff AND unit_id = :unit)")
 
 

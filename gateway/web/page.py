@@ -1,7 +1,7 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
-from gateway.store.base import Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
@@ -40,6 +40,16 @@ def member() -> Member:
 def work() -> AbstractContextManager[Work]:
     """A transaction as whoever looks: it holds the rows of their units that their role may see, and no others."""
     return unit_of_work(gateway().engine, member().actor, guard.now())
+
+
+def system() -> AbstractContextManager[Work]:
+    """A transaction for what reaches beyond the rights of whoever looks, after they were checked; audit with `by=page.member().actor`."""
+    return unit_of_work(gateway().engine, SYSTEM, guard.now())
+
+
+def zone() -> tzinfo:
+    """The clock of the unit of whoever looks."""
+    return dates.get_timezone(_zone())
 
 
 def go(endpoint: str, **values: Any) -> Response:

@@ -106,12 +106,31 @@ MAY: dict[str, frozenset[str]] = {
     # Reports.
     "reports.show": EVERYONE,
     "reports.table": EVERYONE,
+    # Administration: a supervisor looks, and does what the commands let them do; the rest is an administrator's.
+    "admin.show": LEAD,
+    "admin.words": LEAD,
+    "admin.kept": LEAD,
+    "admin.sending": ADMIN,
+    "members.show": LEAD,
+    "members.duty": LEAD,
+    **dict.fromkeys(("members.new", "members.add", "members.look", "members.edit", "members.deactivate", "members.invite"), ADMIN),
+    **dict.fromkeys(("oncall.show", "oncall.look", "oncall.save", "oncall.test"), LEAD),
+    **dict.fromkeys(("holidays.show", "holidays.add", "holidays.remove", "holidays.seed"), LEAD),
+    **dict.fromkeys(("trail.show", "trail.search", "trail.table"), LEAD),
+    "trail.verify": ADMIN,  # it reads the whole trail
+    "units.show": LEAD,
+    **dict.fromkeys(("units.new", "units.add", "units.look", "units.edit"), ADMIN),
+    "channels.show": LEAD,
+    **dict.fromkeys(
+        ("channels.new", "channels.add", "channels.look", "channels.ask", "channels.text", "channels.state", "channels.replies"), ADMIN
+    ),
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""
 
 NAV = (
-    ("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")), ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
-    ("services.show", N_("Directory")), ("reports.show", N_("Reports")),
+    ("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")),
+    ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
+    ("services.show", N_("Directory")), ("reports.show", N_("Reports")), ("admin.show", N_("Administration")),
 )  # fmt: skip
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 

@@ -12,24 +12,34 @@ from gateway.domain.told import N_
 from gateway.parts import Gateway
 from gateway.web import (
     access,
+    admin,
     appointments,
     assets,
     campaigns,
+    channels,
     clients,
     flags,
     guard,
+    holidays,
     imports,
     maker,
+    members,
+    oncall,
     page,
     reports,
     services,
     settings,
     texts,
     today,
+    trail,
+    units,
 )
 from gateway.web.roles import OUTSIDE
 
-PAGES = (access, settings, today, flags, clients, imports, appointments, campaigns, maker, texts, services, reports)
+PAGES = (
+    access, settings, today, flags, clients, imports, appointments, campaigns, maker, texts, services, reports,
+    admin, members, units, channels, oncall, holidays, trail,
+)  # fmt: skip
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "

@@ -9,8 +9,8 @@ from gateway.domain import flags as rules
 from gateway.domain import windows
 from gateway.parts import Gateway
 from gateway.store import appointments, campaigns, channels, escalations, flags, health, switches, units
-from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.web import guard, page
+from gateway.store.base import Work
+from gateway.web import page
 
 MOST = 50
 
@@ -27,7 +27,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
                 silent=flags.list_open(work, most=MOST, reasons=rules.SILENT, among=True), rules=rules.RULES, now=work.now, most=MOST,
                 appointments=_expected(work), campaigns=[each for each in campaigns.live(work) if each.state in ("running", "paused")],
                 channels=[each for each in channels.states(work) if each.state != "disabled"], is_sending=switches.is_on(work, "sending"),
-                uncovered=_uncovered(gateway, {unit.code for unit in units.list_seen(work)}), health=health.look(gateway.engine),
+                uncovered=_uncovered({unit.code for unit in units.list_seen(work)}), health=health.look(gateway.engine),
             )  # fmt: skip
 
     return routes
@@ -42,7 +42,7 @@ def _expected(work: Work) -> dict[str, Any]:
     return {"count": len(there), "first": [each for each in there if each.starts_at > work.now - timedelta(hours=1)][:MOST]}
 
 
-def _uncovered(gateway: Gateway, seen: set[str]) -> list[str]:
+def _uncovered(seen: set[str]) -> list[str]:
     """Those of the units of which an urgent flag would be texted to nobody just now; people above them may be on call."""
-    with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:
+    with page.system() as work:
         return [code for code in escalations.uncovered(work, work.now) if code in seen]

@@ -13,6 +13,7 @@ from gateway.domain.services import Service
 from gateway.store import drafts, services
 from gateway.store.base import SYSTEM, Actor, unit_of_work
 from gateway.usecases import launch_campaign, run_imports
+from tests import builders
 from tests.builders import CONTENT
 from tests.web.office import Office
 
@@ -61,6 +62,10 @@ def _register(office: Office, unit_id: UUID) -> UUID:
         return run_imports.keep(work, office.world.vault, b"code,name,phone\nA1,Canary,0912345678\n")
 
 
+def _channel(office: Office, unit_id: UUID) -> UUID:
+    return builders.channel(office.world.engine, office.world.vault, office.world.now, unit_id, name=f"C-{uuid4()}")
+
+
 SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "flag": _flag,
     "campaign": _campaign,
@@ -69,5 +74,8 @@ SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "service": _service,
     "client": _client,
     "register": _register,
+    "member": lambda office, unit_id: office.member(unit_id=unit_id),
+    "unit": lambda office, unit_id: unit_id,
+    "channel": _channel,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""

@@ -34,7 +34,7 @@ def test_over_time_one_unit_goes_month_by_month(counted: Office) -> None:
 
 
 def test_the_table_is_a_file_for_a_spreadsheet(counted: Office) -> None:
-    answer = counted.browser("analyst").get("/reports/table.csv?report=replies")
+    answer = counted.browser("analyst").post("/reports/table", report="replies")
     rows = list(csv.reader(answer.get_data().decode("utf-8-sig").splitlines()))
     assert rows[0] == ["unit", "answered", "not answered", "all"] and rows[-1][0] == "all"
     assert "attachment" in answer.headers["Content-Disposition"] and "replies-P01-" in answer.headers["Content-Disposition"]
@@ -47,7 +47,7 @@ def test_what_cannot_be_shown_is_said_in_the_form(office: Office) -> None:
         answer = browser.get(f"/reports?{asked}")
         html = answer.get_data(as_text=True)
         assert answer.status_code == 400 and said in html and 'name="report"' in html, asked
-    assert browser.get("/reports/table.csv?period=x").status_code == 400
+    assert browser.post("/reports/table", period="x").status_code == 400
 
 
 def test_a_unit_of_others_is_not_there(office: Office) -> None:

@@ -1,0 +1,86 @@
+"""Who works here: added, let in, changed, put on duty, and shown out. What they leave behind waits for somebody else."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from gateway.domain import phone as phones
+from gateway.domain.errors import NotAllowed, Refused
+from gateway.store import audit, flags, staff, units
+from gateway.store.base import Actor, Work
+from gateway.usecases import sign_in
+from gateway.vault import Vault
+
+LEAD = ("supervisor", "administrator")
+
+
+def add(
+    work: Work, vault: Vault, home: units.Unit, by: Actor, *, code: str, name: str, role: str, phone: str | None, language: str | None,
+    languages: Collection[str],
+) -> UUID:  # fmt: skip
+    """Keep a staff member of a unit that the actor sees. Runs as the system. Raises Refused."""
+    number = phones.parse(phone, home.region).e164 if phone else None
+    if language:
+        check_language(language, languages)
+    staff_id = staff.add(work, vault, unit_id=home.id, code=code, name=name, role=role, language=language or home.language, phone=number)
+    audit.add(work, "staff.add", "staff", staff_id, home.id, {"code": code, "role": role}, by=by)
+    return staff_id
+
+
+def check_language(language: str, languages: Collection[str]) -> None:
+    """Raises Refused for one that there are no texts in."""
+    if language not in languages:
+        raise Refused("there are no texts in {language!r}, only in: {languages}", language=language, languages=[*languages])
+
+
+def set_duty(work: Work, member: staff.Member, on: bool) -> None:
+    """On or off duty. Everyone may say so for themselves, supervisors and administrators for their units. Raises NotAllowed, Refused."""
+    if member.id != work.actor.staff_id and work.actor.role not in LEAD:
+        raise NotAllowed("only a supervisor or administrator puts others on duty")
+    if on and (not member.active or member.role == "analyst"):
+        raise Refused("an inactive staff member or an analyst is not put on duty")
+    staff.set_duty(work, member.id, on)
+    audit.add(work, f"staff.duty_{'on' if on else 'off'}", "staff", member.id, member.unit_id, {"code": member.code})
+
+
+def deactivate(work: Work, member: staff.Member) -> None:
+    """Take every right from them, at once. Flags that were with them wait for somebody again. Raises Refused for oneself."""
+    if member.id == work.actor.staff_id:
+        raise Refused("nobody deactivates themselves: another administrator does")
+    staff.set_active(work, member.id, False)
+    left = flags.release(work, member.id)
+    audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": member.code, "flags": left})
+
+
+def edit(
+    work: Work, member: staff.Member, by: Actor, languages: Collection[str], *, language: str | None = None, role: str | None = None,
+    home: units.Unit | None = None,
+) -> None:  # fmt: skip
+    """Another language, role or unit (one that the actor sees), where given; with another role or unit they sign in anew. Runs as the system.
+
+    Raises Refused.
+    """
+    changed: dict[str, str] = {}
+    if language and language != member.language:
+        check_language(language, languages)
+        staff.set_language(work, member.id, language)
+        changed["language"] = language
+    if role and role != member.role:
+        if member.id == by.staff_id:
+            raise Refused("nobody changes their own role: another administrator does")
+        staff.set_role(work, member.id, role)
+        changed["role"] = role
+    if home is not None and home.id != member.unit_id:
+        if member.id == by.staff_id:
+            raise Refused("nobody moves themselves to another unit: another administrator does")
+        staff.move(work, member.id, home.id)
+        flags.release(work, member.id, unseen=True)
+        changed["unit"] = home.code
+    if changed:
+        audit.add(work, "staff.edit", "staff", member.id, home.id if home else member.unit_id, changed, by=by)
+
+
+def invite(work: Work, vault: Vault, member: staff.Member, by: Actor, reset_second: bool = False) -> str:
+    """The code by which they choose a password. Runs as the system. Raises Refused for somebody who is no longer active."""
+    if not member.active:
+        raise Refused("staff member {code!r} is no longer active", code=member.code)
+    return sign_in.invite(work, vault, member.id, member.unit_id, by, reset_second)

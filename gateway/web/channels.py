@@ -1,0 +1,139 @@
+"""Channels: how they are, and what an administrator does with them."""
+
+from uuid import UUID
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from gateway.channels import registry
+from gateway.domain.errors import NotFound, Refused
+from gateway.parts import Gateway
+from gateway.store import channels, units
+from gateway.store.channels import State
+from gateway.usecases import change_channel
+from gateway.web import page
+
+
+def blueprint(gateway: Gateway) -> Blueprint:
+    """The list, and each channel."""
+    routes = Blueprint("channels", __name__, url_prefix="/channels")
+    _add_new(routes, gateway)
+    _add_tests(routes, gateway)
+
+    @routes.get("")
+    def show() -> str:
+        with page.work() as work:
+            codes = {unit.id: unit.code for unit in units.list_seen(work)}
+            return page.render("channels/list.html", channels=channels.states(work), codes=codes, can=change_channel.capabilities, kinds=registry.kinds())
+
+    @routes.get("/<uuid:channel>")
+    def look(channel: UUID) -> str:
+        return _look(_own(channel))
+
+    @routes.post("/<uuid:channel>/state")
+    def state(channel: UUID) -> Response:
+        _ = page.gettext()
+        found, wanted = _own(channel), request.form.get("state", "")
+        if wanted not in ("active", "disabled"):
+            raise Refused("a channel is active or disabled")
+        with page.system() as work:
+            change_channel.set_state(work, found.id, found.unit_id, found.name, wanted, page.member().actor)
+        page.tell(_("{name} is used again.") if wanted == "active" else _("{name} is disabled."), name=found.name)
+        return page.go("channels.look", channel=channel)
+
+    @routes.post("/<uuid:channel>/replies")
+    def replies(channel: UUID) -> Response:
+        _ = page.gettext()
+        found, cost = _own(channel), request.form.get("replies") == "cost"
+        with page.system() as work:
+            change_channel.set_replies(work, found.id, found.unit_id, found.name, cost, page.member().actor)
+        page.tell(_("channel {name}: replies cost the client") if cost else _("channel {name}: replies are free"), name=found.name)
+        return page.go("channels.look", channel=channel)
+
+    return routes
+
+
+def _own(channel_id: UUID) -> State:
+    """A channel of the units of whoever looks. Raises NotFound."""
+    with page.work() as work:
+        found = next((each for each in channels.states(work) if each.id == channel_id), None)
+        if found is None or not units.is_seen(work, found.unit_id):
+            raise NotFound("no such channel")
+        return found
+
+
+def _look(found: State, said: str = "", error: str = "") -> str:
+    addresses = change_channel.addresses(found.id, found.kind, page.gateway().settings.public_url)
+    return page.render("channels/look.html", channel=found, can=change_channel.capabilities(found.kind), addresses=addresses, said=said, error=error)
+
+
+def _add_tests(routes: Blueprint, gateway: Gateway) -> None:
+    @routes.post("/<uuid:channel>/ask")
+    def ask(channel: UUID) -> str | tuple[str, int]:
+        """Is it there, and does it know us? Changes nothing at the carrier, and sends nothing."""
+        _ = page.gettext()
+        found = _own(channel)
+        with page.system() as work:
+            whole = channels.get(work, gateway.vault, channel)
+        try:
+            asked = change_channel.ask(whole, gateway.settings.public_url)
+        except Refused as refused:
+            return _look(found, error=refused.told(_)), 400
+        said = _("{name}: the carrier answers and knows us") if asked else _("{name} has nothing that can be asked without sending: send a text to yourself.")
+        return _look(found, said=said.format(name=found.name))
+
+    @routes.post("/<uuid:channel>/text")
+    def text(channel: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        found, member = _own(channel), page.member()
+        try:
+            with page.system() as work:
+                whole = channels.get(work, gateway.vault, found.id)
+                change_channel.text_staff(work, gateway.vault, gateway.content, whole, member.code, member.actor)
+                work.after_commit(lambda: gateway.bell.ring(found.id))
+        except NotFound:
+            return _look(found, error=_("You have no phone on file: another administrator adds one.")), 400
+        page.tell(_("A text to your own phone is on its way: it should be there within seconds."))
+        return page.go("channels.look", channel=channel)
+
+
+def _add_new(routes: Blueprint, gateway: Gateway) -> None:
+    @routes.get("/new")
+    def new() -> str:
+        return _form(request.args.get("kind", registry.kinds()[0]), {})
+
+    @routes.post("/new")
+    def add() -> Response | tuple[str, int]:
+        _ = page.gettext()
+        kind = request.form.get("kind", "")
+        given = {name: request.form.get(name, "").strip() for name in ("name", "unit", "prefix", "rate")}
+        settings = {field.name: value for field in registry.by_kind(kind).fields if (value := request.form.get(f"set-{field.name}", "").strip())}
+        try:
+            with page.work() as work:
+                home = units.by_code(work, given["unit"])
+            if not given["name"]:
+                raise Refused("a name is needed")
+            with page.system() as work:
+                channel = change_channel.add(
+                    work, gateway.vault, home.id, page.member().actor, name=given["name"], kind=kind, settings=settings, prefix=given["prefix"] or "+",
+                    rate=_rate(given["rate"]), replies_cost="replies_cost" in request.form,
+                )  # fmt: skip
+        except Refused as refused:
+            return _form(kind, given, refused.told(page.retold())), 400
+        page.tell(_("{name} was added. Tell the carrier the addresses below."), name=given["name"])
+        return page.go("channels.look", channel=channel)
+
+
+def _form(kind: str, given: dict[str, str], error: str = "") -> str:
+    with page.work() as work:
+        return page.render("channels/new.html", carrier=registry.by_kind(kind), given=given, error=error, units=units.list_seen(work))
+
+
+def _rate(typed: str) -> float | None:
+    try:
+        rate = float(typed.replace(",", ".")) if typed else None
+    except ValueError:
+        rate = 0.0
+    if rate is not None and not 0.01 <= rate <= 10_000:
+        raise Refused("the rate is a number of messages a second, such as 1 or 0.5")
+    return rate

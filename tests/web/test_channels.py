@@ -1,0 +1,38 @@
+"""Channels on pages: added, tried, stopped."""
+
+from tests.web.office import Office
+
+
+def test_a_channel_is_added_and_its_addresses_are_shown_and_its_secrets_never(office: Office) -> None:
+    admin = office.browser("administrator", unit_id=office.top_id)
+    form = {"set-account_sid": "AC" + "0" * 32, "set-auth_token": "c4nary-secret", "set-sender": "+84900000001"}
+    html = admin.press("/channels/new", kind="twilio", name="north", unit="P", prefix="+84", rate="2.5", **form)
+    assert "north was added" in html and "/inbound" in html and "c4nary-secret" not in html
+    assert office.world.value("SELECT rate FROM channels WHERE name = 'north'") == 2.5
+    assert "c4nary-secret" not in admin.read("/channels")
+
+
+def test_a_carrier_that_is_not_there_is_said_and_one_is_disabled_and_used_again(office: Office) -> None:
+    admin, path = office.browser("administrator", unit_id=office.top_id), f"/channels/{office.world.channel_id}"
+    answer = admin.post(f"{path}/ask")
+    assert answer.status_code in (200, 400) and ("could not be reached" in answer.get_data(as_text=True) or "without sending" in answer.get_data(as_text=True))
+    assert "disabled" in admin.press(f"{path}/state", state="disabled")
+    assert "is used again" in admin.press(f"{path}/state", state="active")
+    assert "replies cost the client" in admin.press(f"{path}/replies", replies="cost")
+
+
+def test_a_test_text_goes_to_the_own_phone_alone(office: Office) -> None:
+    path = f"/channels/{office.world.channel_id}/text"
+    nobody = office.browser("administrator", unit_id=office.top_id)
+    assert "no phone on file" in nobody.post(path).get_data(as_text=True)
+    me = office.world.staff("+84900000009", role="administrator")
+    office.world.run("UPDATE staff SET unit_id = :top WHERE id = :id", top=office.top_id, id=me)
+    office.world.run("INSERT INTO staff_units SELECT :id, :top ON CONFLICT DO NOTHING", top=office.top_id, id=me)
+    assert "on its way" in office.sign_in(me).press(path)
+    assert office.world.value("SELECT count(*) FROM outbound WHERE state = 'planned' AND client_id IS NULL") == 1
+
+
+def test_a_channel_of_the_units_above_is_seen_and_not_touched(office: Office) -> None:
+    admin = office.browser("administrator")
+    assert "sim" in admin.read("/channels")
+    assert admin.get(f"/channels/{office.world.channel_id}").status_code == 404
