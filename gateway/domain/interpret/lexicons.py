@@ -14,8 +14,9 @@ from gateway.domain.interpret import phrases, slips
 from gateway.domain.interpret.features import Classes
 from gateway.domain.interpret.phrases import Anchored, Phrase, Words
 from gateway.domain.interpret.witness import Witness
+from gateway.domain.told import N_
 
-UNSIGNED = "not signed by a native clinician yet"
+UNSIGNED = N_("not signed by a native clinician yet")
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
 _LISTS = {
     "crisis": {"phrases", "whole", "doubt", "doubt_whole", "together"},
