@@ -14,9 +14,8 @@ from gateway.domain.interpret import phrases, slips
 from gateway.domain.interpret.features import Classes
 from gateway.domain.interpret.phrases import Anchored, Phrase, Words
 from gateway.domain.interpret.witness import Witness
-from gateway.domain.told import N_
 
-UNSIGNED = N_("not signed by a native clinician yet")
+UNSIGNED = "not signed by a native clinician yet"
 _NOT_PHRASES = {"reading", "spellings", "words", "polite", "negation", "numbers", "pairs"}
 _LISTS = {
     "crisis": {"phrases", "whole", "doubt", "doubt_whole", "together"},
