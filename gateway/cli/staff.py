@@ -55,8 +55,11 @@ def duty(code: str, on_off: str, as_code: str) -> None:
 @session.as_staff
 def deactivate(code: str, as_code: str) -> None:
     """Take every right from a staff member, at once."""
-    with session.open(as_code, *session.ADMIN) as s, s.work() as work:
-        change_staff.deactivate(work, members.by_code(work, code))
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.work() as work:
+            member = members.by_code(work, code)
+        with s.system() as work:
+            change_staff.deactivate(work, s.vault, s.content, member, s.actor)
     screen.say("{code} can do nothing any more", code=code)
 
 
@@ -77,7 +80,7 @@ def edit(code: str, language: str | None, role: str | None, unit: str | None, as
                 members.by_code(work, code)
                 home = units.by_code(work, unit) if unit else None
         with s.system() as work:
-            change_staff.edit(work, members.by_code(work, code), s.actor, s.content.languages, language=language, role=role, home=home)
+            change_staff.edit(work, s.vault, s.content, members.by_code(work, code), s.actor, language=language, role=role, home=home)
     screen.say("staff member {code} changed", code=code)
 
 

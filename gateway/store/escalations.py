@@ -142,6 +142,11 @@ def supersede(work: Work, flag_id: UUID, round: int) -> None:
     work.execute(_SUPERSEDE, {"flag": flag_id, "round": round, "now": work.now})
 
 
+def last_round(work: Work, flag_id: UUID) -> int:
+    """The latest round of a flag."""
+    return int(work.value(text("SELECT coalesce(max(round), 0) FROM alert_steps WHERE flag_id = :flag"), flag=flag_id))
+
+
 # Sooner than planned where a text of the round failed, or no carrier has taken it in half a minute.
 _SECOND = text("""
   UPDATE alert_steps a SET taken_until = :until FROM flags f

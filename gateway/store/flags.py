@@ -211,12 +211,13 @@ def assign(work: Work, flag_id: UUID, owner_id: UUID) -> None:
 
 _RELEASE = text("""
   UPDATE flags SET state = 'open', owner_id = NULL WHERE owner_id = :owner AND state <> 'closed' AND (NOT :unseen OR NOT EXISTS (
-    SELECT FROM staff_units s WHERE s.staff_id = :owner AND s.unit_id = flags.unit_id))""")
+    SELECT FROM staff_units s WHERE s.staff_id = :owner AND s.unit_id = flags.unit_id))
+  RETURNING id, number, unit_id, severity""")
 
 
-def release(work: Work, owner_id: UUID, unseen: bool = False) -> int:
-    """Flags of somebody who leaves wait for a person again; `unseen`: those alone that they no longer see. How many."""
-    return int(work.execute(_RELEASE, {"owner": owner_id, "unseen": unseen}).rowcount)
+def release(work: Work, owner_id: UUID, unseen: bool = False) -> Sequence[Any]:
+    """Flags of somebody who leaves wait for a person again; `unseen`: those alone that they no longer see. Rows of id, number, unit_id, severity."""
+    return work.all(_RELEASE, owner=owner_id, unseen=unseen)
 
 
 def close(work: Work, flag_id: UUID, outcome: str) -> None:

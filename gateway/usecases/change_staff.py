@@ -1,13 +1,15 @@
 """Who works here: added, let in, changed, put on duty, and shown out. What they leave behind waits for somebody else."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
+from gateway.content import Content
 from gateway.domain import phone as phones
 from gateway.domain.errors import NotAllowed, Refused
-from gateway.store import audit, flags, staff, units
+from gateway.store import audit, escalations, flags, staff, units
 from gateway.store.base import Actor, Work
-from gateway.usecases import sign_in
+from gateway.usecases import escalate, sign_in
 from gateway.vault import Vault
 
 LEAD = ("supervisor", "administrator")
@@ -42,17 +44,27 @@ def set_duty(work: Work, member: staff.Member, on: bool) -> None:
     audit.add(work, f"staff.duty_{'on' if on else 'off'}", "staff", member.id, member.unit_id, {"code": member.code})
 
 
-def deactivate(work: Work, member: staff.Member) -> None:
-    """Take every right from them, at once. Flags that were with them wait for somebody again. Raises Refused for oneself."""
-    if member.id == work.actor.staff_id:
+def deactivate(work: Work, vault: Vault, content: Content, member: staff.Member, by: Actor) -> None:
+    """Take every right from somebody the actor sees, at once. Runs as the system. Raises Refused for oneself."""
+    if member.id == by.staff_id:
         raise Refused("nobody deactivates themselves: another administrator does")
     staff.set_active(work, member.id, False)
-    left = flags.release(work, member.id)
-    audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": member.code, "flags": left})
+    left = _leave(work, vault, content, flags.release(work, member.id))
+    audit.add(work, "staff.deactivate", "staff", member.id, member.unit_id, {"code": member.code, "flags": left}, by=by)
+
+
+def _leave(work: Work, vault: Vault, content: Content, left: Sequence[Any]) -> list[int]:
+    """Flags that wait for a person again: of urgent ones people hear anew, as when they were raised. Their numbers."""
+    for flag in left:
+        if flag.severity == "urgent":
+            round = escalations.last_round(work, flag.id) + 1
+            escalations.supersede(work, flag.id, round)
+            escalate.begin(work, vault, content, flag.unit_id, flag.id, flag.number, round)
+    return [flag.number for flag in left]
 
 
 def edit(
-    work: Work, member: staff.Member, by: Actor, languages: Collection[str], *, language: str | None = None, role: str | None = None,
+    work: Work, vault: Vault, content: Content, member: staff.Member, by: Actor, *, language: str | None = None, role: str | None = None,
     home: units.Unit | None = None,
 ) -> None:  # fmt: skip
     """Another language, role or unit (one that the actor sees), where given; with another role or unit they sign in anew. Runs as the system.
@@ -61,19 +73,21 @@ def edit(
     """
     changed: dict[str, str] = {}
     if language and language != member.language:
-        check_language(language, languages)
+        check_language(language, content.languages)
         staff.set_language(work, member.id, language)
         changed["language"] = language
     if role and role != member.role:
         if member.id == by.staff_id:
             raise Refused("nobody changes their own role: another administrator does")
         staff.set_role(work, member.id, role)
+        if role == "analyst":
+            _leave(work, vault, content, flags.release(work, member.id))
         changed["role"] = role
     if home is not None and home.id != member.unit_id:
         if member.id == by.staff_id:
             raise Refused("nobody moves themselves to another unit: another administrator does")
         staff.move(work, member.id, home.id)
-        flags.release(work, member.id, unseen=True)
+        _leave(work, vault, content, flags.release(work, member.id, unseen=True))
         changed["unit"] = home.code
     if changed:
         audit.add(work, "staff.edit", "staff", member.id, home.id if home else member.unit_id, changed, by=by)

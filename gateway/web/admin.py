@@ -4,6 +4,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from gateway.domain.errors import NotFound, Refused
+from gateway.domain.interpret import UNSIGNED
 from gateway.domain.told import N_
 from gateway.parts import Gateway
 from gateway.store import channels, health, switches
@@ -48,7 +49,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
         if chosen not in gateway.content.lexicons:
             raise NotFound("no such language")
         lists = gateway.content.word_lists(chosen)
-        return page.render("admin/words.html", chosen=chosen, lists=lists, meaning=request.args.get("meaning", ""), spoken=gateway.content.lexicons)
+        return page.render("admin/words.html", chosen=chosen, lists=lists, meaning=request.args.get("meaning", ""), spoken=gateway.content.lexicons,
+                           unsigned=UNSIGNED)  # fmt: skip
 
     @routes.get("/retention")
     def kept() -> str:

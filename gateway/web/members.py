@@ -77,7 +77,9 @@ def _add_deeds(routes: Blueprint, gateway: Gateway) -> None:
         if (role := request.form.get("role") or None) not in (None, *staff.ROLES):
             raise Refused("there is no such role")
         with page.system() as work:
-            change_staff.edit(work, found, page.member().actor, gateway.content.languages, language=request.form.get("language") or None, role=role, home=home)
+            change_staff.edit(
+                work, gateway.vault, gateway.content, found, page.member().actor, language=request.form.get("language") or None, role=role, home=home
+            )
         page.tell(_("{code} was changed."), code=found.code)
         return page.go("members.look", member=member)
 
@@ -95,7 +97,8 @@ def _add_deeds(routes: Blueprint, gateway: Gateway) -> None:
         _ = page.gettext()
         with page.work() as work:
             found = staff.get(work, member)
-            change_staff.deactivate(work, found)
+        with page.system() as work:
+            change_staff.deactivate(work, gateway.vault, gateway.content, found, page.member().actor)
         page.tell(_("{code} can do nothing any more"), code=found.code)
         return page.go("members.show")
 

@@ -49,6 +49,16 @@ def test_whoever_is_deactivated_is_out_and_their_flags_wait_again(office: Office
     assert admin.post(f"/staff/{lan}/invite").status_code == 400
 
 
+def test_an_urgent_flag_of_somebody_who_leaves_alerts_people_anew(office: Office) -> None:
+    admin, lan = office.browser("administrator"), office.member(code="lan")
+    number = office.flag(office.world.client(), "crisis")
+    office.sign_in(lan).press(f"/flags/{number}/take")
+    on_call = office.world.staff("+84900000001")
+    admin.press(f"/staff/{lan}/deactivate")
+    texted = "SELECT count(*) FROM alert_steps WHERE way = 'text' AND staff_id = :id AND result = 'texted'"
+    assert office.world.value(texted, id=on_call) == 1
+
+
 def test_nobody_takes_the_last_key_from_themselves(office: Office) -> None:
     me = office.member("administrator", code="ann")
     admin = office.sign_in(me)
