@@ -182,6 +182,16 @@ def test_an_idiom_or_a_word_spelt_alike_is_no_cry_for_help(text: str, language: 
     assert meaning.doubt is None
 
 
+@pytest.mark.parametrize(("text", "language"), [("ngừng", "en"), ("dung lai", "fr"), ("tu choi", "en"), ("ARRET", "vi"), ("arrêt", "en")])
+def test_a_stop_in_another_language_than_the_clients_pauses_and_is_asked_about(text: str, language: str) -> None:
+    assert understood(text, language).doubt == "stop"
+
+
+@pytest.mark.parametrize(("text", "language"), [("tc", "en"), ("huy", "fr"), ("ok thanks", "vi"), ("xin chao", "en"), ("bonjour", "vi")])
+def test_a_short_word_or_a_greeting_of_another_language_pauses_nothing(text: str, language: str) -> None:
+    assert understood(text, language).doubt is None
+
+
 def test_a_cry_for_help_is_heard_in_another_language_than_the_clients() -> None:
     assert understood("I want to kill myself", "vi").meaning == "crisis"
     assert understood("tôi muốn chết", "en").meaning == "crisis"

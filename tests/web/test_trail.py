@@ -10,18 +10,18 @@ def test_what_was_done_is_listed_and_filtered_and_looking_is_logged(office: Offi
     lan = office.member(code="lan")
     office.sign_in(lan).press(f"/flags/{office.flag()}/take")
     boss = office.browser("supervisor")
-    assert "flag.assign" in boss.read("/audit")
+    assert "flag.take" in boss.read("/audit")
     found = boss.post("/audit", staff="lan", action="flag.*").get_data(as_text=True)
-    assert "flag.assign" in found and "audit.list" not in found
+    assert "flag.take" in found and "audit.list" not in found
     assert "audit.list" in boss.read("/audit")
-    assert "flag.assign" not in office.browser("supervisor", unit_id=office.other_id).read("/audit")
+    assert "flag.take" not in office.browser("supervisor", unit_id=office.other_id).read("/audit")
 
 
 def test_all_of_it_is_a_file_for_a_spreadsheet(office: Office) -> None:
     office.sign_in(office.member(code="lan")).press(f"/flags/{office.flag()}/take")
-    answer = office.browser("supervisor").post("/audit/table", action="flag.assign")
+    answer = office.browser("supervisor").post("/audit/table", action="flag.take")
     rows = list(csv.reader(answer.get_data().decode("utf-8-sig").splitlines()))
-    assert rows[0][4] == "action" and [row[4] for row in rows[1:]] == ["flag.assign"]
+    assert rows[0][4] == "action" and [row[4] for row in rows[1:]] == ["flag.take"]
 
 
 def test_who_or_what_is_unknown_is_said_in_the_form(office: Office) -> None:

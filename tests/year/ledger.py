@@ -92,6 +92,8 @@ class Ledger:
         """A text in was posted. One that was not answered is to be fetched from the carrier's list, by the end of the next day."""
         if not 200 <= status < 300:
             self.missed.append(Heard(sid, meant, now))
+            if meant == "start":
+                self.stopped.pop(phone, None)  # the gateway may find it in the list at any moment
             return
         self.heard_today.append(Heard(sid, meant, now))
         if meant == "stop":

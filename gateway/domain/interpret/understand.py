@@ -15,6 +15,8 @@ _HEAD, _TAIL = 3000, 1000
 """How much of a long text is looked at, in characters from its beginning and its end."""
 MOST_WORDS = 600
 _MOST_WORDS_ABROAD = 120
+_SHORTEST_ABROAD = 4  # letters
+_MOST_WORDS_OF_A_STOP = 3
 
 
 _SENTENCE = re.compile(r"[.!?;\n]+")
@@ -45,7 +47,21 @@ def interpret(text: str, lexicons: Mapping[str, Lexicon], language: str, expecti
     meaning = decide(by_rules(text, lexicons, lexicon, expecting), lexicon, expecting)
     if meaning.meaning == "help" and any(bare(text) in each.asks_who for each in lexicons.values()):
         return replace(meaning, asks_who=True)
+    if meaning.meaning == "other" and meaning.doubt is None and (abroad := _stop_abroad(text, lexicons, lexicon)):
+        return replace(meaning, doubt="stop", why=f"{meaning.why}; a stop in {abroad}")
     return meaning
+
+
+def _stop_abroad(text: str, lexicons: Mapping[str, Lexicon], own: Lexicon) -> str | None:
+    """The other language in which a text that says nothing in the client's own is a stop as a whole: phones are shared.
+
+    Not of the shortest words, which mean something everywhere: "tc" stops in Vietnamese, and says "take care" in English.
+    """
+    words = bare(text)
+    if len(words) < _SHORTEST_ABROAD or words.count(" ") >= _MOST_WORDS_OF_A_STOP:
+        return None
+    others = (each for each in lexicons.values() if each is not own)
+    return next((each.language for each in others if by_rules(text, {}, each, Expecting("none")).rules.meaning == "stop"), None)
 
 
 def decide(reading: Reading, lexicon: Lexicon, expecting: Expecting) -> Meaning:
