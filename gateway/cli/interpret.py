@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 
 import click
 
@@ -38,6 +37,6 @@ def interpret_lines(language: str, expecting: str, text: str | None) -> None:
     for raw in sys.stdin.buffer:
         reply = raw.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
         meaning = interpret.interpret(reply, lexicons, language, asked)
-        shown = {name: value for name, value in asdict(meaning).items() if name != "also_doubt"}  # danger comes first
+        shown = {name: getattr(meaning, name) for name in ("meaning", "value", "also", "doubt", "why")}
         out.write(json.dumps(shown, ensure_ascii=False).encode() + b"\n")
     out.flush()

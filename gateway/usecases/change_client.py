@@ -102,7 +102,7 @@ def _shown(record: clients.Record) -> dict[str, Any]:
     return {
         "name": record.name, "phones": [phone.e164 for phone in record.phones], "fields": dict(record.fields), "hours": _span(record.hours),
         "language": found.language, "time_zone": record.time_zone, "tones": record.tones, "discreet": found.discreet,
-        "groups": list(found.groups), "worker_id": found.worker_id,
+        "groups": list(found.groups), "worker_id": found.worker_id, "texts_a_day": record.texts_a_day, "texts_a_week": record.texts_a_week,
     }  # fmt: skip
 
 
