@@ -1,8 +1,9 @@
 """Settle messages whose outcome nobody heard, by asking the carrier for what it has. Never by sending again blindly."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,25 +85,28 @@ def _ask_all(
 
     A carrier that answered none of the first is down: it is not asked about the others before the next time.
     """
-    in_vain, answered = Counter[UUID](), set[UUID]()
+    in_vain, answered = defaultdict[UUID, list[_Phone]](list), set[UUID]()
 
     def ask(phone: _Phone) -> list[base.Found] | None:
-        if in_vain[phone.channel_id] >= ASKED_AT_ONCE and phone.channel_id not in answered:
-            raise base.BadList("the carrier does not answer: asked again later")
-        shown = _ask(open_channels[phone.channel_id], wire, phone)
+        failed = in_vain[phone.channel_id]
+        try:
+            if len(failed) >= ASKED_AT_ONCE and phone.channel_id not in answered:
+                raise base.BadList("the carrier does not answer: asked again later")
+            shown = _ask(open_channels[phone.channel_id], wire, phone)
+        except base.BadList:
+            failed.append(phone)  # by the thread that asked: the reader below may be busy while others go on asking
+            raise
         answered.add(phone.channel_id)
         return shown
 
     with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:
         asked = {asking.submit(ask, phone): phone for phone in phones}
         for answer in as_completed(asked):
-            phone = asked[answer]
-            try:
-                yield phone, answer.result()
-            except base.BadList:
-                in_vain[phone.channel_id] += 1
-    for channel_id, count in in_vain.items():
-        log.warning("reconcile_later", channel=channel_id, phones=count)
+            with suppress(base.BadList):
+                yield asked[answer], answer.result()
+    for channel_id, failed in in_vain.items():
+        if failed:
+            log.warning("reconcile_later", channel=channel_id, phones=len(failed))
 
 
 def _ask(channel: channels.Channel, wire: Wire, phone: _Phone) -> list[base.Found] | None:
