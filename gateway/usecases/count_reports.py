@@ -10,6 +10,8 @@ from gateway.store import reports
 from gateway.store.base import SYSTEM, unit_of_work
 
 AGAIN_AFTER = timedelta(hours=1)
+"""The week that is under way; longer and older periods change little in an hour, and are the dearest to count."""
+REST_AGAIN_AFTER = timedelta(days=1)
 SETTLED_AFTER = timedelta(days=14)
 """After its end a period is counted for so long: visits are closed and reports come late. Then its figures stay."""
 LONGEST_AGO = timedelta(days=3653)
@@ -34,7 +36,12 @@ def count_next(engine: Engine, now: datetime | None = None) -> int:
 
 
 def _due(known: Mapping[Period, datetime], first: date, now: datetime) -> list[Period]:
-    """Those never counted, and those counted more than an hour ago, before they were settled."""
+    """Those never counted, and those counted too long ago, before they were settled."""
+
+    def again(period: Period) -> bool:
+        counted = known[period]
+        running = period.grain == "week" and counted.date() < period.ends_before + timedelta(days=1)
+        return counted < now - (AGAIN_AFTER if running else REST_AGAIN_AFTER) and counted.date() < period.ends_before + SETTLED_AFTER
+
     every = [period for grain in ("week", "month") for period in periods(first, now.date(), grain, _FOR_EVER)]
-    return [period for period in every if period not in known or (
-        known[period] < now - AGAIN_AFTER and known[period].date() < period.ends_before + SETTLED_AFTER)]  # fmt: skip
+    return [period for period in every if period not in known or again(period)]
