@@ -105,6 +105,17 @@ def test_a_rehearsal_is_a_table_a_csv_file_and_a_picture(run: Any, world: World,
     assert f"Hỏi thăm: {sent} texts" in "".join(drawn.itertext())
 
 
+def test_a_rehearsal_says_of_which_years_no_holidays_are_known(run: Any, world: World, tmp_path: Path) -> None:
+    world.client()
+    keep(run, tmp_path, "recurring", 'every = "FREQ=WEEKLY;BYDAY=MO"\nholidays = "after"')
+    this, until = date.today().year, f"{date.today().year + 1}-02-28"
+    said, _ = run("campaign", "rehearse", "Hỏi thăm", "--until", until)
+    assert f"no holidays are known for {this}:" in said and f"no holidays are known for {this + 1}:" in said
+    run("holiday", "seed", "--years", this)
+    said, _ = run("campaign", "rehearse", "Hỏi thăm", "--until", until)
+    assert f"no holidays are known for {this}:" not in said and f"no holidays are known for {this + 1}:" in said
+
+
 def test_a_rehearsal_of_what_is_over_or_of_a_past_day_is_refused(run: Any, world: World, tmp_path: Path) -> None:
     keep(run, tmp_path, "recurring", 'every = "FREQ=DAILY"')
     assert "lies ahead" in run("campaign", "rehearse", "Hỏi thăm", "--until", "2020-01-01")[0]

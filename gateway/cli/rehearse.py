@@ -93,6 +93,8 @@ def _show_sums(seen: Rehearsal, weeks: list[Day], currency: str) -> None:
             click.echo(f"{heading}: {summed.total()}")
         for why, count in summed.most_common():
             click.echo(f"  {count:>7}  {shown(why)}")
+    for year in seen.no_holidays:
+        screen.say("no holidays are known for {year}: the campaign heeds none then. Add them with `python -m gateway holiday seed`", year=year)
     for on, zones in sorted(seen.clock_changes.items()):
         screen.say("{day}: clocks change ({zones})", day=on, zones=zones)
 

@@ -13,7 +13,7 @@ from gateway.domain import cells
 from gateway.domain.errors import Refused
 from gateway.store import channels, staff, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import import_appointments, import_clients, import_services
+from gateway.usecases import import_appointments, import_clients, import_services, seed_holidays
 from gateway.vault import Vault
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -40,6 +40,7 @@ def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> 
         for code, name, unit, role, language, phone in STAFF:
             staff.add(work, vault, unit_id=ids[unit], code=code, name=name, role=role, language=language, phone=phone,
                       on_duty=code in ON_DUTY)  # fmt: skip
+        seed_holidays.seed(work, top, "VN", None, range(work.now.year, work.now.year + 3), "vi")
         channels.add(work, vault, unit_id=top, name="simulator", kind="simulator",
                      settings={"secret": secrets.token_urlsafe(32), "sender": SENDER})  # fmt: skip
         options = import_clients.Options(unit=next(iter(ids)), yes_means=("reminder",))

@@ -50,7 +50,10 @@ class Day:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """Days by (day, purpose), holidays and clock changes on the way, and what it came to in all."""
+    """Days by (day, purpose), holidays and clock changes on the way, and what it came to in all.
+
+    `no_holidays`: years of which no holiday is known, where the campaign would heed them.
+    """
 
     since: datetime
     until: datetime
@@ -58,6 +61,7 @@ class Rehearsal:
     reached: int = 0
     days: defaultdict[tuple[date, str], Day] = field(default_factory=lambda: defaultdict(Day))
     holidays: dict[date, str] = field(default_factory=dict)
+    no_holidays: list[int] = field(default_factory=list)
     clock_changes: dict[date, str] = field(default_factory=dict)
 
     def weeks(self) -> dict[date, Day]:
@@ -225,6 +229,11 @@ def _mark_calendar(work: Work, campaign: Campaign, stage: _Stage, seen: Rehearsa
     first, last = seen.since.date(), seen.until.date()
     for unit_id in campaign.audience.units:
         seen.holidays |= {each.on_date: each.name for each in holidays.list_for(work, unit_id, first, last) if each.is_holiday}
+    said = (campaign.spec.schedule, *(step.timing for step in campaign.spec.steps))
+    if any(each.get("holidays", "send") != "send" for each in said):
+        whole = [each.on_date.year for unit_id in campaign.audience.units
+                 for each in holidays.list_for(work, unit_id, date(first.year, 1, 1), date(last.year, 12, 31))]  # fmt: skip
+        seen.no_holidays = [year for year in range(first.year, last.year + 1) if year not in whole]
     for zone in sorted({place.zone for place in stage.places}):
         for on in _clock_changes(zone, first, last):
             seen.clock_changes[on] = "; ".join(filter(None, (seen.clock_changes.get(on), zone)))
