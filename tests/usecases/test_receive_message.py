@@ -85,6 +85,27 @@ def test_stop_cancels_what_is_planned_and_is_confirmed_once(here: World) -> None
     assert here.value("SELECT reason FROM stops") == "stop"
 
 
+@pytest.mark.parametrize(("first", "second", "stop", "start"), [
+    ("en", "vi", "TC", "bat dau"), ("vi", "en", "stop texting me", "START"), ("fr", "vi", "dung lai", "bắt đầu"), ("vi", "fr", "arrêt", "START"),
+])  # fmt: skip
+def test_on_a_shared_phone_stop_and_start_are_heard_in_the_language_of_each(here: World, first: str, second: str, stop: str, start: str) -> None:
+    phone = "+84912000001"
+    texts = [here.planned(here.client(phone, language=language)) for language in (first, second)]
+    say(here, phone, stop)
+    assert [here.state(t) for t in texts] == ["cancelled", "cancelled"]
+    assert here.value("SELECT reason FROM stops") == "stop"
+    say(here, phone, start, after=timedelta(minutes=1))
+    assert here.value("SELECT count(*) FROM stops") == 0
+    assert replies(here) == ["stop_confirmed", "started"]
+
+
+def test_on_a_shared_phone_a_cry_for_help_goes_before_a_stop_in_the_other_language(here: World) -> None:
+    phone = "+84912000001"
+    texts = [here.planned(here.client(phone, language=language)) for language in ("en", "vi")]
+    say(here, phone, "i want to die")
+    assert flags(here) == ["crisis"] and [here.state(t) for t in texts] == ["planned", "planned"]
+
+
 def test_stop_on_a_shared_phone_stops_everyone_on_it(here: World) -> None:
     one, other = here.client("+84912000001"), here.client("+84912000001")
     texts = [here.planned(one), here.planned(other)]

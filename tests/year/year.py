@@ -122,8 +122,10 @@ class Year:
         at = self.options.start + timedelta(days=day)
         person = next((each for each in self.town if each.id == broken.client_id), None)
         lines = [f"On day {day + 1} ({at:%A %d %B %Y}) of seed {self.options.seed}: {broken}"]
-        if person is not None:
-            lines += ["", f"{person.code} ({person.habit.name}, {person.language}):", *history.of_client(self.engine, self.vault, person.id, self.clock.now)]
+        for each in self.by_phone[person.phone] if person is not None else ():
+            lines += ["", f"{each.code} ({each.habit.name}, {each.language}):", *history.of_client(self.engine, self.vault, each.id, self.clock.now)]
+        if person is not None and person.phone in self.ledger.stopped:
+            lines += ["", f"The phone said STOP at {self.ledger.stopped[person.phone].astimezone(VIETNAM):%d %b %H:%M:%S}."]
         weeks = day // 7 + 1
         lines += ["", f"The same again:    {self.options.command(weeks=weeks)}"]
         if person is not None:
