@@ -81,6 +81,16 @@ class Content:
         firsts = (dialogues.say(dialogue, [dialogue.first]) for dialogue in self.dialogues.values())
         return self.templates | {key: first for each in firsts for key, first in each.items()}
 
+    def title(self, purpose: str, language: str) -> str:
+        """What staff who read this language call a text or dialogue: by templates_sms/titles.toml, else its folder's name."""
+        name = dialogues.name_of(purpose) or purpose
+        titles = self._titles.get(name, {})
+        return titles.get(language) or titles.get("en") or name
+
+    @cached_property
+    def _titles(self) -> dict[str, dict[str, str]]:
+        return dict(_toml(self._dialogues.parent / "titles.toml"))
+
     @cached_property
     def translations(self) -> dict[str, dict[str, str]]:
         """English strings of the program and what they are in each language."""

@@ -45,6 +45,15 @@ def test_every_purpose_is_there_in_every_language() -> None:
     assert sorted(LIBRARY.lexicons) == list(LANGUAGES)
 
 
+def test_staff_have_a_name_of_their_own_for_every_text_and_dialogue_in_every_language() -> None:
+    for purpose in [*LIBRARY.purposes, *LIBRARY.dialogues]:
+        titles = {language: LIBRARY.title(purpose, language) for language in LANGUAGES}
+        assert purpose not in titles.values() and len(set(titles.values())) == len(LANGUAGES), titles
+    assert LIBRARY.title("dialogues/weekly_check_in", "vi") == "Hỏi thăm hằng tuần"
+    assert LIBRARY.title("weekly_check_in", "sw") == "Weekly check-in"
+    assert LIBRARY.title("of_our_own", "vi") == "of_our_own"
+
+
 def test_every_purpose_is_documented() -> None:
     documented = re.findall(r"`(\w+)`", (ROOT / "docs" / "writing-templates.md").read_text("utf-8"))
     assert set(LIBRARY.purposes) - set(documented) == set()

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import click
 
 from gateway.cli import screen, session
-from gateway.domain.errors import Refused
-from gateway.store import audit, campaigns, clients, enrolments
-from gateway.usecases import change_client, plan_rounds
+from gateway.store import clients, enrolments
+from gateway.usecases import change_client, join_programme
 
 
 @click.command()
@@ -17,12 +16,8 @@ from gateway.usecases import change_client, plan_rounds
 def enrol(name: str, codes: Sequence[str], as_code: str) -> None:
     """Take clients of the audience into a programme; who left it begins anew."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
-        campaign = campaigns.by_name(work, name, lock=True)
-        if campaign.state not in ("running", "paused"):
-            raise Refused("the programme does not run: approve it first")
         ids = [clients.by_code(work, code).id for code in codes]
-        taken = plan_rounds.enrol_by_hand(work, campaign, ids)
-        audit.add(work, "campaign.enrol", "campaign", campaign.id, campaign.unit_id, {"clients": [str(each) for each in ids]})
+        taken = join_programme.join(work, name, ids)
     screen.say("{count} enrolled in {name}; {others} were in it already", count=taken, name=name, others=len(set(ids)) - taken)
 
 
@@ -33,12 +28,7 @@ def enrol(name: str, codes: Sequence[str], as_code: str) -> None:
 def leave(name: str, codes: Sequence[str], as_code: str) -> None:
     """End a programme for clients; what waits for them is cancelled."""
     with session.open(as_code, *session.CARE) as s, s.work() as work:
-        campaign = campaigns.by_name(work, name)
-        enrolments.must_be_programme(campaign)
-        ids = [clients.by_code(work, code).id for code in codes]
-        clients.lock(work, ids)
-        ended = enrolments.leave(work, campaign.id, ids, enrolments.BY_STAFF)
-        audit.add(work, "campaign.leave", "campaign", campaign.id, campaign.unit_id, {"clients": [str(each) for each in ids]})
+        ended = join_programme.leave(work, name, [clients.by_code(work, code).id for code in codes])
     screen.say("ended for {count} clients", count=ended)
 
 

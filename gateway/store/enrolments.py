@@ -195,6 +195,28 @@ def count(work: Work, campaign_id: UUID) -> list[tuple[str, int]]:
     return [(row.why, row.n) for row in work.all(_COUNT, campaign=campaign_id)]
 
 
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """A programme that runs, and how one client stands in it; `day_zero` is None for who never was."""
+
+    name: str
+    state: str
+    day_zero: date | None
+    is_in: bool
+    end_reason: str | None
+
+
+_PROGRAMMES = text("""
+  SELECT g.name, g.state, e.day_zero, e.client_id IS NOT NULL AND e.ended_at IS NULL AS is_in, e.end_reason
+  FROM campaigns g LEFT JOIN enrolments e ON e.campaign_id = g.id AND e.client_id = :client
+  WHERE g.kind = 'programme' AND g.state IN ('running', 'paused') ORDER BY g.name""")
+
+
+def programmes(work: Work, client_id: UUID) -> list[Programme]:
+    """The programmes that run."""
+    return [Programme(*row) for row in work.all(_PROGRAMMES, client=client_id)]
+
+
 # --- recurring campaigns --------------------------------------------------------------------------------------------
 
 _AUDIENCE = text(f"""

@@ -1,7 +1,7 @@
 """Begin a dialogue with one client at a worker's wish: its first question is planned, and a session waits for the answer."""
 
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
@@ -18,19 +18,24 @@ from gateway.vault import Vault
 WORTH_ASKING = timedelta(hours=24)
 
 
-def start(engine: Engine, vault: Vault, content: Content, actor: Actor, name: str, code: str, now: datetime | None = None) -> None:
-    """Ask a client the first question of a dialogue. Raises Refused with why they cannot be asked, NotFound."""
+def start(
+    engine: Engine, vault: Vault, content: Content, actor: Actor, name: str, code: str, now: datetime | None = None, session_id: UUID | None = None,
+) -> None:  # fmt: skip
+    """Ask a client the first question of a dialogue; once for one `session_id`. Raises Refused with why they cannot be asked, NotFound."""
+    session_id = session_id or uuid4()
     dialogue = named(content, name)
     with unit_of_work(engine, SYSTEM, now) as work:
         sessions.pin(work, dialogue)
     with unit_of_work(engine, actor, now) as work:
         found = clients.by_code(work, code)
         clients.lock(work, [found.id])
+        if sessions.find(work, vault, session_id) is not None:
+            return
         person = clients.recipients(work, vault, [found.id])[found.id]
         reason = tell_client.why_not(work, vault, person, dialogue.consent, lanes.BULK)
         if reason is not None:
             raise Refused(reason)
-        _begin(work, vault, content, dialogue, person)
+        _begin(work, vault, content, dialogue, person, session_id)
         audit.add(work, "dialogue.start", "client", found.id, found.unit_id, {"dialogue": name, "version": dialogue.version})
 
 
@@ -41,12 +46,12 @@ def named(content: Content, name: str) -> Dialogue:
     return content.dialogues[name]
 
 
-def _begin(work: Work, vault: Vault, content: Content, dialogue: Dialogue, person: clients.Person) -> None:
+def _begin(work: Work, vault: Vault, content: Content, dialogue: Dialogue, person: clients.Person, session_id: UUID) -> None:
     live = sessions.live(work, [person.id])
     if not all(each.held for each in live):
         raise Refused("the client is answering just now: try again in a moment")
     sessions.give_way(work, dialogues.make_room(dialogue, live))
-    session_id, purpose = uuid4(), dialogues.purpose(dialogue.name)
+    purpose = dialogues.purpose(dialogue.name)
     turn = dialogues.begin(dialogue, session_id, person.id, person.language, work.now)
     try:
         queued = send_text.queue(

@@ -27,7 +27,15 @@ from gateway.store import (
 from gateway.store.answers import of_client as answers_of
 from gateway.store.base import Work
 from gateway.store.clients import Found
-from gateway.usecases import book_appointment, change_client, change_consent, look_at_client, reply_to_client
+from gateway.usecases import (
+    book_appointment,
+    change_client,
+    change_consent,
+    join_programme,
+    look_at_client,
+    reply_to_client,
+    start_dialogue,
+)
 from gateway.web import charts, client_edit, client_list, client_words, forms, guard, page, spoken
 
 LATEST_TEXTS = 30
@@ -45,6 +53,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     _add_agreement(routes, gateway)
     _add_appointments(routes, gateway)
     _add_state(routes, gateway)
+    _add_care(routes, gateway)
     client_edit.add(routes, gateway)
     return routes
 
@@ -135,7 +144,9 @@ def _answered(work: Work, gateway: Gateway, found: Found) -> dict[str, Any]:
     for score in scores.of_client(work, gateway.vault, found.id):
         kept.setdefault(score.scale, []).append(score)
     return {
-        "check_ins": asked[::-1], "check_in_chart": charts.bars(bars, _("Answers to check-ins, the oldest first")) if bars else None,
+        "dialogues": {name: page.titled(name) for name in sorted(gateway.content.dialogues, key=page.titled)},
+        "session_id": uuid4(), "programmes": enrolments.programmes(work, found.id), "check_ins": asked[::-1],
+        "check_in_chart": charts.bars(bars, _("Answers to check-ins, the oldest first")) if bars else None,
         "scores": [(scales.SCALES[name], of_scale, client_words.score_chart(scales.SCALES[name], of_scale, _)) for name, of_scale in kept.items()],
     }  # fmt: skip
 
@@ -279,3 +290,33 @@ def _add_state(routes: Blueprint, gateway: Gateway) -> None:
     def date(client: UUID) -> Answer:
         _ = page.gettext()
         return deed(gateway, client, lambda work, found: client_words.set_date(work, gateway, found), _("The day is kept."))
+
+
+def _add_care(routes: Blueprint, gateway: Gateway) -> None:
+    @routes.post("/<uuid:client>/ask")
+    def ask(client: UUID) -> Answer:
+        """The first question of a dialogue, once however often the button is pressed."""
+        _ = page.gettext()
+        with page.work() as work:
+            found = clients.get(work, client)
+        try:
+            if (name := forms.field("dialogue", 60)) not in gateway.content.dialogues:
+                raise Refused("choose what to ask")
+            start_dialogue.start(gateway.engine, gateway.vault, gateway.content, page.member().actor, name, found.code, guard.now(),
+                                 forms.made_id("session_id"))  # fmt: skip
+        except Refused as refused:
+            return shown(gateway, client, error=refused.told(page.shown)), 400
+        page.tell(_("It is asked now. What they answer, and silence, lead on by themselves."))
+        return page.go("clients.show", client=client)
+
+    @routes.post("/<uuid:client>/programme")
+    def programme(client: UUID) -> Answer:
+        _, name, ends = page.gettext(), forms.field("programme", 200), forms.field("do") == "leave"
+
+        def change(work: Work, found: Found) -> None:
+            if name not in (each.name for each in enrolments.programmes(work, found.id)):
+                raise Refused("choose a programme that runs")
+            (join_programme.leave if ends else join_programme.join)(work, name, [found.id])
+
+        said = _("The programme is ended for this client; what waited is cancelled.") if ends else _("The client is in the programme.")
+        return deed(gateway, client, change, said)

@@ -106,6 +106,7 @@ def context() -> dict[str, Any]:
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
         "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
+        "titled": titled,
     }  # fmt: skip
 
 
@@ -177,6 +178,11 @@ def number(figure: float) -> str:
 def masked(e164: str | None) -> str:
     """A phone's last two digits. The whole number is shown by a logged deed alone."""
     return "…" + e164[-2:] if e164 else "–"
+
+
+def titled(purpose: str) -> str:
+    """What the reader calls a text or dialogue of the library."""
+    return gateway().content.title(purpose, language())
 
 
 def shown(text: str) -> str:

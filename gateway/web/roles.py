@@ -68,6 +68,8 @@ MAY: dict[str, frozenset[str]] = {
     "clients.appointment": CARE,
     "clients.status": CARE,
     "clients.date": CARE,
+    "clients.ask": CARE,
+    "clients.programme": CARE,
     # Imports of registers.
     "imports.listed": CARE,
     "imports.upload": CARE,

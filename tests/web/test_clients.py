@@ -8,8 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from gateway.domain import campaigns as rules
 from gateway.store import consents
-from gateway.store.base import SYSTEM, unit_of_work
+from gateway.store.base import SYSTEM, Actor, unit_of_work
+from gateway.usecases import launch_campaign
+from tests.builders import CONTENT
 from tests.web.office import Office
 from tests.web.test_flags import wrote
 
@@ -170,3 +173,34 @@ def test_an_export_holds_own_units_alone_runs_no_formula_and_takes_a_reason(offi
     rows = list(csv.DictReader(StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
     assert [(row["name"], row["unit"]) for row in rows] == [("'=HYPERLINK(1)", "P01")]
     assert office.world.value("SELECT count(*) FROM audit WHERE action = 'client.export'") == 1
+
+
+def test_a_check_in_begins_once_however_often_the_button_is_pressed(office: Office) -> None:
+    client, browser = office.world.client(consent=("check_in",)), office.browser()
+    assert "Weekly check-in</option>" in browser.read(f"/clients/{client}")
+    form = {"dialogue": "weekly_check_in", "session_id": str(uuid4())}
+    for _ in range(2):
+        assert browser.post(f"/clients/{client}/ask", **form).status_code == 303
+    assert office.world.value("SELECT count(*) FROM outbound WHERE client_id = :id", id=client) == 1
+    assert office.world.value("SELECT status FROM sessions WHERE client_id = :id", id=client) == "waiting"
+    assert browser.post(f"/clients/{client}/ask", dialogue="nothing", session_id=str(uuid4())).status_code == 400
+
+
+def test_who_did_not_agree_is_not_asked(office: Office) -> None:
+    client, browser = office.world.client(consent=("reminder",)), office.browser()
+    answer = browser.post(f"/clients/{client}/ask", dialogue="weekly_check_in", session_id=str(uuid4()))
+    assert answer.status_code == 400
+    assert "no consent for check_in" in answer.get_data(as_text=True)
+    assert office.world.value("SELECT count(*) FROM outbound WHERE client_id = :id", id=client) == 0
+
+
+def test_a_programme_is_joined_and_ended_on_the_page(office: Office) -> None:
+    client, browser = office.world.client(), office.browser()
+    boss = Actor(office.world.staff("+84980000001", role="supervisor"), office.world.unit_id, "supervisor")
+    asked = {"name": "Nach Hause", "kind": "programme", "schedule": {"at": "11:00", "enrol": "by_hand"}, "steps": [{"template": "check_in", "day": 3}]}
+    with unit_of_work(office.world.engine, boss, office.world.now) as work:
+        launch_campaign.create(work, CONTENT, rules.read(asked))
+    launch_campaign.approve(office.world.engine, office.world.vault, CONTENT, boss, "Nach Hause", office.world.now)
+    assert "not in it" in browser.read(f"/clients/{client}")
+    assert "counted from" in browser.press(f"/clients/{client}/programme", programme="Nach Hause", do="join")
+    assert "ended by staff" in browser.press(f"/clients/{client}/programme", programme="Nach Hause", do="leave")
