@@ -9,8 +9,8 @@ from gateway.domain.reports import Period, periods
 from gateway.store import reports
 from gateway.store.base import SYSTEM, unit_of_work
 
-AGAIN_AFTER = timedelta(hours=1)
-"""The week that is under way; longer and older periods change little in an hour, and are the dearest to count."""
+AGAIN_AFTER = timedelta(hours=3)
+"""The week that is under way; longer and older periods change little in a day, and are the dearest to count."""
 REST_AGAIN_AFTER = timedelta(days=1)
 SETTLED_AFTER = timedelta(days=14)
 """After its end a period is counted for so long: visits are closed and reports come late. Then its figures stay."""

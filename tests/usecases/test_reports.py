@@ -89,7 +89,7 @@ def test_what_changes_later_is_counted_again_until_it_is_settled(province: Provi
     assert province.count() > 0
     assert province.count() == 0
     province.world.run("UPDATE appointments SET status = 'attended'")
-    assert province.count(province.world.now + timedelta(hours=2)) == 1, "the week that is under way"
+    assert province.count(province.world.now + timedelta(hours=4)) == 1, "the week that is under way"
     later = province.world.now + timedelta(days=1, hours=1)
     assert province.count(later) > 1 and province.row("attendance", "")[:1] == [10]
     assert province.count(later) == 0
