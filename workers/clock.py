@@ -103,7 +103,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("unhandled", 10, lambda: receive_message.retry_unhandled(engine, vault, content, ring)),
         Task("quiet", 3600, lambda: doubt_phone.doubt_quiet(engine)),
         Task("hand_up", 10, lambda: hand_up.hand_up(engine)),
-        Task("imports", 1, lambda: run_imports.run_next(engine, vault)),
+        Task("imports", 1, lambda: run_imports.run_next(engine, vault, content)),
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
         Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         Task("redact", 10, lambda: redact.redact(engine, vault, wire)),

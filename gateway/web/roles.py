@@ -68,7 +68,7 @@ MAY: dict[str, frozenset[str]] = {
     "clients.appointment": CARE,
     "clients.status": CARE,
     "clients.date": CARE,
-    # Imports of registers.
+    # Imports; which kind a role may bring is for run_imports.KINDS to say.
     "imports.listed": CARE,
     "imports.upload": CARE,
     "imports.show": CARE,
@@ -97,12 +97,12 @@ MAY: dict[str, frozenset[str]] = {
     # Appointments.
     **dict.fromkeys(
         ("appointments.show", "appointments.look", "appointments.new", "appointments.book", "appointments.move", "appointments.cancel",
-         "appointments.close", "appointments.choose", "appointments.take_over", "appointments.bad", "appointments.away", "appointments.clear"), CARE
+         "appointments.close", "appointments.away", "appointments.clear"), CARE
     ),
     # Directory.
     **dict.fromkeys(("services.show", "services.look", "services.export"), PEOPLE),
     "services.check": CARE,
-    **dict.fromkeys(("services.new", "services.add", "services.save", "services.choose", "services.take_over", "services.bad"), LEAD),
+    **dict.fromkeys(("services.new", "services.add", "services.save"), LEAD),
     # Reports.
     "reports.show": EVERYONE,
     "reports.table": EVERYONE,
