@@ -1,4 +1,4 @@
-"""Imports of appointments and services, kept and undone as those of clients are."""
+"""Imports of appointments and services, kept and undone as those of clients are; looks at carriers that go on where they stopped."""
 
 from pathlib import Path
 
@@ -11,8 +11,9 @@ SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    """Say of each import what it holds. The policies stay as they are."""
-    op.execute((SQL / "0015_imports.sql").read_text())
+    """Make the columns. The policies stay as they are."""
+    for part in ("imports", "backfill"):
+        op.execute((SQL / f"0015_{part}.sql").read_text())
 
 
 def downgrade() -> None:
