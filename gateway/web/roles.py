@@ -68,6 +68,7 @@ MAY: dict[str, frozenset[str]] = {
     "clients.appointment": CARE,
     "clients.status": CARE,
     "clients.date": CARE,
+    "clients.score": CARE,
     # Imports; which kind a role may bring is for run_imports.KINDS to say.
     "imports.listed": CARE,
     "imports.upload": CARE,
@@ -113,7 +114,7 @@ MAY: dict[str, frozenset[str]] = {
     "admin.sending": ADMIN,
     "members.show": LEAD,
     "members.duty": LEAD,
-    **dict.fromkeys(("members.new", "members.add", "members.look", "members.edit", "members.deactivate", "members.invite"), ADMIN),
+    **dict.fromkeys(("members.new", "members.add", "members.look", "members.edit", "members.deactivate", "members.reactivate", "members.invite"), ADMIN),
     **dict.fromkeys(("oncall.show", "oncall.look", "oncall.save", "oncall.test"), LEAD),
     **dict.fromkeys(("holidays.show", "holidays.add", "holidays.remove", "holidays.seed"), LEAD),
     **dict.fromkeys(("trail.show", "trail.search", "trail.table"), LEAD),
