@@ -27,7 +27,14 @@ from gateway.store import (
 from gateway.store.answers import of_client as answers_of
 from gateway.store.base import Work
 from gateway.store.clients import Found
-from gateway.usecases import book_appointment, change_client, change_consent, look_at_client, reply_to_client
+from gateway.usecases import (
+    book_appointment,
+    change_client,
+    change_consent,
+    enter_score,
+    look_at_client,
+    reply_to_client,
+)
 from gateway.web import charts, client_edit, client_list, client_words, forms, guard, page, spoken
 
 LATEST_TEXTS = 30
@@ -137,6 +144,7 @@ def _answered(work: Work, gateway: Gateway, found: Found) -> dict[str, Any]:
     return {
         "check_ins": asked[::-1], "check_in_chart": charts.bars(bars, _("Answers to check-ins, the oldest first")) if bars else None,
         "scores": [(scales.SCALES[name], of_scale, client_words.score_chart(scales.SCALES[name], of_scale, _)) for name, of_scale in kept.items()],
+        "scales": scales.SCALES,
     }  # fmt: skip
 
 
@@ -279,3 +287,14 @@ def _add_state(routes: Blueprint, gateway: Gateway) -> None:
     def date(client: UUID) -> Answer:
         _ = page.gettext()
         return deed(gateway, client, lambda work, found: client_words.set_date(work, gateway, found), _("The day is kept."))
+
+    @routes.post("/<uuid:client>/score")
+    def score(client: UUID) -> Answer:
+        """From a meeting face to face."""
+        _ = page.gettext()
+
+        def keep(work: Work, found: Found) -> None:
+            on = forms.day("on") if forms.field("on") else None
+            enter_score.enter(work, gateway.vault, found, forms.field("scale", 20), forms.whole("value"), on)
+
+        return deed(gateway, client, keep, _("The score is kept."))

@@ -33,7 +33,7 @@ def test_an_appointment_is_booked_on_the_clock_of_the_place_and_shown_in_its_wee
     html = browser.press("/appointments/new", id=str(uuid4()), client=code_of(office, client), day="2026-02-12", at="09:30")
     assert "It is booked." in html
     week = browser.read("/appointments/")
-    assert "<b>09:30</b>" in week and code_of(office, client) in week
+    assert "<b>09:30</b>" in week and f'<a href="/clients/{client}">{code_of(office, client)}</a>' in week
     assert code_of(office, client) not in browser.read("/appointments/?week=2026-02-20")
 
 

@@ -170,3 +170,19 @@ def test_an_export_holds_own_units_alone_runs_no_formula_and_takes_a_reason(offi
     rows = list(csv.DictReader(StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
     assert [(row["name"], row["unit"]) for row in rows] == [("'=HYPERLINK(1)", "P01")]
     assert office.world.value("SELECT count(*) FROM audit WHERE action = 'client.export'") == 1
+
+
+def test_scores_of_meetings_are_entered_and_shown_as_a_line_over_time(office: Office) -> None:
+    client, browser = office.world.client(), office.browser()
+    path = f"/clients/{client}"
+    today = office.world.now.date()
+    for value, on in ((31, "2026-01-05"), (42, "2026-02-01"), (44, "2026-02-01"), (50, "")):
+        html = browser.press(f"{path}/score", scale="barc10", value=value, on=on)
+    assert "The score is kept." in html
+    assert [(row.on_date.isoformat()) for row in office.world.rows("SELECT on_date FROM scores ORDER BY on_date")][:2] == ["2026-01-05", "2026-02-01"]
+    assert "<polyline" in html and "2026-02-01: 44" in html and "2026-02-01: 42" not in html
+    for wrong in ({"value": 61}, {"value": "x"}, {"value": 30, "scale": "mood"}, {"value": 30, "on": (today + timedelta(days=2)).isoformat()}, {"value": 30, "on": "31/2/2026"}):
+        answer = browser.post(f"{path}/score", **({"scale": "barc10"} | wrong))
+        assert (answer.status_code, 'class="error"' in answer.get_data(as_text=True)) == (400, True), wrong
+    assert office.world.value("SELECT count(*) FROM scores") == 3
+    assert office.browser("reviewer").post(f"{path}/score", scale="barc10", value=30).status_code == 403
