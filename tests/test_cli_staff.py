@@ -59,3 +59,16 @@ def test_another_role_ends_the_logins(made: Office, environ: dict[str, str]) -> 
     assert browser.get("/").status_code == 200
     run(environ, "edit", "hoa", "--role", "supervisor", "--as", "boss")
     assert browser.get("/").status_code == 303
+
+
+def test_a_name_a_phone_and_a_way_back_are_an_administrators_to_give(made: Office, environ: dict[str, str]) -> None:
+    for refused in (("lan", "--name", "X"), ("lan", "--phone", "0912345678")):
+        run(environ, "edit", *refused, "--as", "lan", code=2)
+    run(environ, "edit", "lan", "--name", "Nguyễn Lan", "--phone", "0912345678", "--as", "boss")
+    assert "Nguyễn Lan" in run(environ, "list", "--as", "boss")
+    run(environ, "edit", "lan", "--phone", "", "--as", "boss")
+    assert made.world.value("SELECT phone_hash IS NULL FROM staff WHERE code = 'lan'")
+    run(environ, "reactivate", "lan", "--as", "boss", code=2)
+    run(environ, "deactivate", "lan", "--as", "boss")
+    assert "/invitation?code=" in run(environ, "reactivate", "lan", "--as", "boss")
+    assert made.world.value("SELECT active FROM staff WHERE code = 'lan'")

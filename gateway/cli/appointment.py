@@ -10,8 +10,7 @@ import click
 from gateway.cli import client_file, screen, session
 from gateway.cli.language import _, shown
 from gateway.store import appointments, base, clients, staff, units
-from gateway.usecases import book_appointment, clinic_day, import_appointments
-from gateway.usecases.sheets import BadRows
+from gateway.usecases import book_appointment, clinic_day
 
 
 @click.group()
@@ -134,22 +133,11 @@ def _table(found: Sequence[appointments.Appointment]) -> None:
 
 
 @appointment.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Read and count, change nothing.")
-@client_file.bad_rows
+@client_file.a_file
 @session.as_staff
 def import_file(file: Path, dry_run: bool, bad_rows: Path | None, as_code: str) -> None:
-    """Take over a list from another system; an appointment is known by its outside id, so a second import only updates."""
-    target = client_file.bad_rows_path(file, bad_rows)
+    """Take over a list (.xlsx or CSV) from another system; an appointment is known by its outside id, so a second import only updates."""
     with session.open(as_code, *session.CARE) as s:
-        with BadRows(target, shown) as bad:
-            counts = import_appointments.run(s.engine, s.actor, file, bad.write, dry_run=dry_run)
-        _report(counts, dry_run, target, bad.count)
-
-
-def _report(counts: import_appointments.Counts, dry_run: bool, target: Path, bad: int) -> None:
-    click.echo(_("nothing was changed (--dry-run)") if dry_run else _("done"))
+        counts = client_file.take_over(s, "appointments", file, dry_run, bad_rows)
     screen.say("new {new}, moved {moved}, other changes {changed}, unchanged {unchanged}, invalid {invalid}",
-               new=counts.new, moved=counts.moved, changed=counts.changed, unchanged=counts.unchanged, invalid=counts.invalid)  # fmt: skip
-    if bad:
-        screen.warn("{count} rows with their reasons: {file}", count=bad, file=target)
+               **{name: getattr(counts, name) for name in counts.__slots__})  # fmt: skip

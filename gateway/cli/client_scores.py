@@ -6,9 +6,9 @@ import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _
-from gateway.domain import scales, windows
-from gateway.domain.errors import Refused
+from gateway.domain import scales
 from gateway.store import audit, clients, scores
+from gateway.usecases import enter_score
 
 
 @click.command()
@@ -19,19 +19,10 @@ from gateway.store import audit, clients, scores
 @session.as_staff
 def score(code: str, scale: str, value: int, on: str | None, as_code: str) -> None:
     """Keep a score from a meeting face to face. The questions are never asked by text."""
-    known = scales.SCALES[scale]
-    scales.checked(known, value)
     with session.open(as_code, *session.CARE) as s, s.work() as work:
-        found = clients.by_code(work, code)
-        today = work.now.astimezone(windows.zone_of(found.zone)).date()
-        day = screen.day(on) if on else today
-        if day > today:
-            raise Refused("the day of the meeting is still to come")
-        new = scores.enter(work, s.vault, found.id, scale, day, value)
-        audit.add(work, "client.score", "client", found.id, found.unit_id, {"scale": scale, "on": day.isoformat()},
-                  private=audit.private(work, s.vault, found.id, {scale: value}))  # fmt: skip
+        day, new = enter_score.enter(work, s.vault, clients.by_code(work, code), scale, value, screen.day(on) if on else None)
     said = _("{code}: {scale} {value} on {day} kept") if new else _("{code}: {scale} of {day} is {value} now")
-    click.echo(said.format(code=code, scale=known.name, value=value, day=day))
+    click.echo(said.format(code=code, scale=scales.SCALES[scale].name, value=value, day=day))
 
 
 @click.command("scores")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli import screen, session
-from gateway.cli.client_file import bad_rows, bad_rows_path
+from gateway.cli import client_file, screen, session
 from gateway.cli.language import _, shown
 from gateway.domain import opening, windows
 from gateway.domain import services as rules
@@ -16,7 +15,6 @@ from gateway.store import services, units
 from gateway.store.base import Work
 from gateway.store.services import Entry
 from gateway.usecases import find_services, import_services, keep_service
-from gateway.usecases.sheets import BadRows
 
 
 @click.group()
@@ -124,21 +122,13 @@ def add(as_code: str, served: tuple[str, ...], **typed: str) -> None:
 
 
 @service.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Read, judge and count; change nothing.")
-@bad_rows
+@client_file.a_file
 @session.as_staff
 def import_list(file: Path, dry_run: bool, bad_rows: Path | None, as_code: str) -> None:
-    """Take over a list (CSV) with English or Vietnamese headings; what is there already is changed where the row says something else."""
-    target = bad_rows_path(file, bad_rows)
-    with session.open(as_code, *session.LEAD) as s, BadRows(target, shown) as bad:
-        counts = import_services.run(s.engine, s.actor, s.content, file, bad.write, dry_run)
-    if dry_run:
-        screen.say("nothing was changed (--dry-run); it would be:")
-    screen.say("new {new}, updated {updated}, unchanged {unchanged}, invalid {invalid}",
-               **{name: getattr(counts, name) for name in import_services.Counts.__slots__})  # fmt: skip
-    if bad.count:
-        screen.warn("{count} rows with their reasons: {file}", count=bad.count, file=target)
+    """Take over a list (.xlsx or CSV) with English or Vietnamese headings; what is there already is changed where the row says something else."""
+    with session.open(as_code, *session.LEAD) as s:
+        counts = client_file.take_over(s, "services", file, dry_run, bad_rows)
+    screen.say("new {new}, updated {updated}, unchanged {unchanged}, invalid {invalid}", **{name: getattr(counts, name) for name in counts.__slots__})
 
 
 @service.command()
@@ -149,12 +139,13 @@ def export(file: Path | None, category: str | None, as_code: str) -> None:
     """Write what serves your units as a table (CSV) that `service import` takes back; to the screen without FILE."""
     with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
         found = services.list_seen(work, category)
+    lines = list(import_services.lines(found))
     if file is None:
-        import_services.write(sys.stdout, found)
+        sys.stdout.writelines(lines)
         return
     with file.open("w", encoding="utf-8-sig", newline="") as out:
-        count = import_services.write(out, found)
-    screen.say("{count} services: {file}", count=count, file=file)
+        out.writelines(lines)
+    screen.say("{count} services: {file}", count=len(lines) - 1, file=file)
 
 
 @service.command()

@@ -44,7 +44,7 @@ def duty(code: str, on_off: str, as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
         member = members.by_code(work, code)
         change_staff.set_duty(work, member, on_off == "on")
-        phone = next((each.phone for each in members.list_all(work, s.vault) if each.id == member.id), None)
+        phone = members.named(work, s.vault, member.id).phone
     click.echo((_("{code} is on duty") if on_off == "on" else _("{code} is off duty")).format(code=code))
     if on_off == "on" and not phone:
         screen.say("{code} has no phone on file: alerts go to the next person", code=code)
@@ -68,19 +68,22 @@ def deactivate(code: str, as_code: str) -> None:
 @click.option("--language", help="Of pages, commands and alerts. Everyone may change their own.")
 @click.option("--role", type=click.Choice(members.ROLES), help="Their browsers are signed out.")
 @click.option("--unit", help="Code of another unit: they see it and all below, and nothing else.")
+@click.option("--name", help="What colleagues call them.")
+@click.option("--phone", help="Their own mobile number, for alerts; \"\" takes it out. Both numbers are told.")
 @session.as_staff
-def edit(code: str, language: str | None, role: str | None, unit: str | None, as_code: str) -> None:
-    """Change a staff member's language, role or unit; an administrator's deed."""
+def edit(code: str, language: str | None, role: str | None, unit: str | None, name: str | None, phone: str | None, as_code: str) -> None:
+    """Change a staff member's name, phone, language, role or unit; an administrator's deed."""
     with session.open(as_code, *members.ROLES) as s:
-        if s.actor.role not in session.ADMIN and (code != as_code or role or unit):
-            raise NotAllowed("only an administrator changes the role or unit of staff, or the language of others")
+        if s.actor.role not in session.ADMIN and (code != as_code or role or unit or name or phone is not None):
+            raise NotAllowed("only an administrator changes the name, phone, role or unit of staff, or the language of others")
         home = None
         if code != as_code or unit:
             with s.work() as work:
                 members.by_code(work, code)
                 home = units.by_code(work, unit) if unit else None
         with s.system() as work:
-            change_staff.edit(work, s.vault, s.content, members.by_code(work, code), s.actor, language=language, role=role, home=home)
+            found = members.by_code(work, code)
+            change_staff.edit(work, s.vault, s.content, found, s.actor, language=language, role=role, home=home, name=name, phone=phone)
     screen.say("staff member {code} changed", code=code)
 
 
@@ -98,6 +101,19 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
             member = members.by_code(work, code)
         with s.system() as work:
             invitation = change_staff.invite(work, s.vault, member, s.actor, reset_second)
+        click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
+
+
+@staff.command()
+@click.argument("code")
+@session.as_staff
+def reactivate(code: str, as_code: str) -> None:
+    """Let in again somebody who was deactivated: prints the address of a new invitation. Nothing of before lets them in."""
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.work() as work:
+            member = members.by_code(work, code)
+        with s.system() as work:
+            invitation = change_staff.reactivate(work, s.vault, member, s.actor)
         click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
 
 

@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     "not_well": _rule("high", 4, N_("answered that they are not well")),
     "stop_in_doubt": _rule("high", 4, N_("may want no more texts; sending is paused")),
     "wrong_number": _rule("high", 8, N_("somebody else may have this phone; sending is paused")),
+    "zone_unknown": _rule("high", 8, N_("this unit's time zone was not known; that of the unit above is used now: see whether it is right")),
     # Within a working day or so.
     "reschedule": _rule("medium", 8, N_("asks for another appointment time")),
     "declined": _rule("medium", 8, N_("will not come to the appointment")),

@@ -13,7 +13,7 @@ from gateway.domain.windows import Window, Zone
 EVEN_WHEN_STOPPED = frozenset({"stop_confirmed", "stop_doubt", "wrong_number_noted", "help", "crisis_answer"})
 
 # To the phones of staff, whatever they texted.
-TO_STAFF = frozenset({"staff_alert", "staff_alert_yours", "staff_alert_taken"})
+TO_STAFF = frozenset({"staff_alert", "staff_alert_yours", "staff_alert_taken", "staff_phone_changed"})
 
 # A machine that talks to itself: RapidPro stops at 20 equal texts in 5 minutes, the Community Health Toolkit at 5 in 30.
 IDENTICAL_IN_HALF_AN_HOUR = 5

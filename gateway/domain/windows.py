@@ -201,6 +201,14 @@ def zone_of(zone: Zone) -> ZoneInfo:
         ) from None
 
 
+def is_known(zone: str) -> bool:
+    """Whether there is a time zone of this name."""
+    try:
+        return bool(zone_of(zone))
+    except Refused:
+        return False
+
+
 def zone_or(zone: str | None, fallback: Zone) -> tuple[ZoneInfo, str | None]:
     """The client's zone, or the site's with a warning: a missing or bad zone never drops a person."""
     name = (zone or "").strip()

@@ -1,7 +1,7 @@
 """Appointments: when a client is expected, with whom, what they answered, and whether they came."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -176,6 +176,7 @@ class New:
     outside_id: str
     starts_at: datetime
     status: str = "booked"
+    id: UUID = field(default_factory=uuid4)
 
 
 def by_outside_ids(work: Work, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], Appointment]:
@@ -194,6 +195,6 @@ def taken(work: Work, keys: Sequence[tuple[UUID, str]]) -> set[tuple[UUID, str]]
 def add_many(work: Work, news: Sequence[New]) -> None:
     """Keep appointments of another system; their reminders are planned by the clock."""
     work.execute(_ADD_MANY, {
-        "ids": [uuid4() for _ in news], "clients": [new.client_id for new in news], "outside": [new.outside_id for new in news],
+        "ids": [new.id for new in news], "clients": [new.client_id for new in news], "outside": [new.outside_id for new in news],
         "starts": [new.starts_at for new in news], "statuses": [new.status for new in news], "now": work.now,
     })  # fmt: skip

@@ -1,6 +1,7 @@
 """Our connections to carriers: one row each, its secrets encrypted under a key of its own."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,10 +31,11 @@ class Channel:
     state_reason: str | None
     backfilled_to: datetime | None
     replies_cost: bool = False
+    backfill_rest: Mapping[str, Any] | None = None
 
 
 _COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
-  c.state_reason, c.backfilled_to, c.replies_cost, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
@@ -77,7 +79,7 @@ def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
     return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
-                   row.state_reason, row.backfilled_to, row.replies_cost)  # fmt: skip
+                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest)  # fmt: skip
 
 
 def for_phone(work: Work, e164: str) -> UUID:
@@ -243,4 +245,9 @@ def count_unreadable(work: Work, channel_id: UUID, bad: int, reset: bool) -> int
 
 def mark_backfilled(work: Work, channel_id: UUID, at: datetime) -> None:
     """All that clients sent before then was listed at the carrier."""
-    work.execute(text("UPDATE channels SET backfilled_to = :at WHERE id = :id"), {"at": at, "id": channel_id})
+    work.execute(text("UPDATE channels SET backfilled_to = :at, backfill_rest = NULL WHERE id = :id"), {"at": at, "id": channel_id})
+
+
+def mark_backfilling(work: Work, channel_id: UUID, rest: Mapping[str, Any]) -> None:
+    """More is to be listed than one look takes: where the next one goes on."""
+    work.execute(text("UPDATE channels SET backfill_rest = CAST(:rest AS jsonb) WHERE id = :id"), {"rest": json.dumps(dict(rest)), "id": channel_id})

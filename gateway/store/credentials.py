@@ -127,6 +127,12 @@ def drop_second(work: Work, staff_id: UUID) -> None:
     work.execute(text("DELETE FROM recovery_codes WHERE staff_id = :id"), {"id": staff_id})
 
 
+def forget(work: Work, staff_id: UUID) -> None:
+    """No password, second factor, invitation or signed-in browser is left of them."""
+    for table in ("credentials", "recovery_codes", "invitations", "logins"):
+        work.execute(text(f"DELETE FROM {table} WHERE staff_id = :id"), {"id": staff_id})
+
+
 _INVITE = text("""
   INSERT INTO invitations (staff_id, hash, expires_at) VALUES (:id, :hash, :expires)
   ON CONFLICT (staff_id) DO UPDATE SET hash = :hash, expires_at = :expires""")

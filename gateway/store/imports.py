@@ -1,4 +1,4 @@
-"""Registers that come in from the pages: the file until it is read, how far it is, what it did, and what it wrote over."""
+"""Tables that come in from the pages: the file until it is read, how far it is, and what it did."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ class Import:
     """One import as its page shows it."""
 
     id: UUID
+    kind: str
     unit_id: UUID
     state: str
     options: Mapping[str, Any]
@@ -40,23 +41,23 @@ class Import:
         return min(100 * self.bytes_done // max(self.bytes, 1), 100)
 
 
-def add(work: Work, vault: Vault, file: bytes, headings: Sequence[str]) -> UUID:
+def add(work: Work, vault: Vault, kind: str, file: bytes, headings: Sequence[str]) -> UUID:
     """Keep a file of the actor, encrypted, to be checked."""
     import_id, key_id = uuid4(), uuid4()
     key, wrapped = vault.new_key(key_id)
     work.insert("keys", [{"id": key_id, "unit_id": work.actor.unit_id, "wrapped": wrapped}])
     work.insert("imports", [{
-        "id": import_id, "unit_id": work.actor.unit_id, "staff_id": work.actor.staff_id, "key_id": key_id, "state": "checking",
+        "id": import_id, "kind": kind, "unit_id": work.actor.unit_id, "staff_id": work.actor.staff_id, "key_id": key_id, "state": "checking",
         "options": "{}", "headings_enc": key.encrypt(json.dumps(list(headings)), "imports.headings", import_id),
         "file_enc": key.encrypt(file.decode("latin-1"), "imports.file", import_id), "bytes": len(file), "made_at": work.now,
     }])  # fmt: skip
     return import_id
 
 
-_COLUMNS = """i.id, i.unit_id, i.state, i.options, i.counts, i.reason, i.bytes_done, i.bytes, i.made_at, i.applied_at, s.code AS by,
+_COLUMNS = """i.id, i.kind, i.unit_id, i.state, i.options, i.counts, i.reason, i.bytes_done, i.bytes, i.made_at, i.applied_at, s.code AS by,
   i.file_enc IS NOT NULL AS has_file FROM imports i LEFT JOIN staff s ON s.id = i.staff_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE i.id = :id")
-_LATEST = text(f"SELECT {_COLUMNS} ORDER BY i.made_at DESC LIMIT 20")
+_LATEST = text(f"SELECT {_COLUMNS} WHERE i.kind = :kind ORDER BY i.made_at DESC LIMIT 20")
 
 
 def get(work: Work, import_id: UUID) -> Import:
@@ -67,9 +68,9 @@ def get(work: Work, import_id: UUID) -> Import:
     return Import(**row._asdict())
 
 
-def latest(work: Work) -> list[Import]:
-    """The latest imports of the actor's units."""
-    return [Import(**row._asdict()) for row in work.all(_LATEST)]
+def latest(work: Work, kind: str) -> list[Import]:
+    """The latest imports of a kind in the actor's units."""
+    return [Import(**row._asdict()) for row in work.all(_LATEST, kind=kind)]
 
 
 _SEALED = text("SELECT i.headings_enc, i.bad_enc, i.file_enc, i.key_id, k.wrapped FROM imports i JOIN keys k ON k.id = i.key_id WHERE i.id = :id")
@@ -116,10 +117,12 @@ def start(work: Work, import_id: UUID) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An import to be done, for whoever asked for it."""
+    """An import to be done, for whoever asked for it: `active` says whether they still work here."""
 
     id: UUID
+    kind: str
     actor: Actor
+    active: bool
     state: str
     options: Mapping[str, Any]
     key: DataKey
@@ -131,7 +134,7 @@ _CLAIM = text("""
   WHERE i.id = (SELECT id FROM imports WHERE state IN ('checking', 'waiting') AND (taken_until IS NULL OR taken_until < now())
       ORDER BY made_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     AND s.id = i.staff_id AND k.id = i.key_id
-  RETURNING i.id, i.state, i.options, i.file_enc, i.key_id, k.wrapped, s.id AS staff_id, s.unit_id, s.role, s.active""")
+  RETURNING i.id, i.kind, i.state, i.options, i.file_enc, i.key_id, k.wrapped, s.id AS staff_id, s.unit_id, s.role, s.active""")
 
 
 def claim(work: Work, vault: Vault) -> Claimed | None:
@@ -141,7 +144,7 @@ def claim(work: Work, vault: Vault) -> Claimed | None:
         return None
     key = vault.open_key(row.wrapped, row.key_id)
     file = key.decrypt(row.file_enc, "imports.file", row.id).encode("latin-1") if row.file_enc else b""
-    return Claimed(row.id, Actor(row.staff_id, row.unit_id, row.role), row.state, row.options, key, file)
+    return Claimed(row.id, row.kind, Actor(row.staff_id, row.unit_id, row.role), row.active, row.state, row.options, key, file)
 
 
 def tell_progress(work: Work, import_id: UUID, done: int) -> None:
@@ -186,54 +189,16 @@ def forget(work: Work) -> None:
         work.execute(statement, {"before": work.now - KEPT})
 
 
-# --- undoing --------------------------------------------------------------------------------------------------------
-
-# Whom nobody changed since, and of the new ones those with whom nothing happened yet.
-_UNTOUCHED = text("""
-  SELECT r.client_id, r.before FROM import_rows r JOIN imports i ON i.id = r.import_id JOIN clients c ON c.id = r.client_id
-  WHERE r.import_id = :id AND c.updated_at = i.applied_at
-    AND NOT EXISTS (SELECT FROM consents k WHERE k.client_id = c.id AND k.changed_at > i.applied_at)
-    AND (r.before IS NOT NULL OR NOT EXISTS (SELECT FROM outbound o WHERE o.client_id = c.id)
-      AND NOT EXISTS (SELECT FROM inbound n WHERE n.client_id = c.id) AND NOT EXISTS (SELECT FROM appointments a WHERE a.client_id = c.id)
-      AND NOT EXISTS (SELECT FROM flags f WHERE f.client_id = c.id) AND NOT EXISTS (SELECT FROM notes t WHERE t.client_id = c.id))
-  ORDER BY c.id FOR NO KEY UPDATE OF c""")
-_BACK = tuple(text(sql) for sql in (
-    """UPDATE clients c SET unit_id = b.unit_id, name_enc = b.name_enc, fields_enc = b.fields_enc, language = b.language,
-      time_zone = b.time_zone, opens = b.opens, closes = b.closes, tones = b.tones, discreet = b.discreet, status = b.status,
-      status_reason = b.status_reason, groups = b.groups, worker_id = b.worker_id, row_hash = b.row_hash, updated_at = :now
-    FROM jsonb_populate_record(CAST(NULL AS clients), CAST(:before AS jsonb) -> 'client') b WHERE c.id = b.id""",
-    "UPDATE keys k SET unit_id = c.unit_id FROM clients c WHERE c.id = :client AND k.id = c.key_id",
-    "DELETE FROM phones WHERE client_id = :client",
-    "INSERT INTO phones SELECT * FROM jsonb_populate_recordset(CAST(NULL AS phones), CAST(:before AS jsonb) -> 'phones')",
-    "DELETE FROM client_words WHERE client_id = :client",
-    "INSERT INTO client_words SELECT * FROM jsonb_populate_recordset(CAST(NULL AS client_words), CAST(:before AS jsonb) -> 'words')",
-    """INSERT INTO consent_history (client_id, unit_id, purpose, granted, basis, source, source_id, changed_at)
-      SELECT k.client_id, k.unit_id, k.purpose, coalesce(b.granted, false), 'import undone', 'staff', :by, :now
-      FROM consents k LEFT JOIN jsonb_populate_recordset(CAST(NULL AS consents), CAST(:before AS jsonb) -> 'consents') b ON b.purpose = k.purpose
-      WHERE k.client_id = :client AND (b.granted, b.basis) IS DISTINCT FROM (k.granted, k.basis)""",
-    "DELETE FROM consents WHERE client_id = :client",
-    "INSERT INTO consents SELECT * FROM jsonb_populate_recordset(CAST(NULL AS consents), CAST(:before AS jsonb) -> 'consents')",
-))  # fmt: skip
-_AWAY = (text("""
-  WITH gone AS (DELETE FROM clients WHERE id = :client RETURNING key_id) DELETE FROM keys WHERE id IN (SELECT key_id FROM gone)"""),)
-_UNDONE = text("UPDATE imports SET state = 'undone', counts = counts || CAST(:counts AS jsonb) WHERE id = :id AND state = 'done' AND applied_at > :since")
+_UNDONE = text("UPDATE imports SET state = 'undone' WHERE id = :id AND state = 'done' AND applied_at > :since")
 
 
-def undo(work: Work, import_id: UUID, by: UUID | None) -> tuple[int, int] | None:
-    """Write back what it wrote over and take away whom it brought: how many, and how many stay because something happened since.
+def undone(work: Work, import_id: UUID) -> bool:
+    """Say that it is undone; False when it cannot be (any more)."""
+    return bool(work.execute(_UNDONE, {"id": import_id, "since": work.now - KEPT}).rowcount)
 
-    None when it cannot be undone (any more). Stops stay: who opted out stays so. Runs as the system: staff delete nobody.
-    """
-    if not work.execute(_UNDONE, {"id": import_id, "counts": "{}", "since": work.now - KEPT}).rowcount:
-        return None
-    rows = work.all(_UNTOUCHED, id=import_id)
-    for row in rows:
-        values = {"client": row.client_id, "before": json.dumps(row.before), "now": work.now, "by": by}
-        for statement in _AWAY if row.before is None else _BACK:
-            work.execute(statement, {name: value for name, value in values.items() if f":{name}" in statement.text})
-    total = work.value(text("SELECT count(*) FROM import_rows WHERE import_id = :id"), id=import_id)
-    gone = sum(row.before is None for row in rows)  # their rows of import_rows went with them
+
+def count_undone(work: Work, import_id: UUID, back: int, kept: int) -> None:
+    """How many rows are as they were before, and how many stay. What was kept of them goes."""
     work.execute(text("UPDATE imports SET counts = counts || CAST(:counts AS jsonb) WHERE id = :id"),
-                 {"id": import_id, "counts": json.dumps({"undone": len(rows), "kept": total + gone - len(rows)})})  # fmt: skip
+                 {"id": import_id, "counts": json.dumps({"undone": back, "kept": kept})})  # fmt: skip
     work.execute(text("DELETE FROM import_rows WHERE import_id = :id"), {"id": import_id})
-    return len(rows), total + gone - len(rows)

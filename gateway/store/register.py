@@ -155,12 +155,13 @@ UPDATE outbound o SET state = 'cancelled', reason = 'opted out (stop)', state_at
   WHERE o.to_hash = t.phone_hash AND o.state = 'planned' AND o.purpose <> ALL(:keep)"""
 
 
-# The rows of a client as they are, ciphertext and all: `imports.undo` writes them back.
+# The rows of a client as they are, ciphertext and all: `import_rows.undo` writes them back.
 _REMEMBER = text("""
-  INSERT INTO import_rows (import_id, client_id, unit_id, before)
-  SELECT :import, c.id, c.unit_id, CASE WHEN NOT s.is_new THEN jsonb_build_object('client', to_jsonb(c),
+  INSERT INTO import_rows (import_id, row_id, client_id, unit_id, before)
+  SELECT :import, c.id, c.id, c.unit_id, CASE WHEN NOT s.is_new THEN jsonb_build_object('client', to_jsonb(c),
     'phones', (SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') FROM phones p WHERE p.client_id = c.id),
     'words', (SELECT coalesce(jsonb_agg(to_jsonb(w)), '[]') FROM client_words w WHERE w.client_id = c.id),
+    'dates', (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM client_dates d WHERE d.client_id = c.id),
     'consents', (SELECT coalesce(jsonb_agg(to_jsonb(k)), '[]') FROM consents k WHERE k.client_id = c.id)) END
   FROM staged_clients s JOIN clients c ON c.id = s.id""")
 

@@ -96,8 +96,17 @@ def get(work: Work, staff_id: UUID) -> Member:
     return Member(**row._asdict())
 
 
-_LIST = text(f"""
-  SELECT {_MEMBER}, s.key_id, s.name_enc, s.phone_enc, k.wrapped FROM staff s JOIN keys k ON k.id = s.key_id ORDER BY s.code""")
+_SEALED = f"SELECT {_MEMBER}, s.key_id, s.name_enc, s.phone_enc, k.wrapped FROM staff s JOIN keys k ON k.id = s.key_id"
+_LIST = text(f"{_SEALED} ORDER BY s.code")
+_NAMED = text(f"{_SEALED} WHERE s.id = :id")
+
+
+def named(work: Work, vault: Vault, staff_id: UUID) -> Member:
+    """The staff member with name and phone. Raises NotFound."""
+    row = work.one(_NAMED, id=staff_id)
+    if row is None:
+        raise NotFound("no such staff member in your units")
+    return _open(row, vault)
 
 
 def list_all(work: Work, vault: Vault) -> list[Member]:
@@ -127,6 +136,28 @@ def _open(row: Any, vault: Vault) -> Member:
 def set_duty(work: Work, staff_id: UUID, on_duty: bool) -> None:
     """On duty: on call at any hour, until they are taken off."""
     work.execute(text("UPDATE staff SET on_duty = :on WHERE id = :id"), {"id": staff_id, "on": on_duty})
+
+
+_KEY = text("SELECT s.key_id, k.wrapped FROM staff s JOIN keys k ON k.id = s.key_id WHERE s.id = :id")
+
+
+def set_name(work: Work, vault: Vault, staff_id: UUID, name: str) -> None:
+    """What colleagues call them."""
+    key = _key(work, vault, staff_id)
+    work.execute(text("UPDATE staff SET name_enc = :name WHERE id = :id"), {"name": key.encrypt(name, "staff.name", staff_id), "id": staff_id})
+
+
+def set_phone(work: Work, vault: Vault, staff_id: UUID, phone: str | None) -> None:
+    """Where alerts reach them, and whose answers by text are theirs; None: nowhere."""
+    sealed = _key(work, vault, staff_id).encrypt(phone, "staff.phone", staff_id) if phone else None
+    work.execute(text("UPDATE staff SET phone_enc = :phone, phone_hash = :hash WHERE id = :id"),
+                 {"phone": sealed, "hash": vault.hash_phone(phone) if phone else None, "id": staff_id})  # fmt: skip
+
+
+def _key(work: Work, vault: Vault, staff_id: UUID) -> DataKey:
+    row = work.one(_KEY, id=staff_id)
+    assert row is not None
+    return vault.open_key(row.wrapped, row.key_id)
 
 
 def set_language(work: Work, staff_id: UUID, language: str) -> None:

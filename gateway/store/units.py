@@ -98,6 +98,11 @@ def save(work: Work, unit: Unit) -> None:
     })  # fmt: skip
 
 
+def zones(work: Work) -> list[str]:
+    """The time zones that units have, each once."""
+    return [row.time_zone for row in work.all(text("SELECT DISTINCT time_zone FROM units"))]
+
+
 _GET = text(f"SELECT {_COLUMNS} FROM units u WHERE u.id = :id")
 _FIND = text(f"SELECT {_COLUMNS} FROM units u WHERE u.code = :code")
 

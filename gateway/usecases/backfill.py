@@ -1,6 +1,7 @@
 """Fetch texts that the carrier holds and we never got: an outage longer than its retries loses a webhook for good."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from gateway.wire import Wire
 # How far each run looks back beyond the last complete one: a text may be listed late.
 OVERLAP = timedelta(hours=1)
 FIRST_LOOK_BACK = timedelta(days=1)
-MAX_PAGES = 50
+MAX_PAGES = 50  # of one number in one look; the next look goes on from there
+GOES_ON = timedelta(days=1)  # with a look begun longer ago a new one begins: its pages may be there no more
 
 
 def backfill(
@@ -35,38 +37,78 @@ def backfill(
         carrier = registry.by_kind(channel.kind)
         if not carrier.capabilities.can_list:
             continue
-        since = (channel.backfilled_to or began_at - FIRST_LOOK_BACK) - OVERLAP
+        look = _Look.of(channel, carrier, began_at)
         try:
-            listed = _not_kept(engine, vault, channel, _listed(carrier, channel, wire, since))
+            listed = _not_kept(engine, vault, channel, _listed(carrier, channel, wire, look))
         except Exception as error:  # one channel must not hold up the others
             log.error("backfill_later", error, channel=channel.id)
             continue
         kept = [_keep(engine, vault, content, channel, message, ring, now) for message in listed]
         missing += sum(filter(None, kept))
         if None not in kept:
-            with unit_of_work(engine, SYSTEM, now) as work:
-                channels.mark_backfilled(work, channel.id, began_at)
+            _mark(engine, channel, look, now)
     return missing
 
 
-def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, since: datetime) -> list[base.Found]:
+@dataclass(slots=True)
+class _Look:
+    """A look through a channel's list: from when on, and for each of our numbers the page to begin with, None the first.
+
+    A number whose list was read to its end is not in `pages` any more.
+    """
+
+    began_at: datetime
+    since: datetime
+    pages: dict[str, str | None]
+
+    @classmethod
+    def of(cls, channel: channels.Channel, carrier: base.Channel, now: datetime) -> "_Look":
+        """What is left of the last one, else a new one."""
+        if (rest := channel.backfill_rest) is not None:
+            look = cls(datetime.fromisoformat(rest["began_at"]), datetime.fromisoformat(rest["since"]), dict(rest["pages"]))
+            if now - look.began_at < GOES_ON:
+                return look
+        since = (channel.backfilled_to or now - FIRST_LOOK_BACK) - OVERLAP
+        return cls(now, since, dict.fromkeys(carrier.own_numbers(channel.settings)))
+
+
+def _mark(engine: Engine, channel: channels.Channel, look: _Look, now: datetime | None) -> None:
+    """Complete, or to go on where it stopped."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        if not look.pages:
+            channels.mark_backfilled(work, channel.id, look.began_at)
+            return
+        log.warning("backfill_goes_on", channel=channel.id, pages=MAX_PAGES)
+        channels.mark_backfilling(work, channel.id, {"began_at": look.began_at.isoformat(), "since": look.since.isoformat(), "pages": look.pages})
+
+
+def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, look: _Look) -> list[base.Found]:
+    """What it lists of the next pages. The look moves on with them."""
     found: list[base.Found] = []
-    for number in carrier.own_numbers(channel.settings):
-        page: str | None = None
+    for number, page in list(look.pages.items()):
         for _ in range(MAX_PAGES):
-            request = carrier.inbound_list_request(channel.settings, number, since, page)
-            if request is None:
+            page, fresh = _page(carrier, channel, wire, number, look.since, page)
+            found += [each for each in fresh if each.direction == "inbound"]
+            if page is None:
+                del look.pages[number]
                 break
-            reply = wire.call(request).reply
-            if reply is None:
-                raise base.BadList("the carrier did not answer")
-            listed = carrier.read_list(reply)
-            fresh = [f for f in listed.found if f.created_at is None or f.created_at >= since]
-            found += [f for f in fresh if f.direction == "inbound"]
-            page = listed.next
-            if page is None or not fresh:
-                break
+            look.pages[number] = page
     return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
+
+
+def _page(
+    carrier: base.Channel, channel: channels.Channel, wire: Wire, number: str, since: datetime, page: str | None
+) -> tuple[str | None, list[base.Found]]:  # fmt: skip
+    """A page's texts since then, and the page after it; None when all that is as recent is listed. Raises BadList."""
+    request = carrier.inbound_list_request(channel.settings, number, since, page)
+    if request is None:
+        return None, []
+    reply = wire.call(request).reply
+    if reply is None:
+        raise base.BadList("the carrier did not answer")
+    listed = carrier.read_list(reply)
+    fresh = [f for f in listed.found if f.created_at is None or f.created_at >= since]
+    return listed.next if fresh else None, fresh
 
 
 def _not_kept(engine: Engine, vault: Vault, channel: channels.Channel, listed: list[base.Found]) -> list[base.Inbound]:

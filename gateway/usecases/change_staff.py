@@ -1,17 +1,21 @@
-"""Who works here: added, let in, changed, put on duty, and shown out. What they leave behind waits for somebody else."""
+"""Who works here: added, let in, changed, put on duty, shown out, and let in again. What they leave behind waits for somebody else."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from gateway import log
 from gateway.content import Content
+from gateway.domain import messages as lanes
 from gateway.domain import phone as phones
 from gateway.domain.errors import NotAllowed, Refused
-from gateway.store import audit, escalations, flags, staff, units
+from gateway.store import audit, credentials, escalations, flags, staff, units
 from gateway.store.base import Actor, Work
-from gateway.usecases import escalate, sign_in
+from gateway.usecases import compose, escalate, send_text, sign_in
 from gateway.vault import Vault
 
+TOLD_WITHIN = timedelta(days=1)
 LEAD = ("supervisor", "administrator")
 
 
@@ -65,11 +69,11 @@ def _leave(work: Work, vault: Vault, content: Content, left: Sequence[Any]) -> l
 
 def edit(
     work: Work, vault: Vault, content: Content, member: staff.Member, by: Actor, *, language: str | None = None, role: str | None = None,
-    home: units.Unit | None = None,
+    home: units.Unit | None = None, name: str | None = None, phone: str | None = None,
 ) -> None:  # fmt: skip
-    """Another language, role or unit (one that the actor sees), where given; with another role or unit they sign in anew. Runs as the system.
+    """Another language, role, unit (one that the actor sees), name or phone, where given; no phone any more: "". Runs as the system.
 
-    Raises Refused.
+    With another role or unit they sign in anew. Another phone is told to both numbers. Raises Refused.
     """
     changed: dict[str, str] = {}
     if language and language != member.language:
@@ -89,8 +93,52 @@ def edit(
         staff.move(work, member.id, home.id)
         _leave(work, vault, content, flags.release(work, member.id, unseen=True))
         changed["unit"] = home.code
+    changed |= _person(work, vault, content, staff.named(work, vault, member.id), name, phone)
     if changed:
         audit.add(work, "staff.edit", "staff", member.id, home.id if home else member.unit_id, changed, by=by)
+
+
+def _person(work: Work, vault: Vault, content: Content, old: staff.Member, name: str | None, phone: str | None) -> dict[str, str]:
+    """Who they are and where alerts reach them; that it changed, as the trail says it: what it was and is stands nowhere in the clear."""
+    changed = {}
+    if name and name != old.name:
+        staff.set_name(work, vault, old.id, name)
+        changed["name"] = "changed"
+    if phone is None:
+        return changed
+    number = phones.parse(phone, units.get(work, old.unit_id).region).e164 if phone else None
+    if number != old.phone:
+        _tell_phone(work, vault, content, old)
+        staff.set_phone(work, vault, old.id, number)
+        _tell_phone(work, vault, content, old)
+        changed["phone"] = "changed" if number else "taken out"
+    return changed
+
+
+def _tell_phone(work: Work, vault: Vault, content: Content, member: staff.Member) -> None:
+    """Text the phone that is on file now that it changes; whoever did not expect it hears of it. No carrier: the trail says it alone."""
+    person = staff.alerted(work, vault, [member.id]).get(member.id)
+    if person is None:
+        return
+    try:
+        with work.attempt():
+            send_text.queue(work, vault, content, escalate.recipient(person), "staff_phone_changed", {}, lane=lanes.URGENT,
+                            dedupe_key=f"staff_phone:{uuid4()}", send_before=work.now + TOLD_WITHIN)  # fmt: skip
+    except (Refused, compose.Unsendable):
+        log.warning("staff_phone_untold", staff=member.id)
+
+
+def reactivate(work: Work, vault: Vault, member: staff.Member, by: Actor) -> str:
+    """Let somebody the actor sees in again, by a new invitation, whose code it is. Runs as the system. Raises Refused for one who is active.
+
+    Nothing of before lets them in: no password, second factor or browser.
+    """
+    if member.active:
+        raise Refused("staff member {code!r} is active already", code=member.code)
+    credentials.forget(work, member.id)
+    staff.set_active(work, member.id, True)
+    audit.add(work, "staff.reactivate", "staff", member.id, member.unit_id, {"code": member.code}, by=by)
+    return sign_in.invite(work, vault, member.id, member.unit_id, by)
 
 
 def invite(work: Work, vault: Vault, member: staff.Member, by: Actor, reset_second: bool = False) -> str:

@@ -1,23 +1,19 @@
 """Take over appointments of another system. One is known by its client and outside id: a second import only updates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
-
-from sqlalchemy import Engine
+from uuid import UUID
 
 from gateway.domain import appointments as visits
 from gateway.domain import cells, windows
 from gateway.domain.columns import Columns
+from gateway.domain.register_words import APPOINTMENT_HEADINGS
 from gateway.domain.told import N_
-from gateway.store import appointments, audit, clients, units
-from gateway.store.base import Actor, Work, unit_of_work
-from gateway.usecases import book_appointment, sheets
-
-AT_ONCE = 1000
-
-BadRow = Callable[[int, str, str, Sequence[str]], None]
+from gateway.store import appointments, clients, import_rows, units
+from gateway.store.base import Work
+from gateway.usecases import book_appointment, sheets, tables
+from gateway.usecases.tables import BadRow, Table
 
 
 @dataclass(slots=True)
@@ -31,37 +27,17 @@ class Counts:
     invalid: int = 0
 
 
-class _DryRun(Exception):
-    """Rolls the transaction back."""
-
-
-def run(engine: Engine, actor: Actor, path: Path, bad: BadRow, dry_run: bool = False, now: datetime | None = None) -> Counts:
-    """Import a list of appointments as the actor, all of it or nothing; `bad` is told of each refused row."""
-    counts = Counts()
-    try:
-        with unit_of_work(engine, actor, now) as work:
-            take_over(work, path, counts, bad)
-            if dry_run:
-                raise _DryRun
-    except _DryRun:
-        pass
-    return counts
-
-
-def take_over(work: Work, path: Path, counts: Counts, bad: BadRow) -> None:
-    """Import within an open transaction; `counts` rise as it goes. See `run`."""
-    seen = units.list_seen(work)
-    home = next(unit for unit in seen if unit.id == work.actor.unit_id) if work.actor.unit_id else seen[0]
-    zones = {cells.key(unit.code): unit.time_zone for unit in seen}
-    with sheets.read(path, home.region) as sheet:
-        found = visits.find_columns(sheet.headings)
-        today = work.now.astimezone(windows.zone_of(home.time_zone)).date()
-        rows = _Rows(work, counts, bad, zones)
-        for lines in sheets.batches(sheet.rows, AT_ONCE):
-            full = [line for line in lines if line.broken or any(cell.strip() for cell in line.cells)]
-            rows.take([(line, _read(line, found, today)) for line in full])
-    detail = {name: getattr(counts, name) for name in Counts.__slots__}
-    audit.add(work, "appointment.import", "unit", home.id, home.id, detail)
+def take_over(work: Work, table: Table, counts: Counts) -> None:
+    """Import a list within an open transaction; `counts` rise as it goes. Raises Refused when the file cannot be taken."""
+    at = tables.home(work)
+    zones = {cells.key(unit.code): unit.time_zone for unit in units.list_seen(work)}
+    today = work.now.astimezone(windows.zone_of(at.time_zone)).date()
+    with table.open(at.region) as sheet:
+        found = visits.find_columns(table.headings(sheet, APPOINTMENT_HEADINGS)[0])
+        rows = _Rows(work, counts, table.bad, table.options.import_id, zones)
+        for batch in table.rows(sheet, lambda line: _read(line, found, today)):
+            rows.take(batch)
+    tables.log(work, "appointment.import", at, counts)
 
 
 def _read(line: sheets.Line, found: Columns, today: date) -> visits.Visit | visits.Rejected:
@@ -77,6 +53,7 @@ class _Rows:
     work: Work
     counts: Counts
     bad: BadRow
+    import_id: UUID | None
     zones: dict[str, str]
     seen: dict[str, int] = field(default_factory=dict)  # outside id -> its first line
 
@@ -103,6 +80,7 @@ class _Rows:
                 news.append(appointments.New(client.id, row.outside_id, starts_at, row.state or "booked"))
         self.counts.new += len(news)
         appointments.add_many(self.work, news)
+        self._remember([new.id for new in news], are_new=True)
 
     def _is_good(self, line: sheets.Line, row: visits.Visit, people: dict[str, clients.Found]) -> bool:
         first = self.seen.setdefault(row.outside_id, line.number)
@@ -122,7 +100,10 @@ class _Rows:
     def _update(self, old: appointments.Appointment, starts_at: datetime, state: str | None) -> None:
         """A move plans reminders anew; the other states end them. What the row does not say stays."""
         status = state or old.status
-        if status == "booked" and (old.status != "booked" or old.starts_at != starts_at):
+        is_moved = status == "booked" and (old.status != "booked" or old.starts_at != starts_at)
+        if is_moved or status != old.status:
+            self._remember([old.id], are_new=False)
+        if is_moved:
             appointments.move(self.work, old.id, starts_at)
             book_appointment.drop_reminders(self.work, old, book_appointment.MOVED)
             self.counts.moved += 1
@@ -132,3 +113,7 @@ class _Rows:
             self.counts.changed += 1
         else:
             self.counts.unchanged += 1
+
+    def _remember(self, ids: Sequence[UUID], are_new: bool) -> None:
+        if self.import_id is not None:
+            import_rows.remember_appointments(self.work, self.import_id, ids, are_new)

@@ -1,51 +1,22 @@
 """Take over a register of clients: every row is read and judged, then one transaction writes, all of it or nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
-
-from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
 
 from gateway.domain import cells, register
 from gateway.domain.columns import Columns
 from gateway.domain.errors import Refused
-from gateway.domain.register_words import HEADINGS
+from gateway.domain.register_words import DATE_HEADINGS, HEADINGS
 from gateway.domain.told import N_
-from gateway.store import audit, clients, consents, erasure, staff, units
+from gateway.store import clients, consents, erasure, staff, units
 from gateway.store import register as staging
-from gateway.store.base import Actor, Work, unit_of_work
-from gateway.usecases import sheets
+from gateway.store.base import Work
+from gateway.usecases import sheets, tables
+from gateway.usecases.tables import BadRow, Options, Table
 from gateway.vault import DataKey, Vault
-
-AT_ONCE = 1000
-
-BadRow = Callable[[int, str, str, Sequence[str]], None]
-"""Told of each row that was refused, doubled, or taken with a warning: line, which of these, why, the row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the file does not say. `consents`: purpose -> basis for rows that are silent on the purpose.
-
-    `dates`: heading -> the name of a client's day, of columns that the gateway does not know by itself.
-    `columns`: place of a column, from 0 -> the field it is taken for, whatever its heading; "own": kept as it is; "": left out.
-    `import_id`: what is written over is kept under it, to be undone.
-    """
-
-    unit: str | None = None
-    consents: Mapping[str, str] = field(default_factory=dict)
-    basis: str | None = None
-    yes_means: tuple[str, ...] = ()
-    own: tuple[str, ...] = ()
-    dates: Mapping[str, str] = field(default_factory=dict)
-    dry_run: bool = False
-    columns: Mapping[int, str] = field(default_factory=dict)
-    import_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -62,81 +33,32 @@ class Counts:
     ignored_columns: tuple[str, ...] = ()
 
 
-class _DryRun(Exception):
-    """Rolls the transaction back."""
+WORDS = HEADINGS | DATE_HEADINGS
+"""What a column may be taken for -> headings that say so."""
 
 
-def run(
-    engine: Engine, vault: Vault, actor: Actor, path: Path, options: Options, bad: BadRow,
-    progress: Callable[[int, int], None] = lambda done, size: None,
-) -> Counts:  # fmt: skip
-    """Import a register as the actor. A second import of the same file changes nothing.
+def take_over(work: Work, vault: Vault, table: Table, counts: Counts) -> None:
+    """Import a register within an open transaction; `counts` rise as it goes. A second import of the same file changes nothing.
 
     Clients are known by their code, never by a phone. Raises Refused when the file as a whole cannot be taken.
     """
-    counts = Counts()
-    try:
-        with unit_of_work(engine, actor) as work:
-            take_over(work, vault, path, options, counts, bad, progress)
-            if options.dry_run:
-                raise _DryRun
-    except _DryRun:
-        pass
-    except IntegrityError:
-        raise Refused("something changed while the import ran, or an appointment's outside id is in use in a client's new unit. "
-                      "Nothing was imported: try again.") from None  # fmt: skip
-    return counts
-
-
-def take_over(
-    work: Work, vault: Vault, source: Path | bytes, options: Options, counts: Counts, bad: BadRow,
-    progress: Callable[[int, int], None] = lambda done, size: None,
-) -> None:  # fmt: skip
-    """Import within an open transaction; `counts` rise as it goes. See `run`."""
+    options = table.options
     places = _Places.of(work, options.unit)
     reading = register.Reading(places.home.region, options.basis, options.yes_means)
-    with sheets.read(source, places.home.region) as sheet:
-        found = register.find_columns(*_named(sheet.headings, options), options.dates)
+    with table.open(places.home.region) as sheet:
+        headings, own = table.headings(sheet, WORDS)
+        found = register.find_columns(headings, own, options.dates)
         counts.ignored_columns = found.ignored
         staging.begin(work)
-        rows = _Rows(work, vault, options, counts, bad, places)
-        for batch in _ahead(_read(batch, found, reading) for batch in sheets.batches(sheet.rows, AT_ONCE)):
+        rows = _Rows(work, vault, options, counts, table.bad, places)
+        for batch in table.rows(sheet, lambda line: _read(line, found, reading)):
             rows.take(batch)
-            progress(sheet.at, sheet.size)
     staging.stop(work)
-    detail = {name: getattr(counts, name) for name in ("new", "updated", "unchanged", "duplicate", "invalid", "opted_out")}
-    audit.add(work, "client.import", "unit", places.home.id, places.home.id, detail)
+    tables.log(work, "client.import", places.home, counts)
 
 
-def _named(headings: Sequence[str], options: Options) -> tuple[list[str], list[str]]:
-    """The headings as the register's words, where somebody said what a column holds; and those kept as own fields."""
-    named, own = list(headings), list(options.own)
-    for place, wanted in options.columns.items():
-        if place >= len(named):
-            continue
-        if wanted == "own":
-            own.append(named[place])
-        else:
-            named[place] = HEADINGS[wanted][0] if wanted else ""
-    return named, own
-
-
-_Read = list[tuple[sheets.Line, register.Row | register.Rejected]]
-
-
-def _read(lines: Sequence[sheets.Line], found: Columns, reading: register.Reading) -> _Read:
-    full = [line for line in lines if line.broken or not register.is_blank(line.cells)]
-    return [(line, register.Rejected(None, False, (line.broken,)) if line.broken else register.read(line.cells, found, reading))
-            for line in full]  # fmt: skip
-
-
-def _ahead(batches: Iterator[_Read]) -> Iterator[_Read]:
-    """The batches, each read while the database is at work on the one before."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        following = reader.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = reader.submit(next, batches, None)
-            yield batch
+def _read(line: sheets.Line, found: Columns, reading: register.Reading) -> register.Row | register.Rejected:
+    return register.Rejected(None, False, (line.broken,)) if line.broken else register.read(line.cells, found, reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +112,7 @@ class _Rows:
     def __post_init__(self) -> None:
         self.hash_word = lru_cache(maxsize=50_000)(self.vault.hash_word)  # a register has few different words
 
-    def take(self, lines: _Read) -> None:
+    def take(self, lines: Sequence[tuple[sheets.Line, register.Row | register.Rejected]]) -> None:
         """Judge some rows and write what is new about them."""
         taken: list[_Taken] = []
         stops: set[str] = set()  # codes; an opt-out counts in a row that is refused or doubled too

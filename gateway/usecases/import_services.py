@@ -1,14 +1,9 @@
-"""Take over a list of services, or write the directory down as one. One is known by its code: a second import only updates."""
+"""Take over a list of services, or write the directory down as one. A service is known by its code: a second import only updates."""
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from pathlib import Path
-from typing import IO
+from datetime import date
 from uuid import UUID, uuid4
-
-from sqlalchemy import Engine
 
 from gateway.content import Content
 from gateway.domain import cells, service_rows, windows
@@ -17,13 +12,11 @@ from gateway.domain.errors import Refused
 from gateway.domain.service_rows import HEADINGS, Rejected, Row
 from gateway.domain.services import Service
 from gateway.domain.told import N_
-from gateway.store import audit, services, staff, units
-from gateway.store.base import Actor, Work, unit_of_work
+from gateway.store import import_rows, services, staff, units
+from gateway.store.base import Work
 from gateway.store.services import Entry
-from gateway.usecases import sheets
-
-AT_ONCE = 500
-BadRow = Callable[[int, str, str, Sequence[str]], None]
+from gateway.usecases import sheets, tables
+from gateway.usecases.tables import Table
 
 
 @dataclass(slots=True)
@@ -36,45 +29,21 @@ class Counts:
     invalid: int = 0
 
 
-class _DryRun(Exception):
-    """Rolls the transaction back."""
-
-
-def run(engine: Engine, actor: Actor, content: Content, path: Path, bad: BadRow, dry_run: bool = False, now: datetime | None = None) -> Counts:
-    """Import a list as the actor, all of it or nothing; `bad` is told of each refused row."""
-    counts = Counts()
-    try:
-        with unit_of_work(engine, actor, now) as work:
-            take_over(work, content, path, counts, bad)
-            if dry_run:
-                raise _DryRun
-    except _DryRun:
-        pass
-    return counts
-
-
-def take_over(work: Work, content: Content, path: Path, counts: Counts, bad: BadRow) -> None:
-    """Import within an open transaction; `counts` rise as it goes. See `run`."""
-    keeper = Keeper(work, content)
+def take_over(work: Work, content: Content, table: Table, counts: Counts) -> None:
+    """Import a list within an open transaction; `counts` rise as it goes. Raises Refused when the file cannot be taken."""
+    keeper = Keeper(work, content, table.options.import_id)
     seen: dict[str, int] = {}
-
-    def refuse(line: sheets.Line, reason: str) -> None:
-        counts.invalid += 1
-        bad(line.number, "refused", reason, line.cells)
-
-    with sheets.read(path, keeper.home.region) as sheet:
-        found = service_rows.find_columns(sheet.headings)
-        for lines in sheets.batches(sheet.rows, AT_ONCE):
-            full = [line for line in lines if line.broken or any(cell.strip() for cell in line.cells)]
-            read = [(line, _read(line, found, keeper)) for line in full]
-            there = services.by_codes(work, [row.code for _, row in read if isinstance(row, Row)])
-            for line, row in read:
+    with table.open(keeper.home.region) as sheet:
+        found = service_rows.find_columns(table.headings(sheet, HEADINGS)[0])
+        for batch in table.rows(sheet, lambda line: _read(line, found, keeper)):
+            there = services.by_codes(work, [row.code for _, row in batch if isinstance(row, Row)])
+            for line, row in batch:
                 try:
                     _take(keeper, counts, line, row, there, seen)
                 except Refused as refused:
-                    refuse(line, str(refused))
-    detail = {name: getattr(counts, name) for name in Counts.__slots__}
-    audit.add(work, "service.import", "unit", keeper.home.id, keeper.home.id, detail)
+                    counts.invalid += 1
+                    table.bad(line.number, "refused", str(refused), line.cells)
+    tables.log(work, "service.import", keeper.home, counts)
 
 
 def _read(line: sheets.Line, found: Columns, keeper: "Keeper") -> Row | Rejected:
@@ -103,6 +72,7 @@ class Keeper:
 
     work: Work
     content: Content
+    import_id: UUID | None = None
     home: units.Unit = field(init=False)
     today: date = field(init=False)
     forbidden: tuple[str, ...] = field(init=False)
@@ -113,7 +83,7 @@ class Keeper:
         seen = units.list_seen(self.work)
         self._staff = staff.codes(self.work)
         self._units = {cells.key(unit.code): unit.id for unit in seen}
-        self.home = next(unit for unit in seen if unit.id == self.work.actor.unit_id) if self.work.actor.unit_id else seen[0]
+        self.home = tables.home(self.work)
         self.today = self.work.now.astimezone(windows.zone_of(self.home.time_zone)).date()
         self.forbidden = tuple(word for language in self.content.languages.values() for word in language.forbidden)
 
@@ -128,13 +98,19 @@ class Keeper:
         )  # fmt: skip
         if old is None:
             services.add(self.work, service, by)
+            self._remember(service.id, is_new=True)
             return "new"
         if self.work.actor.staff_id is not None and not units.is_seen(self.work, old.unit_id):
             raise Refused(N_("code: kept by another unit; ask its staff to change it"))
         if _same(old.service, service):
             return "unchanged"
+        self._remember(service.id, is_new=False)
         services.change(self.work, service, by)
         return "updated"
+
+    def _remember(self, service_id: UUID, is_new: bool) -> None:
+        if self.import_id is not None:
+            import_rows.remember_service(self.work, self.import_id, service_id, is_new)
 
     def _unit(self, code: str) -> UUID:
         unit_id = self._units.get(cells.key(code))
@@ -159,15 +135,11 @@ def _same(old: Service, new: Service) -> bool:
     )  # fmt: skip
 
 
-def write(file: IO[str], entries: Sequence[Entry]) -> int:
-    """The directory as a table that `run` takes back; how many rows. What is gone is left out."""
-    out = csv.writer(file)
-    out.writerow([words[0] for words in HEADINGS.values()])
+def lines(entries: Sequence[Entry]) -> Iterator[str]:
+    """The directory as lines of a table that an import takes back. What is gone is left out."""
     there = [entry for entry in entries if entry.gone_on is None]
-    for entry in there:
-        s = entry.service
-        out.writerow(sheets.harmless(cell) for cell in (
-            s.code, s.category, s.name, s.short_name, "; ".join(entry.units), "; ".join(s.languages), s.address, str(s.hours or ""),
-            s.phone, s.who, s.cost, s.checked_on.isoformat() if s.checked_on else "", entry.checked_by or "",
-        ))  # fmt: skip
-    return len(there)
+    return sheets.lines([words[0] for words in HEADINGS.values()], (
+        (s.code, s.category, s.name, s.short_name, "; ".join(entry.units), "; ".join(s.languages), s.address, str(s.hours or ""),
+         s.phone, s.who, s.cost, s.checked_on and s.checked_on.isoformat(), entry.checked_by)
+        for entry in there for s in [entry.service]
+    ))  # fmt: skip

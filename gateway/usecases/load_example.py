@@ -13,7 +13,9 @@ from gateway.domain import cells
 from gateway.domain.errors import Refused
 from gateway.store import channels, staff, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import import_appointments, import_clients, import_services, seed_holidays
+from gateway.usecases import seed_holidays
+from gateway.usecases.run_imports import KINDS
+from gateway.usecases.tables import Options, Table
 from gateway.vault import Vault
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,6 +34,7 @@ SENDER = "+84900009900"
 
 def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> None:
     """Load it in one transaction. Raises Refused unless the database is empty."""
+    content = load_content()
     with unit_of_work(engine, SYSTEM) as work:
         if units.any_there(work):
             raise Refused("this database is in use: the example register is loaded only into an empty one")
@@ -43,10 +46,9 @@ def load(engine: Engine, vault: Vault, folder: Path = EXAMPLES / "province") -> 
         seed_holidays.seed(work, top, "VN", None, range(work.now.year, work.now.year + 3), "vi")
         channels.add(work, vault, unit_id=top, name="simulator", kind="simulator",
                      settings={"secret": secrets.token_urlsafe(32), "sender": SENDER})  # fmt: skip
-        options = import_clients.Options(unit=next(iter(ids)), yes_means=("reminder",))
-        import_clients.take_over(work, vault, folder / "clients.csv", options, import_clients.Counts(), _unheard)
-        import_appointments.take_over(work, folder / "appointments.csv", import_appointments.Counts(), _unheard)
-        import_services.take_over(work, load_content(), folder / "services.csv", import_services.Counts(), _unheard)
+        for kind, options in {"clients": Options(unit=next(iter(ids)), yes_means=("reminder",)), "appointments": Options(), "services": Options()}.items():
+            table = Table(folder / f"{kind}.csv", options, _unheard)
+            KINDS[kind].take_over(work, vault, content, table, KINDS[kind].counts())
 
 
 def _unheard(*_row: object) -> None:

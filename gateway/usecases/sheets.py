@@ -1,4 +1,4 @@
-"""Tables as people save them from spreadsheets: any usual encoding and separator, read line by line; rows that failed, written back."""
+"""Tables as people save them from spreadsheets: a workbook, or CSV in any usual encoding and separator, read row by row; rows that failed, written back."""
 
 import codecs
 import csv
@@ -15,6 +15,7 @@ from typing import IO, Self
 
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
+from gateway.usecases import workbooks
 
 LONGEST_LINE = 100_000
 MOST_LINES_A_ROW = 20  # of a cell with line breaks; beyond it a quotation mark was forgotten
@@ -33,30 +34,39 @@ class Line:
 
 @dataclass(slots=True)
 class Sheet:
-    """An open table: its headings, then its rows once, as a stream. `at` is the bytes read so far."""
+    """An open table: its headings, then its rows once, as a stream. `size`: its bytes, of which `at()` are read so far."""
 
     headings: list[str]
     rows: Iterator[Line]
     size: int
-    _file: IO[str]
-
-    @property
-    def at(self) -> int:
-        """Bytes read so far."""
-        return self._file.buffer.tell()  # type: ignore[attr-defined, no-any-return]
+    at: Callable[[], int]
+    _close: Callable[[], None]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
+        self._close()
 
 
 def read(source: Path | bytes, region: str) -> Sheet:
-    """Open a table, a file or what is in one, for reading. Raises Refused when it is empty, a workbook, or mixes encodings.
+    """Open a table, a file or what is in one, for reading. Raises Refused when it is empty, no table, or mixes encodings.
 
-    UTF-8 and UTF-16 with or without a mark; else the code page that Windows used in the region. Commas, semicolons or tabs.
+    What it holds says of which kind it is, never its name: the first sheet of a workbook; else CSV with commas, semicolons or
+    tabs, in UTF-8 or UTF-16 with or without a mark, or the code page that Windows used in the region.
     """
+    with _raw(source) as file:
+        is_workbook = workbooks.is_one(file.read(8))
+    return _workbook(source) if is_workbook else _csv(source, region)
+
+
+def _workbook(source: Path | bytes) -> Sheet:
+    book = workbooks.read(source)
+    rows = (Line(number, cells, broken) for number, cells, broken in book.rows)
+    return _opened(rows, book.size, lambda: book.at, book.close)
+
+
+def _csv(source: Path | bytes, region: str) -> Sheet:
     encoding = _encoding(source, region)
     file = io.TextIOWrapper(_raw(source), encoding=encoding, newline="")
     try:
@@ -65,12 +75,20 @@ def read(source: Path | bytes, region: str) -> Sheet:
             rows = _rows(file, named[1], _line(file, 2), 2)
         else:
             rows = _rows(file, max(",;\t", key=re.sub(r'"[^"]*"', "", first).count), first, 1)
+    except BaseException:
+        file.close()
+        raise
+    return _opened(rows, len(source) if isinstance(source, bytes) else source.stat().st_size, file.buffer.tell, file.close)
+
+
+def _opened(rows: Iterator[Line], size: int, at: Callable[[], int], close: Callable[[], None]) -> Sheet:
+    try:
         headings = next(rows, None)
         if headings is None or headings.broken or not any(cell.strip() for cell in headings.cells):
             raise Refused("The file has no headings: its first line must name the columns.")
-        return Sheet(headings.cells, rows, len(source) if isinstance(source, bytes) else source.stat().st_size, file)
+        return Sheet(headings.cells, rows, size, at, close)
     except BaseException:
-        file.close()
+        close()
         raise
 
 
@@ -87,8 +105,6 @@ def _raw(source: Path | bytes) -> IO[bytes]:
 def _encoding(source: Path | bytes, region: str) -> str:
     with _raw(source) as file:
         start = file.read(4096)
-        if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-            raise Refused("This is an Excel workbook. Open it and save it as \"CSV UTF-8\".")
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         even, odd = start[::2].count(0), start[1::2].count(0)

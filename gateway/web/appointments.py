@@ -1,4 +1,4 @@
-"""Appointments: the week of a unit or a worker; book, move, cancel, attended or missed; a worker's day away; a list of another system."""
+"""Appointments: the week of a unit or a worker; book, move, cancel, attended or missed; a worker's day away."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -14,8 +14,8 @@ from gateway.parts import Gateway
 from gateway.store import appointments, clients, staff, units
 from gateway.store.appointments import Appointment
 from gateway.store.base import Work
-from gateway.usecases import book_appointment, clinic_day, current_texts, import_appointments
-from gateway.web import guard, page, uploads
+from gateway.usecases import book_appointment, clinic_day, current_texts
+from gateway.web import guard, page
 from gateway.web.maker import read_uuid
 
 MOST = 1000
@@ -24,7 +24,6 @@ MOST = 1000
 def blueprint(gateway: Gateway) -> Blueprint:
     """The week, one appointment, and what is done with it."""
     routes = Blueprint("appointments", __name__, url_prefix="/appointments")
-    uploads.make_room(routes, "appointments.take_over", "appointments.bad")
 
     @routes.get("/")
     def show() -> str:
@@ -61,7 +60,6 @@ def blueprint(gateway: Gateway) -> Blueprint:
         return page.go("appointments.look", appointment=booked)
 
     _deeds(routes, gateway)
-    _imports(routes, gateway)
     _away(routes, gateway)
     return routes
 
@@ -206,41 +204,6 @@ def _day(typed: str, today: date) -> date:
     except ValueError:
         return today
     return found if 1990 < found.year < 2200 else today
-
-
-# --- a list of another system ---------------------------------------------------------------------------------------
-
-
-def _imports(routes: Blueprint, gateway: Gateway) -> None:
-    def run(content: bytes, bad: import_appointments.BadRow, dry_run: bool) -> import_appointments.Counts:
-        actor = page.member().actor
-        return uploads.reading(content, lambda path: import_appointments.run(gateway.engine, actor, path, bad, dry_run, guard.now()))
-
-    @routes.get("/import")
-    def choose() -> str:
-        return page.render("appointments/import.html")
-
-    @routes.post("/import")
-    def take_over() -> Response | str | tuple[str, int]:
-        """First what is in it, then, on the button below that, take it over."""
-        _ = page.gettext()
-        bad = uploads.Refusals()
-        sure = request.form.get("do") == "take"
-        try:
-            content = uploads.brought()
-            counts = run(content, bad.write, not sure)
-        except Refused as refused:
-            return page.render("appointments/import.html", error=refused.told(_)), 400
-        if not sure:
-            return page.render("appointments/import.html", counts=counts, bad=bad, packed=uploads.packed(content))
-        page.tell(_("Taken over: new {new}, moved {moved}, other changes {changed}, unchanged {unchanged}, invalid {invalid}."),
-                  new=counts.new, moved=counts.moved, changed=counts.changed, unchanged=counts.unchanged, invalid=counts.invalid)  # fmt: skip
-        return page.go("appointments.show")
-
-    @routes.post("/import/bad-rows")
-    def bad() -> Response:
-        actor = page.member().actor
-        return uploads.bad_rows(uploads.brought(), lambda path, write: import_appointments.run(gateway.engine, actor, path, write, True, guard.now()))
 
 
 # --- a worker is away -----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from gateway.usecases import (
     book_appointment,
     change_client,
     change_consent,
+    enter_score,
     join_programme,
     look_at_client,
     reply_to_client,
@@ -148,6 +149,7 @@ def _answered(work: Work, gateway: Gateway, found: Found) -> dict[str, Any]:
         "session_id": uuid4(), "programmes": enrolments.programmes(work, found.id), "check_ins": asked[::-1],
         "check_in_chart": charts.bars(bars, _("Answers to check-ins, the oldest first")) if bars else None,
         "scores": [(scales.SCALES[name], of_scale, client_words.score_chart(scales.SCALES[name], of_scale, _)) for name, of_scale in kept.items()],
+        "scales": scales.SCALES,
     }  # fmt: skip
 
 
@@ -320,3 +322,14 @@ def _add_care(routes: Blueprint, gateway: Gateway) -> None:
 
         said = _("The programme is ended for this client; what waited is cancelled.") if ends else _("The client is in the programme.")
         return deed(gateway, client, change, said)
+
+    @routes.post("/<uuid:client>/score")
+    def score(client: UUID) -> Answer:
+        """From a meeting face to face."""
+        _ = page.gettext()
+
+        def keep(work: Work, found: Found) -> None:
+            on = forms.day("on") if forms.field("on") else None
+            enter_score.enter(work, gateway.vault, found, forms.field("scale", 20), forms.whole("value"), on)
+
+        return deed(gateway, client, keep, _("The score is kept."))

@@ -63,23 +63,30 @@ def _form(given: dict[str, str], error: str = "") -> str:
 
 
 def _look(work: Work, member: staff.Member, error: str = "", invitation: str = "") -> str:
-    named = next(each for each in staff.list_all(work, page.gateway().vault) if each.id == member.id)
-    return page.render("members/look.html", member=named, error=error, invitation=invitation, roles=staff.ROLES, units=units.list_seen(work))
+    return page.render("members/look.html", member=staff.named(work, page.gateway().vault, member.id), error=error, invitation=invitation, roles=staff.ROLES, units=units.list_seen(work))
 
 
 def _add_deeds(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/<uuid:member>")
-    def edit(member: UUID) -> Response:
+    def edit(member: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
+        given = {name: request.form.get(name, "").strip() for name in ("unit", "role", "language", "name", "phone")}
+        phone = "" if "no_phone" in request.form else given["phone"] or None
         with page.work() as work:
             found = staff.get(work, member)
-            home = units.by_code(work, code) if (code := request.form.get("unit", "")) else None
-        if (role := request.form.get("role") or None) not in (None, *staff.ROLES):
-            raise Refused("there is no such role")
-        with page.system() as work:
-            change_staff.edit(
-                work, gateway.vault, gateway.content, found, page.member().actor, language=request.form.get("language") or None, role=role, home=home
-            )
+        try:
+            if given["role"] not in ("", *staff.ROLES):
+                raise Refused("there is no such role")
+            with page.work() as work:
+                home = units.by_code(work, given["unit"]) if given["unit"] else None
+            with page.system() as work:
+                change_staff.edit(
+                    work, gateway.vault, gateway.content, found, page.member().actor, language=given["language"] or None, role=given["role"] or None,
+                    home=home, name=given["name"] or None, phone=phone,
+                )  # fmt: skip
+        except Refused as refused:
+            with page.work() as work:
+                return _look(work, found, refused.told(_)), 400
         page.tell(_("{code} was changed."), code=found.code)
         return page.go("members.look", member=member)
 
@@ -101,6 +108,15 @@ def _add_deeds(routes: Blueprint, gateway: Gateway) -> None:
             change_staff.deactivate(work, gateway.vault, gateway.content, found, page.member().actor)
         page.tell(_("{code} can do nothing any more"), code=found.code)
         return page.go("members.show")
+
+    @routes.post("/<uuid:member>/reactivate")
+    def reactivate(member: UUID) -> str:
+        with page.work() as work:
+            found = staff.get(work, member)
+        with page.system() as work:
+            code = change_staff.reactivate(work, gateway.vault, found, page.member().actor)
+        with page.work() as work:
+            return _look(work, found, invitation=sign_in.invitation_address(gateway.settings.public_url, code))
 
     @routes.post("/<uuid:member>/invite")
     def invite(member: UUID) -> str:

@@ -70,7 +70,8 @@ MAY: dict[str, frozenset[str]] = {
     "clients.date": CARE,
     "clients.ask": CARE,
     "clients.programme": CARE,
-    # Imports of registers.
+    "clients.score": CARE,
+    # Imports; which kind a role may bring is for run_imports.KINDS to say.
     "imports.listed": CARE,
     "imports.upload": CARE,
     "imports.show": CARE,
@@ -99,12 +100,12 @@ MAY: dict[str, frozenset[str]] = {
     # Appointments.
     **dict.fromkeys(
         ("appointments.show", "appointments.look", "appointments.new", "appointments.book", "appointments.move", "appointments.cancel",
-         "appointments.close", "appointments.choose", "appointments.take_over", "appointments.bad", "appointments.away", "appointments.clear"), CARE
+         "appointments.close", "appointments.away", "appointments.clear"), CARE
     ),
     # Directory.
     **dict.fromkeys(("services.show", "services.look", "services.export"), PEOPLE),
     "services.check": CARE,
-    **dict.fromkeys(("services.new", "services.add", "services.save", "services.choose", "services.take_over", "services.bad"), LEAD),
+    **dict.fromkeys(("services.new", "services.add", "services.save"), LEAD),
     # Reports.
     "reports.show": EVERYONE,
     "reports.table": EVERYONE,
@@ -115,7 +116,7 @@ MAY: dict[str, frozenset[str]] = {
     "admin.sending": ADMIN,
     "members.show": LEAD,
     "members.duty": LEAD,
-    **dict.fromkeys(("members.new", "members.add", "members.look", "members.edit", "members.deactivate", "members.invite"), ADMIN),
+    **dict.fromkeys(("members.new", "members.add", "members.look", "members.edit", "members.deactivate", "members.reactivate", "members.invite"), ADMIN),
     **dict.fromkeys(("oncall.show", "oncall.look", "oncall.save", "oncall.test"), LEAD),
     **dict.fromkeys(("holidays.show", "holidays.add", "holidays.remove", "holidays.seed"), LEAD),
     **dict.fromkeys(("trail.show", "trail.search", "trail.table"), LEAD),

@@ -1,7 +1,6 @@
 """The directory: places that clients are told of, what of it is to be checked again, and lists of it in and out."""
 
 import hashlib
-import io
 import json
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -18,13 +17,12 @@ from gateway.store import services, units
 from gateway.store.base import Work
 from gateway.store.services import Entry
 from gateway.usecases import find_services, import_services, keep_service
-from gateway.web import guard, page, uploads
+from gateway.web import page
 
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The list, one entry with its form, and what is done with it."""
     routes = Blueprint("services", __name__, url_prefix="/services")
-    uploads.make_room(routes, "services.take_over", "services.bad")
 
     @routes.get("/")
     def show() -> str:
@@ -100,49 +98,12 @@ def blueprint(gateway: Gateway) -> Blueprint:
         page.tell(_("It is gone: nobody is told of it.") if gone else _("It is checked, as of today."))
         return page.go("services.look", service=service)
 
-    _lists(routes, gateway)
-    return routes
-
-
-def _lists(routes: Blueprint, gateway: Gateway) -> None:
-    def run(content: bytes, bad: import_services.BadRow, dry_run: bool) -> import_services.Counts:
-        actor = page.member().actor
-        return uploads.reading(content, lambda path: import_services.run(gateway.engine, actor, gateway.content, path, bad, dry_run, guard.now()))
-
     @routes.post("/export")
     def export() -> Response:
-        out = io.StringIO(newline="")
         with page.work() as work:
-            import_services.write(out, services.list_seen(work))
-        return uploads.sheet(out.getvalue().encode("utf-8-sig"), "services.csv")
+            return page.file("".join(import_services.lines(services.list_seen(work))), "services.csv")
 
-    @routes.get("/import")
-    def choose() -> str:
-        return page.render("services/import.html")
-
-    @routes.post("/import")
-    def take_over() -> Response | str | tuple[str, int]:
-        """First what is in it, then, on the button below that, take it over."""
-        _ = page.gettext()
-        bad = uploads.Refusals()
-        sure = request.form.get("do") == "take"
-        try:
-            content = uploads.brought()
-            counts = run(content, bad.write, not sure)
-        except Refused as refused:
-            return page.render("services/import.html", error=refused.told(_)), 400
-        if not sure:
-            return page.render("services/import.html", counts=counts, bad=bad, packed=uploads.packed(content))
-        page.tell(_("Taken over: new {new}, updated {updated}, unchanged {unchanged}, invalid {invalid}."),
-                  new=counts.new, updated=counts.updated, unchanged=counts.unchanged, invalid=counts.invalid)  # fmt: skip
-        return page.go("services.show")
-
-    @routes.post("/import/bad-rows")
-    def bad() -> Response:
-        actor = page.member().actor
-        return uploads.bad_rows(
-            uploads.brought(), lambda path, write: import_services.run(gateway.engine, actor, gateway.content, path, write, True, guard.now())
-        )
+    return routes
 
 
 def _typed() -> dict[str, str]:

@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from gateway.domain.errors import Refused
 from gateway.store import appointments, clients, consents, staff
 from gateway.store.base import Actor, unit_of_work
-from gateway.usecases import book_appointment, clinic_day, import_appointments
+from gateway.usecases import book_appointment, clinic_day, import_appointments, run_imports
+from gateway.usecases.tables import Options, Table
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
@@ -219,9 +220,9 @@ def _import(world: World, path: Path, *rows: str, dry_run: bool = False) -> tupl
         member = world.rows("SELECT id FROM staff WHERE code = 'importer'")
     told: list[tuple[int, str]] = []
     actor = Actor(member[0].id, world.unit_id, "case_worker")
-    counts = import_appointments.run(
-        world.engine, actor, path, lambda line, what, reason, cells: told.append((line, reason)), dry_run
-    )
+    table = Table(path, Options(), lambda line, what, reason, cells: told.append((line, reason)))
+    counts = run_imports.run(world.engine, world.vault, CONTENT, actor, "appointments", table, dry_run=dry_run)
+    assert isinstance(counts, import_appointments.Counts)
     return counts, told
 
 

@@ -1,6 +1,7 @@
 """What we ask of the carrier's own books: texts we never got, and copies to be blanked."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -75,6 +76,29 @@ def test_hundreds_of_lost_texts_are_fetched_page_by_page(here: World, carrier: F
     for n in range(230):
         carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
     assert fetch(here, wire) == 230
+
+
+class OnePerPage(Wire):
+    """Asks for pages of a single text."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._over = wire
+
+    def call(self, request: WireRequest) -> WireResult:
+        return self._over.call(replace(request, url=request.url.replace("PageSize=100", "PageSize=1")))
+
+
+def test_more_pages_than_one_look_takes_are_fetched_by_the_next_looks(here: World, carrier: FakeCarrier, wire: Wire) -> None:
+    for n in range(2 * backfill.MAX_PAGES + 5):
+        carrier.text_in(f"+8491200{n:04d}", OURS, f"xin chao {n}", withhold=True)
+    slow = OnePerPage(wire)
+    assert fetch(here, slow) == backfill.MAX_PAGES
+    assert here.value("SELECT backfilled_to FROM channels") is None
+    carrier.script("html", on="list", next=1)
+    assert fetch(here, slow) == 0  # a page that cannot be read now is asked for again
+    assert [fetch(here, slow), fetch(here, slow)] == [backfill.MAX_PAGES, 5]
+    assert here.value("SELECT backfilled_to IS NOT NULL AND backfill_rest IS NULL FROM channels")
+    assert fetch(here, wire) == 0
 
 
 def test_a_carrier_that_answers_rubbish_is_asked_again_from_the_same_moment(here: World, carrier: FakeCarrier, wire: Wire) -> None:

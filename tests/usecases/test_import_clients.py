@@ -17,12 +17,13 @@ from sqlalchemy import Engine
 from gateway.domain.errors import Refused
 from gateway.store import clients, consents, erasure, staff
 from gateway.store.base import Actor, unit_of_work
-from gateway.usecases import change_consent, import_clients
-from gateway.usecases.import_clients import Counts, Options
+from gateway.usecases import change_consent, import_clients, run_imports, tables
+from gateway.usecases.import_clients import Counts
 from gateway.usecases.sheets import BadRows
+from gateway.usecases.tables import BadRow, Options, Table
 from gateway.vault import Vault
 from tests import builders
-from tests.builders import World
+from tests.builders import CONTENT, World
 from tests.servers import Database
 
 HEADINGS = "Mã khách hàng,Họ và tên,Số điện thoại,Ngôn ngữ,Giờ được nhắn,Mức kín đáo,Mã xã,Nhóm,Trạng thái,Từ chối nhận tin,Đồng ý nhận tin,Căn cứ đồng ý"
@@ -47,8 +48,14 @@ class Register:
     def run(self, **options: Any) -> Counts:
         """Import it."""
         self.told.clear()
-        note = lambda line, what, reason, cells: self.told.append((line, what, reason))  # noqa: E731
-        return import_clients.run(self.world.engine, self.world.vault, self.actor, self.path, Options(**options), note)
+        return self.take_over(lambda line, what, reason, cells: self.told.append((line, what, reason)), **options)
+
+    def take_over(self, bad: BadRow, dry_run: bool = False, **options: Any) -> Counts:
+        """Import it, and tell `bad` of rows."""
+        table = Table(self.path, Options(**options), bad)
+        counts = run_imports.run(self.world.engine, self.world.vault, CONTENT, self.actor, "clients", table, dry_run=dry_run)
+        assert isinstance(counts, Counts)
+        return counts
 
     def read(self, code: str) -> clients.Record:
         """A client as staff see them."""
@@ -195,7 +202,7 @@ def test_an_opt_out_stops_the_phone_and_cancels_what_is_planned_for_all_on_it(re
 def test_an_opt_out_counts_even_in_a_row_that_is_refused_or_doubled(register: Register) -> None:
     register.write("K1,Một,0912000001,,,,,,,,,", "K2,Hai,0912000002,,,,,,,,,").run()
     register.write("K1,,,,,,,,,x,,", "K2,Hai,0912000002,,,,,,,,,", "K2,Hai,0912000002,,,,,,,x,,",
-                   "K3,,,,,,,,,x,,", *("" for _ in range(import_clients.AT_ONCE)), "K3,Ba,0912000003,,,,,,,,,").run()  # fmt: skip
+                   "K3,,,,,,,,,x,,", *("" for _ in range(tables.AT_ONCE)), "K3,Ba,0912000003,,,,,,,,,").run()  # fmt: skip
     assert all(register.stopped(f"+8491200000{n}") for n in (1, 2, 3))
 
 
@@ -256,7 +263,7 @@ def test_a_cell_with_line_breaks_is_one_row(register: Register) -> None:
 
 
 @pytest.mark.parametrize(("content", "says"), [
-    (b"", "no headings"), (b"\n\n", "no headings"), (b"code,name\n", "phone"), (b"PK\x03\x04junk", "Excel"),
+    (b"", "no headings"), (b"\n\n", "no headings"), (b"code,name\n", "phone"), (b"PK\x03\x04junk", "workbook"),
     (b"\0\1\2\3" * 2000, "none is named"), ("code,name,phone\nK1,Được Ước,\n".encode() + b"\xff\n", "not UTF-8"),
     (b"a" * 200_000, "longer than"), (b"code,name,phone,phone,code\n", "both named"),
 ])  # fmt: skip
@@ -277,7 +284,7 @@ def test_hostile_cells_are_kept_or_refused_but_break_nothing(register: Register)
 def test_the_file_of_bad_rows_is_closed_to_others_and_runs_no_formula(register: Register, tmp_path: Path) -> None:
     register.write("K1,=HYPERLINK(1),+84 209 3000 004", headings="code,name,phone")
     with BadRows(tmp_path / "bad.csv") as bad:
-        import_clients.run(register.world.engine, register.world.vault, register.actor, register.path, Options(), bad.write)
+        register.take_over(bad.write)
     assert stat.S_IMODE(bad.path.stat().st_mode) == 0o600
     with bad.path.open(encoding="utf-8-sig", newline="") as file:
         line, what, reason, *cells = list(csv.reader(file))[1]
@@ -294,15 +301,17 @@ SLOWLY = """
 import sys, time
 from pathlib import Path
 from uuid import UUID
+from gateway import content
 from gateway.store import base
-from gateway.usecases import import_clients
+from gateway.usecases import run_imports
+from gateway.usecases.tables import Options, Table
 from gateway.vault import Vault, parse_keys
 url, master, index, path, staff_id, unit_id = sys.argv[1:]
 def progress(done, size):
     print("staged", flush=True)
     time.sleep(0.2)
-import_clients.run(base.connect(url), Vault(parse_keys(master), parse_keys(index)), base.Actor(UUID(staff_id), UUID(unit_id), "administrator"),
-                   Path(path), import_clients.Options(), lambda *row: None, progress)
+run_imports.run(base.connect(url), Vault(parse_keys(master), parse_keys(index)), content.load(), base.Actor(UUID(staff_id), UUID(unit_id), "administrator"),
+                "clients", Table(Path(path), Options(), lambda *row: None, progress))
 """
 
 
@@ -324,7 +333,7 @@ def test_an_import_that_is_killed_leaves_nothing(register: Register, database: D
 def test_two_imports_at_once_wait_for_each_other(register: Register) -> None:
     register.write("K1,Một,0912000001", headings="code,name,phone")
     with unit_of_work(register.world.engine, register.actor) as work:
-        import_clients.take_over(work, register.world.vault, register.path, Options(), Counts(), lambda *row: None)
+        import_clients.take_over(work, register.world.vault, Table(register.path, Options(), lambda *row: None), Counts())
         waiting = "SELECT pg_try_advisory_xact_lock(hashtextextended('gateway client import', 0))"
         assert register.world.value(waiting) is False
     assert register.run().unchanged == 1

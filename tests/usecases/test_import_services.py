@@ -1,6 +1,5 @@
 """A list of services comes in: rows are taken or have their reasons; what goes out comes in again as the same."""
 
-import io
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.store.base import SYSTEM, Actor, unit_of_work
 from gateway.store.services import Entry
 from gateway.usecases import import_services
 from gateway.usecases.import_services import Counts
+from gateway.usecases.tables import Options, Table
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World, world
@@ -45,7 +45,7 @@ class Directory:
         note = lambda line, _what, reason, _cells: self.told.append((line, reason))  # noqa: E731
         with unit_of_work(self.world.engine, self.actor(by or self.world.unit_id), self.world.now) as work:
             counts = Counts()
-            import_services.take_over(work, CONTENT, self.path, counts, note)
+            import_services.take_over(work, CONTENT, Table(self.path, Options(), note), counts)
         return counts
 
     def seen(self, by: UUID | None = None) -> dict[str, Entry]:
@@ -107,9 +107,7 @@ def test_whoever_brings_the_list_has_checked_it_where_it_names_a_day_and_nobody(
 def test_what_goes_out_comes_in_again_as_the_same(here: Directory) -> None:
     rows = [GOOD, "H2,food,Soup,=Soup,P01-1; P01,\"Mon,Wed 11:00-14:00; Sat 20:00-02:00\",\"Hall, door 2\",,,"]
     assert here.run(*rows) == Counts(new=2)
-    out = io.StringIO()
-    import_services.write(out, [*here.seen().values()])
-    headings, *lines = out.getvalue().splitlines()
+    headings, *lines = "".join(import_services.lines([*here.seen().values()])).splitlines()
     assert here.run(*lines, headings=headings) == Counts(unchanged=2)
     assert here.seen()["H2"].units == ["P01-1", "P01"] and here.seen()["H2"].unit_id == here.below
 
@@ -126,5 +124,5 @@ def test_the_system_brings_in_the_example_of_england(here: Directory, now: datet
             units.add(work, kind="clinic", code=code, name=code, time_zone="Europe/London", language="en", region="GB", parent_id=top)
         counts = Counts()
         path = Path(__file__).parents[2] / "examples" / "england" / "services.csv"
-        import_services.take_over(work, CONTENT, path, counts, lambda *row: here.told.append((row[0], row[2])))
+        import_services.take_over(work, CONTENT, Table(path, Options(), lambda *row: here.told.append((row[0], row[2]))), counts)
     assert here.told == [] and counts.new == 18

@@ -59,7 +59,7 @@ def _client(office: Office, unit_id: UUID) -> UUID:
 
 def _register(office: Office, unit_id: UUID) -> UUID:
     with unit_of_work(office.world.engine, Actor(office.member(unit_id=unit_id), unit_id, "case_worker"), office.world.now) as work:
-        return run_imports.keep(work, office.world.vault, b"code,name,phone\nA1,Canary,0912345678\n")
+        return run_imports.keep(work, office.world.vault, "clients", b"code,name,phone\nA1,Canary,0912345678\n")
 
 
 def _channel(office: Office, unit_id: UUID) -> UUID:

@@ -1,16 +1,12 @@
-"""Appointments on the pages: booked once, moved and cancelled as they were seen, a worker's day cleared, a list taken over."""
+"""Appointments on the pages: booked once, moved and cancelled as they were seen, a worker's day cleared."""
 
-import io
 import re
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from gateway.store import appointments
 from gateway.store.base import SYSTEM, unit_of_work
-from tests.web.office import Browser, Office
-
-LIST = "appointment_id,client,day,time\nA-1,{code},2026-03-02,09:30\nA-2,NOBODY,2026-03-02,10:00\nA-3,{code},soon,=1+1\n"
+from tests.web.office import Office
 
 
 def code_of(office: Office, client: UUID) -> str:
@@ -31,23 +27,13 @@ def at(office: Office, appointment: UUID) -> str:
     return str(office.world.value("SELECT starts_at AT TIME ZONE 'Asia/Ho_Chi_Minh' FROM appointments WHERE id = :id", id=appointment))
 
 
-def upload(browser: Browser, path: str, content: str, **form: Any) -> Any:
-    return browser.post(path, file=(io.BytesIO(content.encode()), "list.csv"), **form)
-
-
-def packed(html: str) -> str:
-    found = re.search(r'name="packed" value="([^"]+)"', html)
-    assert found
-    return found[1]
-
-
 def test_an_appointment_is_booked_on_the_clock_of_the_place_and_shown_in_its_week(office: Office) -> None:
     client = office.world.client()
     browser = office.browser()
     html = browser.press("/appointments/new", id=str(uuid4()), client=code_of(office, client), day="2026-02-12", at="09:30")
     assert "It is booked." in html
     week = browser.read("/appointments/")
-    assert "<b>09:30</b>" in week and code_of(office, client) in week
+    assert "<b>09:30</b>" in week and f'<a href="/clients/{client}">{code_of(office, client)}</a>' in week
     assert code_of(office, client) not in browser.read("/appointments/?week=2026-02-20")
 
 
@@ -114,22 +100,3 @@ def test_a_workers_day_is_shown_before_it_is_cleared(office: Office) -> None:
     assert office.world.value("SELECT count(*) FROM appointments WHERE status = 'cancelled'") == 2
     again = browser.post("/appointments/away", **day, do="clear", seen=seen(shown))
     assert (again.status_code, "changed since the page was opened" in again.get_data(as_text=True)) == (400, True)
-
-
-def test_a_list_is_looked_at_before_it_is_taken_over(office: Office) -> None:
-    code = code_of(office, office.world.client())
-    browser = office.browser()
-    html = upload(browser, "/appointments/import", LIST.format(code=code)).get_data(as_text=True)
-    assert "<b>1</b> new" in html and "<b>2</b> rows that cannot be taken" in html and "no such code in your units" in html
-    assert office.world.value("SELECT count(*) FROM appointments") == 0
-    bad = browser.post("/appointments/import/bad-rows", packed=packed(html))
-    assert bad.mimetype == "text/csv" and "'=1+1" in bad.get_data(as_text=True)
-    assert "new 1" in browser.press("/appointments/import", packed=packed(html), do="take")
-    assert office.world.value("SELECT outside_id FROM appointments") == "A-1"
-
-
-def test_what_is_no_table_is_refused_with_a_reason(office: Office) -> None:
-    browser = office.browser()
-    for content in ("", "\0\0\0", "a,b\n1,2\n"):
-        assert upload(browser, "/appointments/import", content).status_code == 400
-    assert browser.post("/appointments/import", packed="not base64!").status_code == 400

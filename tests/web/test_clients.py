@@ -204,3 +204,19 @@ def test_a_programme_is_joined_and_ended_on_the_page(office: Office) -> None:
     assert "not in it" in browser.read(f"/clients/{client}")
     assert "counted from" in browser.press(f"/clients/{client}/programme", programme="Nach Hause", do="join")
     assert "ended by staff" in browser.press(f"/clients/{client}/programme", programme="Nach Hause", do="leave")
+
+
+def test_scores_of_meetings_are_entered_and_shown_as_a_line_over_time(office: Office) -> None:
+    client, browser = office.world.client(), office.browser()
+    path = f"/clients/{client}"
+    today = office.world.now.date()
+    for value, on in ((31, "2026-01-05"), (42, "2026-02-01"), (44, "2026-02-01"), (50, "")):
+        html = browser.press(f"{path}/score", scale="barc10", value=value, on=on)
+    assert "The score is kept." in html
+    assert [(row.on_date.isoformat()) for row in office.world.rows("SELECT on_date FROM scores ORDER BY on_date")][:2] == ["2026-01-05", "2026-02-01"]
+    assert "<polyline" in html and "2026-02-01: 44" in html and "2026-02-01: 42" not in html
+    for wrong in ({"value": 61}, {"value": "x"}, {"value": 30, "scale": "mood"}, {"value": 30, "on": (today + timedelta(days=2)).isoformat()}, {"value": 30, "on": "31/2/2026"}):
+        answer = browser.post(f"{path}/score", **({"scale": "barc10"} | wrong))
+        assert (answer.status_code, 'class="error"' in answer.get_data(as_text=True)) == (400, True), wrong
+    assert office.world.value("SELECT count(*) FROM scores") == 3
+    assert office.browser("reviewer").post(f"{path}/score", scale="barc10", value=30).status_code == 403

@@ -72,3 +72,34 @@ def test_a_supervisor_puts_people_on_duty_and_no_more(office: Office) -> None:
     assert "lan is off duty" in boss.press(f"/staff/{lan}/duty", duty="off")
     assert boss.get(f"/staff/{lan}").status_code == 403
     assert boss.post(f"/staff/{office.member('analyst')}/duty", duty="on").status_code == 400
+
+
+def test_a_name_and_a_phone_are_changed_and_both_phones_are_told(office: Office) -> None:
+    admin, lan = office.browser("administrator"), office.world.staff("+84900000001", on_duty=False)
+    html = admin.press(f"/staff/{lan}", name="Nguyễn Lan", phone="0912 345 678")
+    assert "Nguyễn Lan" in html and "…78" in html and "0912" not in html
+    told = office.world.rows("SELECT to_hash FROM outbound WHERE purpose = 'staff_phone_changed'")
+    assert {bytes(row.to_hash) for row in told} == {office.world.vault.hash_phone(e164) for e164 in ("+84900000001", "+84912345678")}
+    admin.press(f"/staff/{lan}", name="Nguyễn Lan", phone="0912345678")  # the same again: nobody is told twice
+    assert office.world.value("SELECT count(*) FROM outbound") == 2
+    kept = office.world.rows("SELECT CAST(detail AS text) AS said FROM audit WHERE action = 'staff.edit'")
+    assert [row.said for row in kept] == ['{"name": "changed", "phone": "changed"}']
+    answer = admin.post(f"/staff/{lan}", phone="12")
+    assert (answer.status_code, 'role="alert"' in answer.get_data(as_text=True)) == (400, True)
+    admin.press(f"/staff/{lan}", no_phone="1")
+    assert office.world.value("SELECT phone_hash IS NULL AND phone_enc IS NULL FROM staff WHERE id = :id", id=lan)
+
+
+def test_whoever_is_let_in_again_needs_the_new_invitation(office: Office) -> None:
+    admin, lan = office.browser("administrator"), office.member(code="lan")
+    browser = office.sign_in(lan)
+    office.world.run("UPDATE credentials SET secret_enc = 'x', secret_at = password_at WHERE staff_id = :id", id=lan)
+    admin.press(f"/staff/{lan}/deactivate")
+    html = admin.post(f"/staff/{lan}/reactivate").get_data(as_text=True)
+    assert re.search(r"/invitation\?code=[A-Z0-9-]+", html)
+    assert browser.get("/").location.startswith("/login")
+    for left in ("credentials", "logins", "recovery_codes"):
+        assert office.world.value(f"SELECT count(*) FROM {left} WHERE staff_id = :id", id=lan) == 0
+    assert office.world.value("SELECT active AND NOT on_duty FROM staff WHERE id = :id", id=lan)
+    assert admin.post(f"/staff/{lan}/reactivate").status_code == 400  # a second click
+    assert office.world.value("SELECT count(*) FROM audit WHERE action = 'staff.reactivate'") == 1

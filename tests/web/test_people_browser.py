@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from gateway.store import consents
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import run_imports
+from tests.builders import CONTENT
 from tests.web.office import Office
 from tests.web.test_flags import wrote
 
@@ -80,12 +81,12 @@ def test_a_register_is_imported_by_somebody_who_closes_the_browser(page: Page, o
     page.get_by_role("button", name="Check the file").click()
     path = page.url
     page.goto("/")
-    run_imports.run_next(office.world.engine, office.world.vault, office.world.now)
+    run_imports.run_next(office.world.engine, office.world.vault, CONTENT, office.world.now)
     page.goto(path)
-    expect(page.get_by_role("button", name="Take 1 clients over")).to_be_visible()
-    page.get_by_role("button", name="Take 1 clients over").click()
+    expect(page.get_by_role("button", name="Take 1 rows over")).to_be_visible()
+    page.get_by_role("button", name="Take 1 rows over").click()
     expect(page.locator("#state")).to_contain_text("is being taken over")
-    run_imports.run_next(office.world.engine, office.world.vault, office.world.now)
+    run_imports.run_next(office.world.engine, office.world.vault, CONTENT, office.world.now)
     expect(page.locator("#state")).to_contain_text("Undo this import", timeout=10 * SECONDS)
     page.goto("/clients/")
     page.locator("#wanted").fill("hoa")

@@ -1,6 +1,5 @@
-"""The directory on the pages: looked at, corrected, checked again, in and out as a table."""
+"""The directory on the pages: looked at, corrected, checked again."""
 
-import io
 import re
 from datetime import date
 from uuid import UUID, uuid4
@@ -70,16 +69,3 @@ def test_what_a_unit_above_keeps_is_seen_and_not_changed(office: Office) -> None
     from gateway.web.services import _seen
     assert browser.post(f"/services/{service}/check", seen=_seen(entry), gone="yes").status_code in (400, 403)
     assert office.world.value("SELECT gone_on FROM services WHERE id = :id", id=service) is None
-
-
-def test_the_directory_goes_out_and_comes_back_as_a_table(office: Office) -> None:
-    kept(office)
-    browser = office.browser("supervisor")
-    table = browser.post("/services/export").get_data()
-    html = browser.post("/services/import", file=(io.BytesIO(table), "services.csv")).get_data(as_text=True)
-    assert "<b>1</b> as they are" in html
-    changed = table.decode("utf-8-sig").replace("Com trua", "Com chieu").encode()
-    html = browser.post("/services/import", file=(io.BytesIO(changed), "services.csv")).get_data(as_text=True)
-    packed = re.search(r'name="packed" value="([^"]+)"', html)
-    assert packed
-    assert "updated 1" in browser.press("/services/import", packed=packed[1], do="take")

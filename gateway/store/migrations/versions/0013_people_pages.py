@@ -24,9 +24,6 @@ def rights() -> str:
             f"CREATE POLICY staff ON {table} TO gateway_staff USING (unit_id IN ({_OWN}));",
         ]
     lines.append("CREATE POLICY reviewer ON import_rows AS RESTRICTIVE TO gateway_reviewer USING (EXISTS (SELECT FROM flags f WHERE f.client_id = import_rows.client_id));")
-    # The trail says since 0011 whom it is about.
-    lines.append("""DROP POLICY IF EXISTS reviewer ON audit; CREATE POLICY reviewer ON audit AS RESTRICTIVE FOR SELECT TO gateway_reviewer USING (
-      client_id IS NULL OR EXISTS (SELECT FROM flags f WHERE f.client_id = audit.client_id));""")
     flagged = "EXISTS (SELECT FROM flags f WHERE f.client_id = notes.client_id OR f.id = notes.flag_id)"
     lines.append(f"CREATE POLICY reviewer ON notes AS RESTRICTIVE TO gateway_reviewer USING ({flagged});")
     return "\n".join(lines)
