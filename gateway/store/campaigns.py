@@ -72,6 +72,7 @@ _CAMPAIGN = """SELECT c.id, c.unit_id, c.kind, c.consent_purpose, c.state, c.spe
       FROM campaign_steps s WHERE s.campaign_id = c.id) AS steps
   FROM campaigns c"""
 _BY_NAME = text(f"{_CAMPAIGN} WHERE c.name = :name")
+_BY_ID = text(f"{_CAMPAIGN} WHERE c.id = :id")
 _LOCKED = text("SELECT id FROM campaigns WHERE name = :name FOR NO KEY UPDATE")
 _LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
 _LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') OR (c.state = 'cancelled' AND c.spec ? 'to_do') ORDER BY c.started_at")
@@ -117,14 +118,6 @@ def _name_taken(name: str) -> Refused:
     return Refused("there is a campaign {name!r} already: choose another name", name=name)
 
 
-def name_of(work: Work, campaign_id: UUID) -> str:
-    """What staff call the campaign of this id. Raises NotFound."""
-    name: str | None = work.value(text("SELECT name FROM campaigns WHERE id = :id"), id=campaign_id)
-    if name is None:
-        raise NotFound("no such campaign in your units")
-    return name
-
-
 def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
     """The campaign, its row held until the end of the transaction if `lock`. Raises NotFound."""
     if lock:
@@ -132,6 +125,14 @@ def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
     row = work.one(_BY_NAME, name=name)
     if row is None:
         raise NotFound("no campaign {name!r} in your units: `python -m gateway campaign list` shows them", name=name)
+    return _open(row)
+
+
+def by_id(work: Work, campaign_id: UUID) -> Campaign:
+    """The campaign of this id. Raises NotFound."""
+    row = work.one(_BY_ID, id=campaign_id)
+    if row is None:
+        raise NotFound("no such campaign in your units")
     return _open(row)
 
 

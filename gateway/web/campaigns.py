@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
-from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, staff
+from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, rehearsals, staff
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign, Counts
-from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_campaign
+from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_asked
+from gateway.usecases.rehearse_campaign import Rehearsal
 from gateway.web import guard, page, roles
 
 MOST = 2000
@@ -42,16 +43,20 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @routes.get("/<uuid:campaign>/calendar")
     def calendar(campaign: UUID) -> str:
-        days = next((span for span in SPANS if str(span) == request.args.get("days")), SPANS[1])
         with page.work() as work:
             found = _get(work, campaign)
-            if found.state not in ("draft", "running", "paused"):
-                raise Refused("the campaign is over: nothing would be sent any more")
-            most = occurrences.count_people(work, found)
-            seen = None if most > 5 * MOST else rehearse_campaign.rehearse(work, gateway.vault, gateway.content, found, work.now + timedelta(days=days))
-            audit.add(work, "campaign.rehearse", "campaign", found.id, found.unit_id)
+            asked = rehearsals.of(work, found.id)
+        seen = Rehearsal.from_dict(asked.found) if asked and asked.found else None
         drawn = Markup(draw_timeline.draw(found.spec.name, seen, page.gettext(), page.retold())) if seen else ""  # noqa: S704 - it escapes all words
-        return page.render("campaigns/calendar.html", campaign=found, seen=seen, days=days, spans=SPANS, drawn=drawn)
+        return page.render("campaigns/calendar.html", campaign=found, asked=asked, seen=seen, spans=SPANS, drawn=drawn)
+
+    @routes.post("/<uuid:campaign>/calendar")
+    def rehearse(campaign: UUID) -> Response:
+        """The clock works it out; the page tells how far it is."""
+        days = next((span for span in SPANS if str(span) == request.form.get("days")), SPANS[1])
+        with page.work() as work:
+            rehearse_asked.ask(work, campaign, days)
+        return page.go("campaigns.calendar", campaign=campaign)
 
     _deeds(routes, gateway)
     return routes
@@ -113,7 +118,7 @@ def _deeds(routes: Blueprint, gateway: Gateway) -> None:
 
 
 def _get(work: Work, campaign_id: UUID) -> Campaign:
-    return campaigns.by_name(work, campaigns.name_of(work, campaign_id))
+    return campaigns.by_id(work, campaign_id)
 
 
 def _reason() -> str:

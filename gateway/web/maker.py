@@ -127,7 +127,7 @@ def _take(gateway: Gateway, draft_id: UUID, step: str, read: Callable[[Mapping[s
 def _is_kept(campaign_id: UUID) -> bool:
     """A second click on "make it" finds the campaign that the first one made."""
     with page.work() as work:
-        return bool(campaigns.name_of(work, campaign_id))
+        return campaigns.by_id(work, campaign_id).id == campaign_id
 
 
 def _revision() -> int:

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from gateway.domain import rounds
 from gateway.queues import silent
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import approve_asked, plan_due
+from gateway.usecases import approve_asked, plan_due, rehearse_asked
 from gateway.web import maker_forms as forms
 from tests.builders import CONTENT
 from tests.web.office import Browser, Office
@@ -56,6 +56,8 @@ def state(office: Office) -> str:
 def run_clock(office: Office, most: int = 500) -> None:
     world = office.world
     while approve_asked.approve(world.engine, world.vault, CONTENT, most, world.now):
+        pass
+    while rehearse_asked.rehearse(world.engine, world.vault, CONTENT, world.now):
         pass
     while plan_due.plan_due(world.engine, world.vault, CONTENT, silent, world.now):
         pass
@@ -242,10 +244,26 @@ def test_the_calendar_shows_what_would_be_sent(office: Office, now: datetime) ->
     draft = begin(browser, "recurring", "<b>Weekly</b>")
     fill(browser, f"{draft}/what", do="add", more="check_in")
     fill(browser, f"{draft}/when", do="keep", often="FREQ=WEEKLY;BYDAY={day}", day="mo", at="09:00")
-    html = browser.read(draft.replace("/drafts", "") + "/calendar?days=31")
+    calendar = draft.replace("/drafts", "") + "/calendar"
+    assert "<svg" not in browser.read(calendar)
+    assert "It is being worked out" in browser.press(calendar, days="31")
+    run_clock(office)
+    html = browser.read(calendar)
     assert html.count("<b>Weekly") == 0
     assert "<svg" in html
     assert html.count("09:00") == 4
+
+
+def test_a_rehearsal_is_seen_by_whoever_asked_and_says_why_there_is_none(office: Office) -> None:
+    office.world.client()
+    browser, colleague = office.browser("supervisor"), office.browser("supervisor")
+    path = make(browser)
+    browser.press(f"{path}/calendar", days="7")
+    office.world.run("UPDATE staff SET active = false WHERE id = :id", id=browser.staff_id)
+    run_clock(office)
+    office.world.run("UPDATE staff SET active = true")
+    assert "may not any more" in browser.read(f"{path}/calendar")
+    assert "Not worked out yet" in colleague.read(f"{path}/calendar")
 
 
 def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:

@@ -1,0 +1,27 @@
+-- Long work that a page only looks at, and counts of campaigns that are too large to be counted while somebody waits.
+
+-- What a campaign would send, worked out by the clock for whoever asked: they see their own clients in it, and no others.
+CREATE TABLE rehearsals (
+  campaign_id uuid NOT NULL REFERENCES campaigns,
+  unit_id uuid NOT NULL REFERENCES units,
+  asked_by uuid NOT NULL REFERENCES staff,
+  asked_at timestamptz NOT NULL,
+  days smallint NOT NULL,
+  seen int NOT NULL DEFAULT 0,                   -- people gone through so far
+  of_all int NOT NULL,
+  settled_at timestamptz,                        -- null: still to be done
+  found jsonb,                                   -- figures by day, no persons
+  refused text,                                  -- why there are none
+  PRIMARY KEY (campaign_id, asked_by)
+);
+CREATE INDEX rehearsals_asked ON rehearsals (asked_at) WHERE settled_at IS NULL;
+
+-- Where a campaign's texts are, as last counted.
+CREATE TABLE campaign_counts (
+  campaign_id uuid PRIMARY KEY REFERENCES campaigns,
+  unit_id uuid NOT NULL REFERENCES units,
+  counted_at timestamptz NOT NULL,
+  look_at timestamptz,                           -- when to count again; null: it is over, and nothing changes any more
+  counts jsonb NOT NULL                          -- [[state, reason, texts, of these delivered], ...]
+);
+CREATE INDEX campaign_counts_to_look_at ON campaign_counts (look_at) WHERE look_at IS NOT NULL;
