@@ -21,6 +21,7 @@ from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     approve_asked,
     backfill,
+    count_campaigns,
     count_reports,
     doubt_phone,
     escalate,
@@ -109,6 +110,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
         Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         Task("redact", 10, lambda: redact.redact(engine, vault, wire)),
+        Task("campaigns", 1, lambda: count_campaigns.count_next(engine)),
         Task("figures", 60, lambda: count_reports.count_next(engine)),
         Task("audit", 5, lambda: seal_audit.seal(engine)),
         Task("backfill", 120, lambda: backfill.backfill(engine, vault, content, wire, ring)),

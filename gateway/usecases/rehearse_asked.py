@@ -54,7 +54,7 @@ def rehearse(engine: Engine, vault: Vault, content: Content, now: datetime | Non
         log.error("rehearsal_failed", error, campaign=asked.campaign_id)
         refused = N_("something went wrong here, and it is in the log ({error})").format(error=type(error).__name__)
     with unit_of_work(engine, SYSTEM, now) as work:
-        rehearsals.settle(work, asked, found and found.to_dict(), refused)
+        rehearsals.settle(work, asked, None if found is None else found.to_dict(), refused)
     return 1
 
 

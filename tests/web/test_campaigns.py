@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from gateway.domain import rounds
 from gateway.queues import silent
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import approve_asked, plan_due, rehearse_asked
+from gateway.usecases import approve_asked, count_campaigns, plan_due, rehearse_asked
 from gateway.web import maker_forms as forms
 from tests.builders import CONTENT
 from tests.web.office import Browser, Office
@@ -264,6 +264,23 @@ def test_a_rehearsal_is_seen_by_whoever_asked_and_says_why_there_is_none(office:
     office.world.run("UPDATE staff SET active = true")
     assert "may not any more" in browser.read(f"{path}/calendar")
     assert "Not worked out yet" in colleague.read(f"{path}/calendar")
+
+
+def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Office) -> None:
+    office.world.client()
+    browser = office.browser("supervisor")
+    path = make(browser)
+    browser.press(f"{path}/approve", state="draft")
+    run_clock(office)
+    assert "Counted" not in browser.read(path)
+    while count_campaigns.count_next(office.world.engine, office.world.now):
+        pass
+    assert office.world.value("SELECT counts FROM campaign_counts") == [["pending", None, 1, 0]]
+    office.world.run("""UPDATE campaign_counts SET counts = '[["accepted", null, 2500000, 2400000]]'""")
+    html = browser.read(path)
+    assert "2,500,000" in html
+    assert "Counted" in html
+    assert "2,500,000" in browser.read("/campaigns/")
 
 
 def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:

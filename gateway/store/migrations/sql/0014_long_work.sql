@@ -21,7 +21,9 @@ CREATE TABLE campaign_counts (
   campaign_id uuid PRIMARY KEY REFERENCES campaigns,
   unit_id uuid NOT NULL REFERENCES units,
   counted_at timestamptz NOT NULL,
-  look_at timestamptz,                           -- when to count again; null: it is over, and nothing changes any more
+  look_at timestamptz NOT NULL,                  -- when to count again
   counts jsonb NOT NULL                          -- [[state, reason, texts, of these delivered], ...]
 );
-CREATE INDEX campaign_counts_to_look_at ON campaign_counts (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX ON campaign_counts (look_at);
+-- What may be sent again, which is asked of every campaign that is looked at.
+CREATE INDEX outbound_refused ON outbound (campaign_id, send_before) WHERE state = 'failed' AND campaign_id IS NOT NULL;
