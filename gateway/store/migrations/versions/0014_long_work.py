@@ -35,4 +35,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Not worth a way back: both tables are made of others."""
-    op.execute("DROP TABLE rehearsals, campaign_counts; DROP INDEX outbound_refused")
+    op.execute("DROP TABLE rehearsals, campaign_counts; DROP INDEX outbound_refused, phones_to_verify")
