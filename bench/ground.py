@@ -20,9 +20,10 @@ from sqlalchemy import Engine, text
 
 from gateway import embedded, store
 from gateway.domain import segments
+from gateway.embedded import folder
 from gateway.store import base, channels, messages, units
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.vault import Vault, new_setting, parse_keys
+from gateway.vault import Vault, parse_keys
 
 HERE = Path(__file__).parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -44,13 +45,13 @@ class Ground:
 
 
 @contextmanager
-def ground(**environ: str) -> Iterator[Ground]:
-    """PostgreSQL (fsync on) and Valkey in a folder that is gone afterwards."""
-    var = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
+def ground(kept: Path | None = None, **environ: str) -> Iterator[Ground]:
+    """PostgreSQL (fsync on) and Valkey in a folder that is gone afterwards, unless it is to be `kept`."""
+    var = kept or Path(tempfile.mkdtemp(prefix="gateway-bench-"))
     try:
         addresses = embedded.start(var)
         store.migrate(addresses.admin_url, "gateway")
-        keys = {"GATEWAY_MASTER_KEYS": new_setting("1"), "GATEWAY_INDEX_KEYS": new_setting("1")}
+        keys = folder.keys(var)
         settings = {**os.environ, **keys, "DATABASE_URL": addresses.database_url, "REDIS_URL": addresses.redis_url,
                     "GATEWAY_VAR": str(var), "PYTHONPATH": str(HERE), **environ}  # fmt: skip
         vault = Vault(parse_keys(keys["GATEWAY_MASTER_KEYS"]), parse_keys(keys["GATEWAY_INDEX_KEYS"]))
@@ -59,7 +60,8 @@ def ground(**environ: str) -> Iterator[Ground]:
         engine.dispose()
     finally:
         embedded.stop(var)
-        shutil.rmtree(var, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(var, ignore_errors=True)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """Campaigns: what is sent to whom, when, in which words, and how far it has come."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -72,6 +72,7 @@ _CAMPAIGN = """SELECT c.id, c.unit_id, c.kind, c.consent_purpose, c.state, c.spe
       FROM campaign_steps s WHERE s.campaign_id = c.id) AS steps
   FROM campaigns c"""
 _BY_NAME = text(f"{_CAMPAIGN} WHERE c.name = :name")
+_BY_ID = text(f"{_CAMPAIGN} WHERE c.id = :id")
 _LOCKED = text("SELECT id FROM campaigns WHERE name = :name FOR NO KEY UPDATE")
 _LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
 _LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') OR (c.state = 'cancelled' AND c.spec ? 'to_do') ORDER BY c.started_at")
@@ -117,14 +118,6 @@ def _name_taken(name: str) -> Refused:
     return Refused("there is a campaign {name!r} already: choose another name", name=name)
 
 
-def name_of(work: Work, campaign_id: UUID) -> str:
-    """What staff call the campaign of this id. Raises NotFound."""
-    name: str | None = work.value(text("SELECT name FROM campaigns WHERE id = :id"), id=campaign_id)
-    if name is None:
-        raise NotFound("no such campaign in your units")
-    return name
-
-
 def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
     """The campaign, its row held until the end of the transaction if `lock`. Raises NotFound."""
     if lock:
@@ -132,6 +125,14 @@ def by_name(work: Work, name: str, lock: bool = False) -> Campaign:
     row = work.one(_BY_NAME, name=name)
     if row is None:
         raise NotFound("no campaign {name!r} in your units: `python -m gateway campaign list` shows them", name=name)
+    return _open(row)
+
+
+def by_id(work: Work, campaign_id: UUID) -> Campaign:
+    """The campaign of this id. Raises NotFound."""
+    row = work.one(_BY_ID, id=campaign_id)
+    if row is None:
+        raise NotFound("no such campaign in your units")
     return _open(row)
 
 
@@ -220,6 +221,13 @@ _COUNTS = text("""
         ELSE state END, reason, count(*), count(*) FILTER (WHERE state = 'delivered')
     FROM outbound WHERE campaign_id = :id AND occurrence_id IS NOT NULL GROUP BY 1, 2) every
   GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2""")
+_KEPT = text("SELECT campaign_id, counts, counted_at FROM campaign_counts WHERE campaign_id = ANY(:ids)")
+_TO_COUNT = text("""
+  SELECT c.id, c.unit_id, c.state, k.counts, k.counted_at FROM campaigns c LEFT JOIN campaign_counts k ON k.campaign_id = c.id
+  WHERE c.started_at IS NOT NULL AND (k.campaign_id IS NULL OR k.look_at <= :now) ORDER BY k.look_at NULLS FIRST LIMIT 1""")
+_KEEP = text("""
+  INSERT INTO campaign_counts (campaign_id, unit_id, counted_at, look_at, counts) VALUES (:id, :unit, :now, :look_at, CAST(:counts AS jsonb))
+  ON CONFLICT (campaign_id) DO UPDATE SET unit_id = EXCLUDED.unit_id, counted_at = EXCLUDED.counted_at, look_at = EXCLUDED.look_at, counts = EXCLUDED.counts""")
 STATES = ("accepted", "failed", "expired", "suppressed", "cancelled", "unknown", "pending")
 
 
@@ -231,6 +239,7 @@ class Counts:
     by_state: Mapping[str, int]
     reasons: Mapping[tuple[str, str], int]
     delivered: int = 0  # of those accepted
+    counted_at: datetime | None = None  # None: just now
 
 
 # Refused by the carrier for a reason that may have passed, so that it never took the text; and still of use.
@@ -258,7 +267,35 @@ def to_resend(work: Work, campaign_id: UUID) -> int:
 
 def counts(work: Work, campaign_id: UUID) -> Counts:
     """How far a campaign has come. Nothing vanishes: what was not sent is counted under its reason."""
-    rows = work.all(_COUNTS, id=campaign_id)
-    by_state = {state: sum(row.n for row in rows if row.state == state) for state in STATES}
-    reasons = {(row.state, row.reason): row.n for row in rows if row.reason}
-    return Counts(sum(by_state.values()), by_state, reasons, sum(row.delivered for row in rows))
+    return _counts([tuple(row) for row in work.all(_COUNTS, id=campaign_id)])
+
+
+def _counts(rows: Sequence[Sequence[Any]], counted_at: datetime | None = None) -> Counts:
+    by_state = {state: sum(n for of, _, n, _ in rows if of == state) for state in STATES}
+    reasons = {(state, reason): n for state, reason, n, _ in rows if reason}
+    return Counts(sum(by_state.values()), by_state, reasons, sum(delivered for *_, delivered in rows), counted_at)
+
+
+def kept_counts(work: Work, campaign_ids: Sequence[UUID]) -> dict[UUID, Counts]:
+    """The same as the clock counted last; those it has not come to are missing."""
+    return {row.campaign_id: _counts(row.counts, row.counted_at) for row in work.all(_KEPT, ids=list(campaign_ids))}
+
+
+def count_again(work: Work, campaign_id: UUID) -> None:
+    """Have the clock count it soon."""
+    work.execute(text("UPDATE campaign_counts SET look_at = :now WHERE campaign_id = :id"), {"id": campaign_id, "now": work.now})
+
+
+def count_next(work: Work, look_at: Callable[[str, int, timedelta], datetime]) -> bool:
+    """Count the campaign that waits longest and keep it; False when none is due. Runs as the system.
+
+    `look_at` says when to count again, by the campaign's state, how many texts it has, and for how long its counts have not changed.
+    """
+    due = work.one(_TO_COUNT, now=work.now)
+    if due is None:
+        return False
+    found = [list(row) for row in work.all(_COUNTS, id=due.id)]
+    same_for = work.now - due.counted_at if due.counts == found else timedelta()
+    again = look_at(due.state, sum(n for _, _, n, _ in found), same_for)
+    work.execute(_KEEP, {"id": due.id, "unit": due.unit_id, "now": work.now, "look_at": again, "counts": json.dumps(found)})
+    return True

@@ -289,16 +289,21 @@ def phone_hashes(work: Work, client_id: UUID) -> list[bytes]:
     return [bytes(row.phone_hash) for row in rows]
 
 
+# Begins with the word that fewest have: four of ten people in a province may share a family name.
 _SEARCH = text(f"""
+  WITH asked AS (
+    SELECT hash, (SELECT count(*) FROM (SELECT FROM client_words WHERE word_hash = hash LIMIT 1000) some) AS people
+    FROM unnest(CAST(:hashes AS bytea[])) hash)
   SELECT {_FOUND} {_FROM} WHERE c.id IN (
-    SELECT client_id FROM client_words WHERE word_hash = ANY(:hashes) GROUP BY client_id HAVING count(*) = :wanted)
-  ORDER BY c.code LIMIT 100""")
+    SELECT w.client_id FROM client_words w WHERE w.word_hash = (SELECT hash FROM asked ORDER BY people, hash LIMIT 1) AND NOT EXISTS (
+      SELECT FROM asked a WHERE NOT EXISTS (SELECT FROM client_words o WHERE o.word_hash = a.hash AND o.client_id = w.client_id)) LIMIT 100)
+  ORDER BY c.code""")
 
 
 def search(work: Work, vault: Vault, wanted: str) -> list[Found]:
     """Clients whose name holds every word given, or whose phone ends in the four digits given; at most 100."""
     hashes = {vault.hash_word(word) for word in words(wanted)}
-    return [_found(row) for row in work.all(_SEARCH, hashes=list(hashes), wanted=len(hashes))] if hashes else []
+    return [_found(row) for row in work.all(_SEARCH, hashes=list(hashes))] if hashes else []
 
 
 _LIST = text(f"""
@@ -328,14 +333,14 @@ class Wanted:
     group: str | None = None
     consent: str | None = None  # a purpose that they agreed to
     worker_id: UUID | None = None
-    to_verify: bool | None = None
+    to_verify: bool | None = None  # True: has a phone to be verified
 
 
 _NARROWER = {
     "unit_id": "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit_id)", "status": "c.status = :status",
     "language": "c.language = :language", "group": ":group = ANY(c.groups)", "worker_id": "c.worker_id = :worker_id",
     "consent": "EXISTS (SELECT FROM consents k WHERE k.client_id = c.id AND k.purpose = :consent AND k.granted)",
-    "to_verify": "EXISTS (SELECT FROM phones p WHERE p.client_id = c.id AND p.to_verify IS NOT NULL) = :to_verify",
+    "to_verify": "c.id IN (SELECT p.client_id FROM phones p WHERE p.to_verify IS NOT NULL)",
 }  # fmt: skip
 
 

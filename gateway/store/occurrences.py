@@ -303,20 +303,34 @@ def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[
 
 
 _OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
-_GROUPED = text(f"""
+_NOW = f"""{_OF_UNITS} AND c.status <> 'erased' AND (NOT :expected OR EXISTS (
+    SELECT FROM appointments a WHERE a.client_id = c.id AND a.status = 'booked' AND a.starts_at > :now))"""
+_KINDS = f"""
   SELECT {COVERED} AS covered, c.status, p.id IS NOT NULL AS has_phone, p.to_verify IS NOT NULL AS to_verify, s.reason AS stopped,
     coalesce(co.granted, false) AS consented, count(*) AS people
-  FROM clients c {_ABOUT} WHERE {_OF_UNITS} AND c.status <> 'erased' AND (NOT :expected OR EXISTS (
-    SELECT FROM appointments a WHERE a.client_id = c.id AND a.status = 'booked' AND a.starts_at > :now)) GROUP BY 1, 2, 3, 4, 5, 6""")
+  FROM %s c {_ABOUT} GROUP BY 1, 2, 3, 4, 5, 6"""
+_GROUPED = text(_KINDS % f"(SELECT * FROM clients c WHERE {_NOW})")
+# Ids are random, so that the first of them are as good as drawn.
+_SOME = text(_KINDS % f"(SELECT * FROM clients c WHERE {COVERED} AND {_NOW} ORDER BY c.id LIMIT :most)")
+_AUDIENCE = text(f"SELECT count(*) FROM clients c WHERE {COVERED} AND {_NOW}")
 _HOW_MANY = text(f"SELECT count(*) FROM clients c WHERE {_OF_UNITS}")
 _HOW_MANY_EXPECTED = text(f"""
   SELECT count(*) FROM appointments a JOIN clients c ON c.id = a.client_id WHERE a.status = 'booked' AND a.starts_at > :now AND {_OF_UNITS}""")
 
 
-def grouped(work: Work, campaign: Campaign) -> Sequence[Any]:
-    """How many people there are of each kind that is told apart when texts are planned."""
-    values = campaign.audience.values() | {"consent_purpose": campaign.consent_purpose}
-    return work.all(_GROUPED, now=work.now, expected=campaign.kind == "reminders", **values)
+def grouped(work: Work, campaign: Campaign, most: int | None = None) -> Sequence[Any]:
+    """How many people there are of each kind that is told apart when texts are planned; of `most` of the audience, drawn at random."""
+    values = _whom(work, campaign) | {"consent_purpose": campaign.consent_purpose}
+    return work.all(_GROUPED, **values) if most is None else work.all(_SOME, most=most, **values)
+
+
+def count_audience(work: Work, campaign: Campaign) -> int:
+    """How many people are in the audience, whatever keeps texts from them."""
+    return int(work.value(_AUDIENCE, **_whom(work, campaign)))
+
+
+def _whom(work: Work, campaign: Campaign) -> dict[str, Any]:
+    return campaign.audience.values() | {"now": work.now, "expected": campaign.kind == "reminders"}
 
 
 def count_people(work: Work, campaign: Campaign) -> int:

@@ -188,6 +188,7 @@ def cancel(engine: Engine, actor: Actor, name: str, reason: str, now: datetime |
         _must_be(campaign, "draft", "running", "paused")
         campaigns.set_state(work, campaign.id, "cancelled", reason)
         campaigns.set_to_do(work, campaign.id, {"cancel": True})
+        campaigns.count_again(work, campaign.id)
         _audit(work, "cancel", campaign, {"reason": reason})
     while untangled(lambda: _cancel_some(engine, campaign.id, now)):
         pass
@@ -205,6 +206,7 @@ def resend(work: Work, name: str, ring: Callable[[UUID], None]) -> int:
     campaign = campaigns.by_name(work, name, lock=True)
     _must_be(campaign, "running", "done")
     channels = campaigns.resend(work, campaign.id)
+    campaigns.count_again(work, campaign.id)
     _audit(work, "resend", campaign, {"texts": len(channels)})
     for channel_id in set(channels):
         work.after_commit(partial(ring, channel_id))

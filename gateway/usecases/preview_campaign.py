@@ -21,6 +21,8 @@ from gateway.usecases.write_texts import Writer
 from gateway.vault import Vault
 
 SAMPLES = 3
+EXACT_UP_TO, DRAWN = 2_000, 1_000
+"""People of an audience that are counted while somebody waits; of a larger one so many are drawn."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,19 @@ class Preview:
     prices: defaultdict[str, Price] = field(default_factory=lambda: defaultdict(Price))  # by prefix
     samples: defaultdict[str, list[Text]] = field(default_factory=lambda: defaultdict(list))  # by language
 
+    @property
+    def is_about(self) -> bool:
+        """Whether the figures are estimated from some of the people."""
+        return self.looked_at < self.of_all
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """People of an audience by why they get nothing (None: they do); `is_about`: estimated from some, drawn at random."""
+
+    people: Counter[str | None] = field(default_factory=Counter)
+    is_about: bool = False
+
 
 def silently(_seen: int) -> None:
     """Tells nobody how far it has come."""
@@ -60,8 +75,8 @@ def preview(
 ) -> Preview:  # fmt: skip
     """Write every text that the campaign would send to the people it has now, with today's templates.
 
-    With `most`, no more than so many people (or appointments) are gone through: `seen.looked_at` of `seen.of_all`. `progress` is told
-    their number as it rises.
+    With `most`, no more than so many people (or appointments) are gone through, as good as drawn: `seen.looked_at` of `seen.of_all`, and
+    the figures are estimates for all. `progress` is told their number as it rises.
     """
     seen, content = Preview(), current_texts.now(work, content)
     writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), channels.prefixes(work), channels.costly(work))
@@ -86,7 +101,20 @@ def preview(
     seen.of_all = max(seen.of_all, seen.looked_at)
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
+    if seen.is_about:
+        _estimate(seen)
     return seen
+
+
+def _estimate(seen: Preview) -> None:
+    share = seen.of_all / seen.looked_at
+    seen.texts, seen.segments = round(seen.texts * share), round(seen.segments * share)
+    for price in seen.prices.values():
+        price.texts, price.segments = round(price.texts * share), round(price.segments * share)
+        price.cost = None if price.cost is None else round(price.cost * share, 2)
+    for counts in (seen.excluded, seen.skipped, seen.notes):
+        counts.update({what: round(count * share) - count for what, count in counts.items()})
+    seen.recipients, seen.later = round(seen.recipients * share), round(seen.later * share)
 
 
 def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], None]) -> Iterator[Any]:
@@ -97,10 +125,22 @@ def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], 
         progress(seen)
 
 
-def exclusions(work: Work, campaign: Campaign) -> Counter[str | None]:
-    """People of the audience by why they get nothing (None: they do), as far as that is known before there are texts. Quick."""
+def reach(work: Work, campaign: Campaign, exact_up_to: int = EXACT_UP_TO, drawn: int = DRAWN) -> Reach:
+    """`exclusions` for somebody who waits: never more work than an audience of some thousands makes."""
+    of_all = occurrences.count_audience(work, campaign)
+    if of_all <= exact_up_to:
+        return Reach(exclusions(work, campaign))
+    some = exclusions(work, campaign, drawn)
+    return Reach(Counter({why: round(people * of_all / some.total()) for why, people in some.items()}), is_about=True)
+
+
+def exclusions(work: Work, campaign: Campaign, most: int | None = None) -> Counter[str | None]:
+    """People of the audience by why they get nothing (None: they do), as far as that is known before there are texts.
+
+    With `most`, only of so many of them.
+    """
     found: Counter[str | None] = Counter()
-    for row in occurrences.grouped(work, campaign):
+    for row in occurrences.grouped(work, campaign, most):
         person = rules.Candidate(row.covered, row.status, row.has_phone, row.to_verify, row.stopped, row.consented or not campaign.consent_purpose)
         found[rules.exclusion(person, campaign.consent_purpose, campaign.spec.audience.unverified)] += row.people
     found.pop(rules.OUTSIDE, None)

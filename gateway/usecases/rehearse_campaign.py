@@ -6,12 +6,12 @@ campaigns may send meanwhile, and how fast a carrier is, is not known; a questio
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from gateway import log
@@ -26,11 +26,12 @@ from gateway.usecases import current_texts, plan_due, read_sessions, rehearse_ph
 from gateway.usecases.compose import Text
 from gateway.usecases.places import Place
 from gateway.usecases.plan_rounds import Planned, Rounds
-from gateway.usecases.preview_campaign import priced_as
+from gateway.usecases.preview_campaign import priced_as, silently
 from gateway.usecases.write_texts import Letter, Writer
 from gateway.vault import Vault
 
 A_DAY = timedelta(days=1)
+TELL_EACH = 500
 
 
 @dataclass(slots=True)
@@ -75,16 +76,40 @@ class Rehearsal:
             week.skipped += day.skipped
         return dict(weeks)
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        return {
+            "since": self.since.isoformat(), "until": self.until.isoformat(), "clients": self.clients, "reached": self.reached,
+            "days": [[on.isoformat(), purpose, asdict(day)] for (on, purpose), day in self.days.items()],
+            "holidays": {on.isoformat(): name for on, name in self.holidays.items()},
+            "clock_changes": {on.isoformat(): zones for on, zones in self.clock_changes.items()},
+            "no_holidays": self.no_holidays,
+        }  # fmt: skip
 
-def rehearse(work: Work, vault: Vault, content: Content, campaign: Campaign, until: datetime, limit: int = 2000) -> Rehearsal:
-    """Go through everything from now until `until` for everyone the actor sees."""
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The rehearsal that `to_dict` gave."""
+        days = {(date.fromisoformat(on), purpose): Day(**{**day, "held": Counter(day["held"]), "skipped": Counter(day["skipped"])})
+                for on, purpose, day in data["days"]}  # fmt: skip
+        marks = {name: {date.fromisoformat(on): said for on, said in data[name].items()} for name in ("holidays", "clock_changes")}
+        return cls(
+            datetime.fromisoformat(data["since"]), datetime.fromisoformat(data["until"]), data["clients"], data["reached"],
+            defaultdict(Day, days), no_holidays=list(data["no_holidays"]), **marks,
+        )  # fmt: skip
+
+
+def rehearse(
+    work: Work, vault: Vault, content: Content, campaign: Campaign, until: datetime, limit: int = 2000,
+    progress: Callable[[int], None] = silently,
+) -> Rehearsal:  # fmt: skip
+    """Go through everything from now until `until` for everyone the actor sees. `progress` is told how many phones were gone through."""
     seen, content = Rehearsal(work.now, until), current_texts.now(work, content)
     stage = _Stage(work, vault, content, campaign, seen)
     after = UUID(int=0)
     while rows := occurrences.people(work, campaign, after, limit):
         after = rows[-1].id
         stage.enter(work, rows)
-    stage.ring(work, vault, content)
+    stage.ring(work, vault, content, progress)
     _mark_calendar(work, campaign, stage, seen)
     return seen
 
@@ -124,13 +149,15 @@ class _Stage:
         on_phone = self._phones[bytes(row.phone_hash) if row.phone_hash else row.client_id.bytes]
         on_phone += [(row, planned) for planned in self._planned(row, place, had)]
 
-    def ring(self, work: Work, vault: Vault, content: Content) -> None:
+    def ring(self, work: Work, vault: Vault, content: Content, progress: Callable[[int], None]) -> None:
         """Rehearse phone by phone, once everybody on each has entered: they share its cap."""
         named = {step.purpose: name for step in self.campaign.steps if (name := dialogues.name_of(step.purpose)) is not None}
         known = {purpose: content.dialogues[name] for purpose, name in named.items()}
         left = messages.left_since(work, list(self._phones), self.seen.since - rehearse_phone.A_WEEK)
         talks = _talks(work, vault, content, self._clients) if known else {}
-        for phone_hash, coming in self._phones.items():
+        for gone, (phone_hash, coming) in enumerate(self._phones.items()):
+            if gone % TELL_EACH == 0:
+                progress(gone)
             rehearse_phone.Phone(
                 self.writer, self.steps, self.campaign.consent_purpose, known, self._cap, self._sent, self._skipped,
                 sorted(left.get(phone_hash, ())), {row.client_id: talks.get(row.client_id, []) for row, _ in coming},

@@ -18,7 +18,7 @@ from gateway.usecases import book_appointment, clinic_day, current_texts
 from gateway.web import guard, page
 from gateway.web.maker import read_uuid
 
-MOST = 1000
+MOST = 250
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

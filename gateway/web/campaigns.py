@@ -1,7 +1,6 @@
 """Campaigns: what runs, how far it has come, and the deeds on one: approve, pause, resume, cancel, send again."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,14 +11,18 @@ from werkzeug.wrappers import Response
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
-from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, staff
+from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, rehearsals, staff
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign, Counts
-from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_campaign
+from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_asked
+from gateway.usecases.preview_campaign import Reach
+from gateway.usecases.rehearse_campaign import Rehearsal
 from gateway.web import guard, page, roles
 
-MOST = 2000
-"""People whose texts a page writes to count them; of more it says how many, and the approval goes through all."""
+MOST = 200
+"""People whose texts a page writes to count them; of more it estimates, and the approval goes through all."""
+LIVE_UP_TO = 20_000
+"""Texts of a campaign that are counted while somebody looks; of a larger one the page shows what the clock counted last."""
 SPANS = (7, 31, 92, 366)
 
 
@@ -33,7 +36,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
             found = campaigns.list_all(work)
             making = drafts.list_seen(work) if page.member().role in roles.CARE else []
         with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:  # clients may have moved beyond the member's units since
-            counts = {each.id: campaigns.counts(work, each.id) for each in found if each.started_at is not None}
+            started = [each.id for each in found if each.started_at is not None]
+            kept = campaigns.kept_counts(work, started)
+            counts = {each: kept.get(each) or campaigns.counts(work, each) for each in started}
         return page.render("campaigns/list.html", campaigns=found, drafts=making, counts=counts)
 
     @routes.get("/<uuid:campaign>")
@@ -42,16 +47,20 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @routes.get("/<uuid:campaign>/calendar")
     def calendar(campaign: UUID) -> str:
-        days = next((span for span in SPANS if str(span) == request.args.get("days")), SPANS[1])
         with page.work() as work:
             found = _get(work, campaign)
-            if found.state not in ("draft", "running", "paused"):
-                raise Refused("the campaign is over: nothing would be sent any more")
-            most = occurrences.count_people(work, found)
-            seen = None if most > 5 * MOST else rehearse_campaign.rehearse(work, gateway.vault, gateway.content, found, work.now + timedelta(days=days))
-            audit.add(work, "campaign.rehearse", "campaign", found.id, found.unit_id)
+            asked = rehearsals.of(work, found.id)
+        seen = Rehearsal.from_dict(asked.found) if asked and asked.found else None
         drawn = Markup(draw_timeline.draw(found.spec.name, seen, page.gettext(), page.retold())) if seen else ""  # noqa: S704 - it escapes all words
-        return page.render("campaigns/calendar.html", campaign=found, seen=seen, days=days, spans=SPANS, drawn=drawn)
+        return page.render("campaigns/calendar.html", campaign=found, asked=asked, seen=seen, spans=SPANS, drawn=drawn)
+
+    @routes.post("/<uuid:campaign>/calendar")
+    def rehearse(campaign: UUID) -> Response:
+        """The clock works it out; the page tells how far it is."""
+        days = next((span for span in SPANS if str(span) == request.form.get("days")), SPANS[1])
+        with page.work() as work:
+            rehearse_asked.ask(work, campaign, days)
+        return page.go("campaigns.calendar", campaign=campaign)
 
     _deeds(routes, gateway)
     return routes
@@ -113,7 +122,7 @@ def _deeds(routes: Blueprint, gateway: Gateway) -> None:
 
 
 def _get(work: Work, campaign_id: UUID) -> Campaign:
-    return campaigns.by_name(work, campaigns.name_of(work, campaign_id))
+    return campaigns.by_id(work, campaign_id)
 
 
 def _reason() -> str:
@@ -182,12 +191,14 @@ def _page(gateway: Gateway, campaign_id: UUID, error: str = "") -> str:
             seen = preview_campaign.preview(work, gateway.vault, gateway.content, found, most=MOST)
             audit.add(work, "campaign.preview", "campaign", found.id, found.unit_id)
         people = {staff_id: code for code, staff_id in staff.codes(work).items()}
-        excluded = preview_campaign.exclusions(work, found) if seen else {}
+        reach = preview_campaign.reach(work, found) if seen else Reach()
         limit = gateway.settings.self_approval_up_to
-        second = seen is not None and found.created_by == page.member().id and (excluded.get(None) or 0) + seen.later > limit
-        values: dict[str, Any] = {"second": second, "limit": limit, "excluded": excluded, "faults": launch_campaign.fault_lines(seen) if seen else []}
+        second = seen is not None and found.created_by == page.member().id and reach.people[None] + seen.later > limit
+        values: dict[str, Any] = {"second": second, "limit": limit, "reach": reach, "faults": launch_campaign.fault_lines(seen) if seen else []}
     with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:
-        counts = campaigns.counts(work, found.id)
+        counts = campaigns.kept_counts(work, [found.id]).get(found.id)
+        if counts is None or counts.planned <= LIVE_UP_TO:
+            counts = campaigns.counts(work, found.id)
         in_it = enrolments.count(work, found.id) if found.kind == "programme" else []
         again = campaigns.to_resend(work, found.id) if found.state in ("running", "done") else 0
     return page.render(

@@ -17,7 +17,7 @@ from gateway.store import campaigns, drafts, staff, units
 from gateway.store.base import Work
 from gateway.store.drafts import Draft
 from gateway.usecases import current_texts, launch_campaign, preview_campaign
-from gateway.usecases.preview_campaign import Preview
+from gateway.usecases.preview_campaign import Preview, Reach
 from gateway.web import maker_forms as forms
 from gateway.web import page
 from gateway.web.campaigns import MOST
@@ -30,7 +30,7 @@ NEXT = {"who": "what", "what": "when", "when": "when"}
 class Seen:
     """What the draft would do as it stands: counts as far as they are known, and why it cannot be kept yet."""
 
-    people: Mapping[str | None, int]
+    reach: Reach
     preview: Preview | None
     wrong: str
 
@@ -127,7 +127,7 @@ def _take(gateway: Gateway, draft_id: UUID, step: str, read: Callable[[Mapping[s
 def _is_kept(campaign_id: UUID) -> bool:
     """A second click on "make it" finds the campaign that the first one made."""
     with page.work() as work:
-        return bool(campaigns.name_of(work, campaign_id))
+        return campaigns.by_id(work, campaign_id).id == campaign_id
 
 
 def _revision() -> int:
@@ -182,13 +182,13 @@ def _look(gateway: Gateway, work: Work, draft: Draft, made: forms.Made) -> Seen:
     except Refused as refused:
         return Seen(_audience_alone(work, draft, made), None, refused.told(page.gettext()))
     seen = preview_campaign.preview(work, gateway.vault, gateway.content, campaign, most=MOST)
-    return Seen(preview_campaign.exclusions(work, campaign), seen, "")
+    return Seen(preview_campaign.reach(work, campaign), seen, "")
 
 
-def _audience_alone(work: Work, draft: Draft, made: forms.Made) -> Mapping[str | None, int]:
+def _audience_alone(work: Work, draft: Draft, made: forms.Made) -> Reach:
     spec = rules.Spec(made["name"], made["kind"], (), rules.read_audience(made.get("audience", {})))
     try:
         audience = launch_campaign.audience_of(work, spec.audience, draft.unit_id)
     except Refused:
-        return {}
-    return preview_campaign.exclusions(work, campaigns.draft(work, draft.id, draft.unit_id, spec, audience, "", {}))
+        return Reach()
+    return preview_campaign.reach(work, campaigns.draft(work, draft.id, draft.unit_id, spec, audience, "", {}))

@@ -83,6 +83,7 @@ MAY: dict[str, frozenset[str]] = {
     "campaigns.show": PEOPLE,
     "campaigns.look": PEOPLE,
     "campaigns.calendar": CARE,
+    "campaigns.rehearse": CARE,
     "campaigns.approve": LEAD,
     "campaigns.pause": CARE,
     "campaigns.resume": LEAD,

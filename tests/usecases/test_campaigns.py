@@ -171,6 +171,20 @@ def test_a_preview_shows_texts_segments_and_cost_in_each_language(world: World, 
     assert {prefix: (p.texts, p.cost) for prefix, p in seen.prices.items()} == {"+84": (1, 450.0), "+8499": (2, 1400.0)}
 
 
+def test_a_look_at_a_large_audience_is_an_estimate_from_some_of_it(world: World, boss: Actor) -> None:
+    create(world, boss, audience={"groups": ["a"]}, prices={"+84": 450, "currency": "VND"})
+    ids = [world.client() for _ in range(6)]
+    world.run("UPDATE clients SET groups = '{a}' WHERE id <> :id", id=ids[0])
+    with unit_of_work(world.engine, boss, world.now) as work:
+        campaign = campaigns.by_name(work, "Check-in")
+        seen = preview_campaign.preview(work, world.vault, CONTENT, campaign, most=3)
+        exact, some = (preview_campaign.reach(work, campaign, up_to, 2) for up_to in (5, 4))
+    assert (seen.is_about, seen.looked_at, seen.of_all) == (True, 3, 6)
+    assert (seen.texts, seen.prices["+84"].cost) in ((6, 2700.0), (4, 1800.0))
+    assert (exact.people, exact.is_about) == ({None: 5}, False)
+    assert (some.people, some.is_about) == ({None: 5}, True)
+
+
 def test_a_preview_of_reminders_lists_the_steps_that_come_too_late(world: World, boss: Actor, now: datetime) -> None:
     steps = [{"template": "appointment_reminder_7d", "before": "7d"}, {"template": "appointment_reminder_2h", "before": "2h"}]
     create(world, boss, {"name": "Check-in", "kind": "reminders", "steps": steps})

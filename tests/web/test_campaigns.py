@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from gateway.domain import rounds
 from gateway.queues import silent
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import approve_asked, plan_due
+from gateway.usecases import approve_asked, count_campaigns, plan_due, rehearse_asked
 from gateway.web import maker_forms as forms
 from tests.builders import CONTENT
 from tests.web.office import Browser, Office
@@ -56,6 +56,8 @@ def state(office: Office) -> str:
 def run_clock(office: Office, most: int = 500) -> None:
     world = office.world
     while approve_asked.approve(world.engine, world.vault, CONTENT, most, world.now):
+        pass
+    while rehearse_asked.rehearse(world.engine, world.vault, CONTENT, world.now):
         pass
     while plan_due.plan_due(world.engine, world.vault, CONTENT, silent, world.now):
         pass
@@ -241,11 +243,45 @@ def test_the_calendar_shows_what_would_be_sent(office: Office, now: datetime) ->
     browser = office.browser("supervisor")
     draft = begin(browser, "recurring", "<b>Weekly</b>")
     fill(browser, f"{draft}/what", do="add", more="check_in")
-    fill(browser, f"{draft}/when", do="keep", often="FREQ=WEEKLY;BYDAY={day}", day="mo", at="09:00")
-    html = browser.read(draft.replace("/drafts", "") + "/calendar?days=31")
+    fill(browser, f"{draft}/when", do="keep", often="FREQ=WEEKLY;BYDAY={day}", day="mo", at="09:00", holidays="after")
+    calendar = draft.replace("/drafts", "") + "/calendar"
+    assert "<svg" not in browser.read(calendar)
+    assert "It is being worked out" in browser.press(calendar, days="31")
+    run_clock(office)
+    html = browser.read(calendar)
     assert html.count("<b>Weekly") == 0
     assert "<svg" in html
     assert html.count("09:00") == 4
+    assert "No holidays are known for 2026" in html
+
+
+def test_a_rehearsal_is_seen_by_whoever_asked_and_says_why_there_is_none(office: Office) -> None:
+    office.world.client()
+    browser, colleague = office.browser("supervisor"), office.browser("supervisor")
+    path = make(browser)
+    browser.press(f"{path}/calendar", days="7")
+    office.world.run("UPDATE staff SET active = false WHERE id = :id", id=browser.staff_id)
+    run_clock(office)
+    office.world.run("UPDATE staff SET active = true")
+    assert "may not any more" in browser.read(f"{path}/calendar")
+    assert "Not worked out yet" in colleague.read(f"{path}/calendar")
+
+
+def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Office) -> None:
+    office.world.client()
+    browser = office.browser("supervisor")
+    path = make(browser)
+    browser.press(f"{path}/approve", state="draft")
+    run_clock(office)
+    assert "Counted" not in browser.read(path)
+    while count_campaigns.count_next(office.world.engine, office.world.now):
+        pass
+    assert office.world.value("SELECT counts FROM campaign_counts") == [["pending", None, 1, 0]]
+    office.world.run("""UPDATE campaign_counts SET counts = '[["accepted", null, 2500000, 2400000]]'""")
+    html = browser.read(path)
+    assert "2,500,000" in html
+    assert "Counted" in html
+    assert "2,500,000" in browser.read("/campaigns/")
 
 
 def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:
