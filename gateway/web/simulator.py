@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from gateway.content import Content
@@ -331,7 +331,7 @@ def _page(gateway: Gateway, network: Network, table: _Table) -> str:
     return render_template(
         "simulator.html",
         _=content.gettext(language), language=language, languages=content.languages, keys=KEYS, longest=LONGEST, code=CODE, table=table,
-        owners=[(owner, owner.next_at and content.when(owner.next_at, owner.zone, language)) for owner in owners], staff=staffed,
+        tour="tour.show" in current_app.view_functions, owners=[(owner, owner.next_at and content.when(owner.next_at, owner.zone, language)) for owner in owners], staff=staffed,
         phones=[(each, codes, segments.count(each.draft), _texts(gateway, each.number)["texts"]) for each, codes in zip(table.phones, codes, strict=True)],
         now=content.when(now, zone, language), until=table.until and content.when(table.until, zone, language),
     )  # fmt: skip
