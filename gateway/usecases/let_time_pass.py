@@ -31,14 +31,15 @@ def step(engine: Engine, by: timedelta = STEP, patience_s: float = 3.0) -> datet
     least: int | None = None
     until = time.monotonic() + patience_s
     while True:
+        is_long = time.monotonic() > until
         with unit_of_work(engine, SYSTEM) as work:
             if practice.reaches_people(work):
                 raise Refused("The clock can be moved only where every channel is a simulator: here a text may reach a real phone.")
             unsent = practice.unsent(work)
-            if unsent == NOTHING or (time.monotonic() > until and not unsent.handed_over):
+            if unsent == NOTHING or (is_long and not unsent.handed_over):
                 practice.move(work, by)
                 return work.now + by
-        if time.monotonic() > until:
+        if is_long:
             raise Refused("A text is still on its way: try again when it has arrived.")
         left = unsent.due + unsent.handed_over
         if least is None or left < least:
