@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from gateway.vault import Vault
 from tests import simulated
 from tests.simulated import Simulated
+from tests.web.test_pages_browser import RULES
 
 
 @pytest.fixture
@@ -77,12 +79,15 @@ def test_the_keyboard_alone_will_do(here: Simulated, page: Page) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "vi", "fr"])
-def test_all_of_it_fits_a_screen_of_320_pixels(here: Simulated, page: Page, tmp_path: Path, language: str) -> None:
+def test_all_of_it_fits_a_screen_of_320_pixels_and_everybody_can_use_it(here: Simulated, page: Page, tmp_path: Path, language: str) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     phone = take(page, here, language)
     here.carry(phone, "W" * 160)
     expect(page.locator("article.in")).to_be_visible()
+    page.get_by_role("button", name="Menu *123#").click()
+    expect(page.locator(".menu")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert [each["id"] for each in Axe().run(page, options=RULES).response["violations"]] == []
     page.screenshot(path=tmp_path / f"{language}.png", full_page=True)
 
 
