@@ -37,7 +37,7 @@ STEPS = (
          N_("Save the example register, choose it on the page for imports and have it checked. Look at what would come of it, then take the clients over."),
          N_("To the imports")),
     Step("campaign", "maker.new", N_("Plan a campaign of reminders"),
-         N_("Make a campaign that is sent before each appointment: tick nothing under Who, choose the reminder of one day (appointment_reminder_1d) under What, leave When as it is. Then make it."),
+         N_("Make a campaign that is sent before each appointment: tick nothing under Who, choose the reminder for the day before under What, leave When as it is. Then make it."),
          N_("Make a campaign")),
     Step("approval", "maker.new", N_("Have a second person approve it"),
          N_("A second person looks at a campaign before it starts. Somebody else signs in, opens yours under Campaigns, and approves it."),
