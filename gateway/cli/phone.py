@@ -23,10 +23,10 @@ from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain.errors import Refused
 from gateway.usecases import let_time_pass
+from gateway.web import network
 
 POLL_SECONDS = 0.5
 TIMEOUT_SECONDS = 60.0
-_CODE = re.compile(r"\*123(\*[^#]*)?#")
 _LENGTH = re.compile(r"(\d{1,5}) ?([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 CLEAR_LINE = "\r\033[K"
@@ -81,8 +81,8 @@ class Handset:
             self._session = ""
         elif line.startswith("/"):
             raise Refused("There are five commands: /call, /hang, /wait SECONDS, /later 36h and /quit. Every other line is sent as a text.")
-        elif (code := _CODE.fullmatch(line.strip())) is not None:
-            self._session, self._pressed = str(uuid4()), (code[1] or "").split("*")[1:]
+        elif (dialled := network.dialled_behind(line)) is not None:
+            self._session, self._pressed = str(uuid4()), dialled.split("*") if dialled else []
             self._dial()
         elif self._session and line.strip():
             self._pressed.append(line.strip())

@@ -107,3 +107,13 @@ _OWNERS = text("""
 def list_owners(work: Work, code: str = "", most: int = 20) -> list[Owner]:
     """Clients with a phone whose code holds `code`, those who are expected soonest first."""
     return [Owner(*tuple(row)) for row in work.all(_OWNERS, code=code, now=work.now, most=most)]
+
+
+_ON = text("""
+  SELECT c.code FROM phones p JOIN clients c ON c.id = p.client_id WHERE p.phone_hash = :phone
+  UNION SELECT code FROM staff WHERE phone_hash = :phone AND active ORDER BY 1""")
+
+
+def codes_on(work: Work, phone_hash: bytes) -> list[str]:
+    """Whose phone it is: codes of clients and staff."""
+    return [row.code for row in work.all(_ON, phone=phone_hash)]

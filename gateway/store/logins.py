@@ -35,6 +35,7 @@ class Found:
     member: Member
     zone: str
     notice: str
+    on_tour: bool
 
 
 _LOGIN = "l.id, l.stage, l.device, l.made_at, l.seen_at"
@@ -43,7 +44,7 @@ _HOLDS = """JOIN staff s ON s.id = l.staff_id AND s.active AND s.role = l.role A
   JOIN credentials c ON c.staff_id = l.staff_id AND c.password_at = l.password_at
   WHERE l.seen_at > :idle AND l.made_at > :oldest"""
 _FIND = text(f"""
-  SELECT {_LOGIN}, l.notice, s.id AS staff_id, s.unit_id, s.code, s.role, s.language, s.on_duty, s.active, u.time_zone
+  SELECT {_LOGIN}, l.notice, s.id AS staff_id, s.unit_id, s.code, s.role, s.language, s.on_duty, s.active, s.on_tour, u.time_zone
   FROM logins l JOIN units u ON u.id = l.unit_id {_HOLDS} AND l.hash = :hash""")
 _OF = text(f"SELECT {_LOGIN} FROM logins l {_HOLDS} AND l.staff_id = :staff ORDER BY l.seen_at DESC")
 _ADD = text("""
@@ -76,7 +77,7 @@ def find(work: Work, token: str) -> Found | None:
     if row is None:
         return None
     member = Member(row.staff_id, row.unit_id, row.code, row.role, row.language, row.on_duty, row.active)
-    return Found(Login(row.id, row.stage, row.device, row.made_at, row.seen_at), member, row.time_zone, row.notice)
+    return Found(Login(row.id, row.stage, row.device, row.made_at, row.seen_at), member, row.time_zone, row.notice, row.on_tour)
 
 
 def touch(work: Work, login_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """The clock of a gateway for practice: all its channels lead to simulated phones, and its time may be moved ahead."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
@@ -18,6 +18,12 @@ _UNSENT = text("""
 _MOVE = text("UPDATE practice_clock SET ahead = ahead + CAST(:by AS interval)")
 # No heart missed a beat meanwhile.
 _BEATS = text("UPDATE heartbeats SET beat_at = beat_at + CAST(:by AS interval), told_at = told_at + CAST(:by AS interval)")
+# Nor was anybody idle, or an invitation left lying.
+_STAFF = (
+    text("UPDATE logins SET seen_at = seen_at + CAST(:by AS interval), made_at = made_at + CAST(:by AS interval)"),
+    text("UPDATE invitations SET expires_at = expires_at + CAST(:by AS interval)"),
+)
+_OUTSIDE = text("SELECT CAST(:now AS timestamptz) - ahead FROM practice_clock")
 
 
 def reaches_people(work: Work) -> bool:
@@ -48,4 +54,11 @@ def unsent(work: Work) -> Unsent:
 def move(work: Work, by: timedelta) -> None:
     """Set the clock ahead, for every process, from their next transactions on. It never goes back."""
     work.execute(_MOVE, {"by": by})
-    work.execute(_BEATS, {"by": by})
+    for each in (_BEATS, *_STAFF):
+        work.execute(each, {"by": by})
+
+
+def outside(work: Work) -> datetime:
+    """The time that the clock showed if nobody had moved it: what the phones of staff show."""
+    found: datetime = work.value(_OUTSIDE, now=work.now)
+    return found

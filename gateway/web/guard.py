@@ -89,7 +89,7 @@ def _visit(gateway: Gateway) -> Visit:
     if not 40 <= len(token) <= 50 or not token.isascii():
         return Visit(secrets.token_urlsafe(32), None)
     with house(gateway).work() as work:
-        found = logins.find(work, token)
+        found, g.at = logins.find(work, token), work.now
         # A page that asks for news by itself keeps nobody signed in, and nobody reads what it says.
         if found is None or "X-By-Itself" in request.headers:
             return Visit(token, found)

@@ -172,6 +172,8 @@ def _purposes(content: Content, kind: rules.Kind) -> dict[str, str]:
     if kind == "reminders":
         fits = {purpose for purpose in fits if dialogues.name_of(purpose) is None}
     first = {purpose: sendable.get((purpose, read)) or next(each for (known, _), each in sendable.items() if known == purpose) for purpose in sorted(fits)}
+    if kind == "reminders":
+        first = dict(sorted(first.items(), key=lambda each: each[1].about.kind != "reminder"))
     return {purpose: f"{page.titled(purpose)}: {template.body[:60]}" for purpose, template in first.items()}
 
 

@@ -63,7 +63,8 @@ def who(form: Form, made: Mapping[str, Any]) -> Made:
 def what(form: Form, made: Mapping[str, Any], content: Content) -> Made:
     """The draft with its texts, and what stands in their places; a step that is there keeps its times."""
     kind, steps, old = made["kind"], [], list(made.get("steps", []))
-    gone = form.get("do", "").removeprefix("remove-")
+    do = form.get("do", "")
+    gone = do.removeprefix("remove-")
     values: Made = {}
     for at in listed(form.get("steps", "")):
         purpose = form.get(f"text-{at}", "")
@@ -77,8 +78,8 @@ def what(form: Form, made: Mapping[str, Any], content: Content) -> Made:
             values |= theirs
         if purpose and at != gone:
             steps.append(step)
-    if form.get("do") == "add" and (purpose := form.get("more", "")):
-        steps.append(said(purpose))
+    if gone == do and (purpose := form.get("more", "")):
+        steps.append(said(purpose) | _usual(kind, purpose))
     language = {"missing": form.get("missing", "dont_send")} | ({"default": default} if (default := form.get("default")) else {})
     return {**{key: value for key, value in made.items() if key not in ("values", "prices")}, "steps": steps, "language": language,
             **({"values": values} if values else {}), **_prices(form, made)}  # fmt: skip
@@ -88,6 +89,12 @@ def said(purpose: str) -> Made:
     """A step that says it."""
     name = dialogues.name_of(purpose)
     return {"template": purpose} if name is None else {"dialogue": name}
+
+
+def _usual(kind: str, purpose: str) -> Made:
+    """When a text of reminders is sent if nobody says otherwise: what its name ends in, such as 2h."""
+    found = re.search(r"_(\d+[dhm])$", purpose) if kind == "reminders" else None
+    return {"before": found[1]} if found else {}
 
 
 def purpose_of(step: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ REPORTERS = 4
 TRIES = 3
 TIMEOUT_SECONDS = 10.0
 
+_DIALLED = re.compile(re.escape(CODE.removesuffix("#")) + r"(?:\*([^#]*))?#")
 _E164 = re.compile(r"\+[1-9]\d{5,14}", re.ASCII)
 _DIRECT = build_opener(ProxyHandler({}))  # the callback address is on this machine, whatever proxy is set
 
@@ -147,8 +148,8 @@ class Network:
         finally:
             self._replies.release()
 
-    def zone_of(self, phone: str) -> str:
-        """The zone that the handset's clock shows. Raises NotFound without a simulator channel."""
+    def zone_of(self, phone: str = "") -> str:
+        """The zone that the handset's clock shows; without a phone the channel's. Raises NotFound without a simulator channel."""
         phone_hash = self._gateway.vault.hash_phone(phone)
         with unit_of_work(self._gateway.engine) as work:
             channel_id = handset.channel_of(work, phone_hash)
@@ -180,6 +181,12 @@ class Network:
             callback |= {"text": text, "sent_at": sent_at.isoformat()}
         url = f"{self._gateway.settings.public_url}/c/{channel.id}/{what}"
         return Answer(text_id, _post(url, callback, channel.settings["secret"]))
+
+
+def dialled_behind(text: str) -> str | None:
+    """What was dialled together with the code of the menu, with stars between: "1*2" of "*123*1*2#". None when it is a text."""
+    found = _DIALLED.fullmatch(text.strip())
+    return None if found is None else found[1] or ""
 
 
 def no_channel() -> NotFound:

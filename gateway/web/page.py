@@ -1,7 +1,7 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 
@@ -116,9 +116,9 @@ def _csrf() -> Markup:
 
 
 def may(endpoint: str) -> bool:
-    """Whether the role of whoever looks may open it."""
+    """Whether it is there, and the role of whoever looks may open it."""
     found = signed_in()
-    return found is not None and found.member.role in roles.MAY.get(endpoint, ())
+    return found is not None and endpoint in current_app.view_functions and found.member.role in roles.MAY.get(endpoint, ())
 
 
 def _nav() -> list[tuple[str, str, bool]]:
@@ -143,6 +143,11 @@ def locale() -> str:
     return gateway().content.languages[language()].locale
 
 
+def _now() -> datetime:
+    """The time at which the page was asked for, on the clock that its rows go by."""
+    return g.at if "at" in g else guard.now() or datetime.now(UTC)
+
+
 def when(at: datetime) -> str:
     """Day and time, as a clock in the unit of whoever looks shows it."""
     zone = dates.get_timezone(_zone())
@@ -153,13 +158,13 @@ def when(at: datetime) -> str:
 def clock(at: datetime) -> str:
     """The time alone when it is today there, else the day too."""
     zone = dates.get_timezone(_zone())
-    today = (guard.now() or datetime.now(zone)).astimezone(zone).date()
+    today = _now().astimezone(zone).date()
     return dates.format_time(at, "HH:mm", tzinfo=zone, locale=locale()) if at.astimezone(zone).date() == today else when(at)
 
 
 def day_of(on: date) -> str:
     """A day with its weekday, and the year if it is another."""
-    today = guard.now() or datetime.now(dates.get_timezone(_zone()))
+    today = _now().astimezone(dates.get_timezone(_zone()))
     return dates.format_skeleton("MMMEd" if on.year == today.year else "yMMMEd", on, locale=locale())
 
 

@@ -107,6 +107,8 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(("services.show", "services.look", "services.export"), PEOPLE),
     "services.check": CARE,
     **dict.fromkeys(("services.new", "services.add", "services.save"), LEAD),
+    # The guided tour, on a gateway for practice.
+    **dict.fromkeys(("tour.show", "tour.register", "tour.begin", "tour.leave"), PEOPLE),
     # Reports.
     "reports.show": EVERYONE,
     "reports.table": EVERYONE,
@@ -135,6 +137,7 @@ NAV = (
     ("today.show", N_("Today")), ("flags.listed", N_("Flags")), ("clients.listed", N_("Clients")),
     ("appointments.show", N_("Appointments")), ("campaigns.show", N_("Campaigns")), ("texts.show", N_("Texts")),
     ("services.show", N_("Directory")), ("reports.show", N_("Reports")), ("admin.show", N_("Administration")),
+    ("tour.show", N_("Tour")),
 )  # fmt: skip
 """Endpoint and label of what the bar at the top leads to, for those whose role may."""
 

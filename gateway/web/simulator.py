@@ -1,4 +1,4 @@
-"""A basic phone on a page, and the door of the simulator's network: /simulator.
+"""Basic phones on a page, side by side, and the door of the simulator's network: /simulator.
 
 There is no login, so it is there only for the users of this machine, on the embedded database with its synthetic
 persons. Phones and texts travel in bodies, never in addresses. The page works without JavaScript; with it, texts appear
@@ -8,22 +8,27 @@ by themselves.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from werkzeug.datastructures import MultiDict
 
 from gateway.content import Content
 from gateway.domain import phone, segments
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
-from gateway.store import clients, handset
+from gateway.store import clients, handset, practice, staff
 from gateway.store.base import unit_of_work
 from gateway.usecases import let_time_pass
 from gateway.web import loopback
-from gateway.web.network import LONGEST, Answer, Busy, Network, Rejected, no_channel
+from gateway.web.network import CODE, LONGEST, Answer, Busy, Network, Rejected, dialled_behind, no_channel
 
 KEYS = tuple("123456789*0#")
+MOST_PHONES = 6
+WAIT_SECONDS = 20.0
+"""How long a browser without a script is left waiting while the clock moves."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -31,15 +36,27 @@ POLICY = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Hand:
-    """The phone in the user's hand and what is typed on it; `code` is its client's. The page's forms carry all of it."""
+class _Phone:
+    """A phone on the table, what is typed on it, and its menu by USSD, if one is open. The page's form carries all of it."""
 
-    phone: str = ""
-    code: str = ""
+    number: str
     draft: str = ""
     draft_id: UUID = field(default_factory=uuid4)
-    find: str = ""
+    session: str = ""
+    pressed: str = ""  # in the menu until now, with stars between
+    screen: str = ""
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """All that the page shows. `until` is where the clock is on its way to; `at` the place of the phone in the user's hand."""
+
+    phones: tuple[_Phone, ...] = ()
+    find: str = ""
+    until: datetime | None = None
+    error: str = ""
+    at: int = -1
 
 
 def may_be_shown(site: loopback.Site) -> bool:
@@ -84,7 +101,7 @@ def _add_questions(routes: Blueprint, gateway: Gateway, network: Network) -> Non
     @routes.post("/texts")
     def texts() -> Response:
         asked = _json()
-        return jsonify(_texts(gateway, _phone(gateway, asked.get("phone")), _since(asked.get("since"))))
+        return jsonify(_texts(gateway, _phone(gateway, asked.get("phone")), _moment(asked.get("since"))))
 
     @routes.post("/reply")
     def reply() -> tuple[Response, int]:
@@ -107,9 +124,16 @@ def _add_questions(routes: Blueprint, gateway: Gateway, network: Network) -> Non
 
     @routes.post("/clock")
     def clock() -> Response:
-        asked = _json()
-        at = let_time_pass.step(gateway.engine, timedelta(minutes=_number(asked.get("minutes"))))
-        return jsonify(gateway.content.when(at, network.zone_of(_phone(gateway, asked.get("phone"))), _language(gateway.content)))
+        """Move the clock on: by "minutes", or by a step "to" a moment by its name, or "until" that very moment."""
+        asked, until = _json(), None
+        zone = network.zone_of(_phone(gateway, asked["phone"]) if "phone" in asked else "")
+        if "minutes" in asked:
+            at = let_time_pass.step(gateway.engine, timedelta(minutes=_number(asked["minutes"])))
+        else:
+            until = _moment(asked.get("until")) or let_time_pass.moment(gateway.engine, str(asked.get("to")), zone)
+            at = let_time_pass.towards(gateway.engine, until, 0)
+        about = {"until": until.isoformat() if until and at < until else None}
+        return jsonify(gateway.content.when(at, zone, _language(gateway.content)) | about)
 
     @routes.post("/count")
     def count() -> Response:
@@ -154,13 +178,13 @@ def _number(typed: object) -> int:
     return max(-1, min(typed, 10**6))
 
 
-def _since(typed: object) -> datetime | None:
+def _moment(typed: object) -> datetime | None:
     if typed is None:
         return None
     try:
         return datetime.fromisoformat(str(typed)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused("`since` is not a time.") from None
+        raise Refused("This is not a time: reload the page.") from None
 
 
 # --- the page -------------------------------------------------------------------------------------------------------
@@ -169,79 +193,147 @@ def _since(typed: object) -> datetime | None:
 def _add_page(routes: Blueprint, gateway: Gateway, network: Network) -> None:
     @routes.get("")
     def look() -> str:
-        return _page(gateway, _Hand())
+        """With the phones of the clients who are named in the address, by their ids."""
+        table = _Table()
+        try:
+            for client in request.args.getlist("client"):
+                table = _with(table, _phone_of(gateway, client))
+        except Refused as refused:
+            table = replace(table, error=refused.told(_gettext(gateway.content)))
+        return _page(gateway, network, table)
 
     @routes.post("")
     def press() -> str:
         """A button was pressed. A reload presses it again and sends nothing twice: the form has the draft's id."""
         form = request.form
-        hand = _Hand(find=form.get("find", ""), draft=form.get("text", "").replace("\r\n", "\n"))
+        table = _Table(find=form.get("find", ""))
         try:
-            return _page(gateway, _pressed(gateway, network, _taken(gateway, hand, form), form))
+            table = replace(table, phones=_phones(gateway, form), until=_moment(form.get("until") or None))
+            table = _pressed(gateway, network, table, form)
         except Refused as refused:
-            return _page(gateway, replace(hand, error=refused.told(_gettext(gateway.content))))
+            table = replace(table, error=refused.told(_gettext(gateway.content)))
+        return _page(gateway, network, table)
 
-    @routes.errorhandler(_NoChannel)
-    def no_simulator(_: _NoChannel) -> Response:
-        return Response(f"{no_channel()}\n", 404, content_type="text/plain")
+    @routes.errorhandler(_NoPhones)
+    def no_phones(why: _NoPhones) -> Response:
+        return Response(f"{why}\n", 404, content_type="text/plain; charset=utf-8")
 
 
-class _NoChannel(Exception):
+class _NoPhones(Exception):
     """There is nothing to show."""
 
 
-def _taken(gateway: Gateway, hand: _Hand, form: Mapping[str, str]) -> _Hand:
-    """With the phone in it that was chosen, typed or is in use already."""
-    if form.get("client"):
-        client_id = _uuid(form["client"])
-        with unit_of_work(gateway.engine) as work:
-            found = clients.get(work, client_id)
-            person = clients.recipients(work, gateway.vault, [client_id])[client_id]
-        return _Hand(phone=_phone(gateway, person.phone), code=found.code, find=hand.find)
-    if form.get("typed"):
-        return _Hand(phone=_phone(gateway, form["typed"]), find=hand.find)
-    if form.get("phone"):
-        in_use = _phone(gateway, form["phone"])
-        return replace(hand, phone=in_use, code=form.get("code", ""), draft_id=_uuid(form.get("id")))
-    return hand
+def _phones(gateway: Gateway, form: MultiDict[str, str]) -> tuple[_Phone, ...]:
+    """The phones on the table, as the form has them."""
+    columns = [form.getlist(name) for name in ("phone", "text", "id", "session", "pressed", "screen")]
+    return tuple(
+        _Phone(_phone(gateway, number), (text or "").replace("\r\n", "\n"), _uuid(draft_id), session or "", pressed or "", screen or "")
+        for number, text, draft_id, session, pressed, screen in zip_longest(*columns)
+    )
 
 
-def _pressed(gateway: Gateway, network: Network, hand: _Hand, form: Mapping[str, str]) -> _Hand:
+def _phone_of(gateway: Gateway, client: str) -> str:
+    """The phone of a client, by their id."""
+    client_id = _uuid(client)
+    with unit_of_work(gateway.engine) as work:
+        return _phone(gateway, clients.recipients(work, gateway.vault, [clients.get(work, client_id).id])[client_id].phone)
+
+
+def _with(table: _Table, number: str) -> _Table:
+    """With this phone on the table; once, whoever shares it."""
+    numbers = [each.number for each in table.phones]
+    if number in numbers:
+        return replace(table, at=numbers.index(number))
+    if len(numbers) == MOST_PHONES:
+        raise Refused("{count} phones fit on the page: put one away first.", count=MOST_PHONES)
+    return replace(table, phones=(*table.phones, _Phone(number)), at=len(numbers))
+
+
+def _pressed(gateway: Gateway, network: Network, table: _Table, form: MultiDict[str, str]) -> _Table:
     """What the button did."""
-    if form.get("key") in KEYS:
-        return replace(hand, draft=hand.draft + form["key"])
-    if form.get("do") == "clear":
-        return replace(hand, draft="")
-    if form.get("do") == "send" and hand.phone:
-        return _sent(gateway, lambda: network.reply(hand.phone, hand.draft, hand.draft_id), replace(hand, draft=""), hand)
-    if form.get("do") == "call" and hand.phone:
-        return _sent(gateway, lambda: network.call(hand.phone), hand, hand)
-    return hand
+    if form.get("client"):
+        return _with(table, _phone_of(gateway, form["client"]))
+    if number := form.get("take") or form.get("typed"):
+        return _with(table, _phone(gateway, number))
+    do, _, about = form.get("do", "").partition(" ")
+    if do == "clock":
+        until = table.until if about == "on" else let_time_pass.moment(gateway.engine, about, network.zone_of())
+        return table if until is None else _later(gateway, replace(table, until=until))
+    place, _, key = about.partition(" ")
+    if not place.isdecimal() or int(place) >= len(table.phones):
+        return table
+    before, phone, after = table.phones[: int(place)], table.phones[int(place)], table.phones[int(place) + 1 :]
+    if do == "away":
+        return replace(table, phones=before + after)
+    return replace(table, phones=(*before, _used(gateway, network, phone, do, key), *after), at=int(place))
 
 
-def _sent(gateway: Gateway, post: Callable[[], Answer], then: _Hand, hand: _Hand) -> _Hand:
+def _later(gateway: Gateway, table: _Table) -> _Table:
+    """The clock on its way for as long as a browser may be left waiting."""
+    assert table.until is not None
     try:
-        got = post()
-    except Busy:
-        return replace(hand, error=_busy(gateway.content))
+        at = let_time_pass.towards(gateway.engine, table.until, WAIT_SECONDS)
     except Refused as refused:
-        return replace(hand, error=refused.told(_gettext(gateway.content)))
+        return replace(table, error=refused.told(_gettext(gateway.content)))
+    return replace(table, until=table.until if at < table.until else None)
+
+
+def _used(gateway: Gateway, network: Network, phone: _Phone, do: str, key: str) -> _Phone:
+    """A phone after a button on it."""
+    try:
+        match do:
+            case "key" if key in KEYS:
+                return replace(phone, draft=phone.draft + key)
+            case "clear":
+                return replace(phone, draft="")
+            case "hang":
+                return replace(phone, session="", pressed="", screen="")
+            case "dial":
+                return _dialled(network, replace(phone, session=str(uuid4()), pressed=""))
+            case "send" if (dialled := dialled_behind(phone.draft)) is not None:
+                return _dialled(network, replace(phone, session=str(uuid4()), pressed=dialled, draft=""))
+            case "send" if phone.session:
+                return _dialled(network, replace(phone, pressed="*".join(filter(None, (phone.pressed, phone.draft.strip()))), draft=""))
+            case "send":
+                return _sent(gateway, network.reply(phone.number, phone.draft, phone.draft_id), phone, "")
+            case "call":
+                return _sent(gateway, network.call(phone.number), phone, phone.draft)
+    except Busy:
+        return replace(phone, error=_busy(gateway.content))
+    except Refused as refused:
+        return replace(phone, error=refused.told(_gettext(gateway.content)))
+    return phone
+
+
+def _dialled(network: Network, phone: _Phone) -> _Phone:
+    """The next screen of the menu."""
+    answer = network.dial(phone.number, phone.session, phone.pressed)
+    return replace(phone, screen=str(answer["screen"]), session="" if answer["ends"] else phone.session)
+
+
+def _sent(gateway: Gateway, got: Answer, phone: _Phone, draft: str) -> _Phone:
     if not got.arrived:
-        return replace(hand, error=_lost(gateway.content, got))
-    return replace(then, draft_id=uuid4())
+        return replace(phone, error=_lost(gateway.content, got))
+    return replace(phone, draft=draft, draft_id=uuid4())
 
 
-def _page(gateway: Gateway, hand: _Hand) -> str:
+def _page(gateway: Gateway, network: Network, table: _Table) -> str:
+    content, language = gateway.content, _language(gateway.content)
     with unit_of_work(gateway.engine) as work:
         if handset.channel_of(work) is None:
-            raise _NoChannel
-        owners = handset.list_owners(work, hand.find)
-    content, language = gateway.content, _language(gateway.content)
+            raise _NoPhones(no_channel())
+        if practice.reaches_people(work):
+            raise _NoPhones("A channel here leads to real phones: the simulator is there for practice alone.")
+        owners, staffed = handset.list_owners(work, table.find), [each for each in staff.list_all(work, gateway.vault) if each.active and each.phone]
+        codes = [handset.codes_on(work, gateway.vault.hash_phone(each.number)) for each in table.phones]
+        now = work.now
+    zone = network.zone_of()
     return render_template(
         "simulator.html",
-        _=content.gettext(language), language=language, languages=content.languages, keys=KEYS, longest=LONGEST,
-        owners=[(owner, owner.next_at and content.when(owner.next_at, owner.zone, language)) for owner in owners],
-        hand=hand, counted=segments.count(hand.draft), texts=_texts(gateway, hand.phone)["texts"] if hand.phone else [],
+        _=content.gettext(language), language=language, languages=content.languages, keys=KEYS, longest=LONGEST, code=CODE, table=table,
+        tour="tour.show" in current_app.view_functions, owners=[(owner, owner.next_at and content.when(owner.next_at, owner.zone, language)) for owner in owners], staff=staffed,
+        phones=[(each, codes, segments.count(each.draft), _texts(gateway, each.number)["texts"]) for each, codes in zip(table.phones, codes, strict=True)],
+        now=content.when(now, zone, language), until=table.until and content.when(table.until, zone, language),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from gateway.web import (
     guard,
     holidays,
     imports,
+    loopback,
     maker,
     members,
     oncall,
@@ -31,6 +32,7 @@ from gateway.web import (
     settings,
     texts,
     today,
+    tour,
     trail,
     units,
 )
@@ -60,6 +62,8 @@ def install(app: Flask, gateway: Gateway) -> None:
     assets.install(app)
     for each in PAGES:
         app.register_blueprint(each.blueprint(gateway))
+    if loopback.is_private(gateway.settings):
+        app.register_blueprint(tour.blueprint(gateway))
     app.context_processor(page.context)
     app.register_error_handler(Exception, _failed)
     app.after_request(_harden)

@@ -1,6 +1,7 @@
 """On a gateway for practice the clock can be set ahead, hour by hour; nowhere else."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from gateway.domain.errors import Refused
-from gateway.store import channels, health
+from gateway.store import channels, credentials, health, logins
+from gateway.store import practice as practice_clock
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import let_time_pass
 from gateway.usecases.let_time_pass import MOST, STEP
@@ -44,6 +46,36 @@ def test_no_process_seems_to_have_been_silent_meanwhile(practice: World) -> None
         health.beat(work, "clock", "clock-1")
     let_time_pass.step(practice.engine)
     assert health.look(practice.engine)["clock"] is True
+
+
+def test_nobody_is_signed_out_by_it_nor_their_invitation_lost(practice: World) -> None:
+    staff_id = practice.staff("+84912345670")
+    with unit_of_work(practice.engine, SYSTEM) as work:
+        credentials.set_password(work, staff_id, "none fits")
+        credentials.invite(work, practice.vault, staff_id, "a code", work.now + timedelta(minutes=50))
+        logins.add(work, "token", staff_id, "in", "a test")
+    let_time_pass.step(practice.engine)
+    with unit_of_work(practice.engine, SYSTEM) as work:
+        assert logins.find(work, "token") is not None
+        assert credentials.by_invitation(work, practice.vault, "a code") is not None
+
+
+def test_phones_of_staff_keep_the_time_outside(practice: World) -> None:
+    let_time_pass.step(practice.engine)
+    with unit_of_work(practice.engine, SYSTEM) as work:
+        assert abs(practice_clock.outside(work) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_it_goes_towards_a_moment_as_far_as_it_may_take(practice: World) -> None:
+    until = let_time_pass.moment(practice.engine, "morning", "Asia/Ho_Chi_Minh")
+    assert until.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).strftime("%H:%M") == "09:00"
+    assert timedelta(hours=9) <= until - shown(practice.engine) <= timedelta(hours=33)
+    near = shown(practice.engine) + timedelta(minutes=90)
+    assert let_time_pass.towards(practice.engine, near, 0) < near
+    assert near <= let_time_pass.towards(practice.engine, near, 0) < near + timedelta(minutes=1)
+    assert let_time_pass.towards(practice.engine, near, 0) - near < timedelta(minutes=1)
+    with pytest.raises(Refused, match="a day or a week"):
+        let_time_pass.moment(practice.engine, "year", "Asia/Ho_Chi_Minh")
 
 
 def test_it_waits_for_what_is_on_its_way_and_says_so(practice: World) -> None:

@@ -1,7 +1,7 @@
 """The staff pages over a small world: two communes of one province, staff of every role, browsers that are signed in."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -100,6 +100,6 @@ def office(engine: Engine, vault: Vault, environ: dict[str, str], now: datetime)
     unit_id = builders.unit(engine, now, code="P01", parent_id=top)
     other_id = builders.unit(engine, now, code="P02", parent_id=top)
     world = World(engine, vault, unit_id, builders.channel(engine, vault, now, top), now)
-    made = app.create_app(Settings.from_env(environ))
+    made = app.create_app(replace(Settings.from_env(environ), embedded=True))  # as for practice, so that all pages are there
     made.config["NOW"] = now
     return Office(made, world, top, other_id)

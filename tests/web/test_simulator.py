@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -36,10 +37,20 @@ def browser(here: Simulated) -> FlaskClient:
     return client
 
 
-def press(browser: FlaskClient, **form: str) -> str:
+def press(browser: FlaskClient, **form: Any) -> str:
     answer = browser.post("/simulator", data=form)
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
+
+
+def numbers(page: str) -> list[str]:
+    """The phones on the page, from left to right."""
+    return re.findall(r'name="phone" value="(.*?)"', page)
+
+
+def kept(page: str) -> dict[str, str]:
+    """What the page keeps of the menu on its only phone."""
+    return {name: re.findall(f'name="{name}" value="(.*?)"', page, re.S)[0] for name in ("session", "pressed", "screen")}
 
 
 # --- the network ------------------------------------------------------------------------------------------------------
@@ -80,7 +91,7 @@ def test_a_call_goes_through_the_signed_webhook_and_shows_on_the_handset(here: S
 
 def test_the_page_rings_too(here: Simulated, browser: FlaskClient) -> None:
     phone = here.world.phone_of(here.world.client())
-    page = press(browser, phone=phone, id=str(uuid4()), text="a draft", do="call")
+    page = press(browser, phone=phone, id=str(uuid4()), text="a draft", do="call 0")
     assert "a draft" in page and "\N{BLACK TELEPHONE}" in page
     assert here.world.value("SELECT reason FROM flags") == "callback"
 
@@ -249,18 +260,88 @@ def test_without_javascript_a_client_is_chosen_keys_are_pressed_and_a_text_is_se
     page = press(browser, client=str(client))
     assert "Nhac hen &lt;b&gt;" in page
     form = {"phone": phone, "id": str(uuid4()), "text": "1"}
-    assert ">\n12</textarea>" in press(browser, **form, key="2")
+    assert ">\n12</textarea>" in press(browser, **form, do="key 0 2")
     assert ">\n1</textarea>" in press(browser, **form, do="refresh")
-    assert ">\n</textarea>" in press(browser, **form, do="clear")
+    assert ">\n</textarea>" in press(browser, **form, do="clear 0")
     for _ in ("pressed", "reloaded"):
-        assert 'class="out"' in press(browser, **form, do="send")
+        assert 'class="out"' in press(browser, **form, do="send 0")
     assert here.world.value("SELECT count(*) FROM inbound") == 1
+
+
+def test_phones_lie_side_by_side_and_a_button_is_one_phones_own(here: Simulated, browser: FlaskClient) -> None:
+    first, second = (here.world.phone_of(here.world.client()) for _ in range(2))
+    drafts = [str(uuid4()), str(uuid4())]
+    form = {"phone": [first, second], "id": drafts, "text": ["one", "two"]}
+    page = press(browser, **form, do="send 1")
+    assert numbers(page) == [first, second]
+    assert ">\none</textarea>" in page and drafts[0] in page and drafts[1] not in page
+    assert [text["text"] for text in here.texts(second)] == ["two"] and here.texts(first) == []
+    page = press(browser, **form, do="away 0")
+    assert numbers(page) == [second] and ">\ntwo</textarea>" in page
+    assert numbers(press(browser, **form, do="send 7")) == [first, second]
+
+
+def test_a_shared_phone_is_one_phone_with_both_their_codes(here: Simulated, browser: FlaskClient) -> None:
+    world = here.world
+    pair = [world.client(phone=PHONE), world.client(phone=PHONE)]
+    page = press(browser, client=str(pair[1]), phone=PHONE, id=str(uuid4()), text="kept")
+    assert numbers(page) == [PHONE] and "kept" in page
+    codes = sorted(row.code for row in world.rows("SELECT code FROM clients"))
+    assert f'<span class="code">{", ".join(codes)}</span>' in page
+    address = "&".join(f"client={each}" for each in pair)
+    assert numbers(browser.get(f"/simulator?{address}").get_data(as_text=True)) == [PHONE]
+
+
+def test_six_phones_fit_and_no_seventh(here: Simulated, browser: FlaskClient) -> None:
+    table = {"phone": [f"+8491234567{each}" for each in range(6)], "id": [str(uuid4()) for _ in range(6)]}
+    page = press(browser, **table, typed="+84912345679")
+    assert len(numbers(page)) == 6 and 'role="alert">6 phones fit' in page
+
+
+def test_without_javascript_the_menu_is_dialled_walked_and_hung_up(here: Simulated, browser: FlaskClient) -> None:
+    phone = here.world.phone_of(here.world.client())
+    table = {"phone": phone, "id": str(uuid4()), "session": "", "pressed": "", "screen": "", "text": "a draft"}
+    page = press(browser, **table, do="dial 0")
+    assert "7 Tro giup" in page and "a draft" in page
+    table |= kept(page)
+    assert table["session"] and "7 Tro giup" in press(browser, **table, do="refresh")
+    assert kept(press(browser, **table, do="hang 0")) == {"session": "", "pressed": "", "screen": ""}
+    page = press(browser, **table | {"text": "4"}, do="send 0")
+    assert "Đã ghi nhận" in page and kept(page)["session"] == ""
+    assert here.world.value("SELECT reason FROM flags") == "callback"
+    by_shortcut = press(browser, **table | {"text": "*123*7#", "session": ""}, do="send 0")
+    assert kept(by_shortcut)["pressed"] == "7"
+    assert here.texts(phone) == []
+
+
+def test_the_clock_is_moved_on_and_goes_on_to_where_it_was_to_go(here: Simulated, browser: FlaskClient) -> None:
+    assert "Go on" not in press(browser, do="clock hour")
+    until = here.world.now + timedelta(hours=3)
+    assert "Go on" in press(browser, until=until.isoformat())
+    assert "Go on" not in press(browser, do="clock on", until=until.isoformat())
+    assert timedelta(hours=3) <= here.world.value("SELECT ahead + interval '1 minute' FROM practice_clock") < timedelta(hours=4)
+
+
+def test_the_clock_moves_a_step_at_a_time_towards_the_moment_that_was_named(here: Simulated) -> None:
+    _, first = here.ask("clock", {"to": "day"})
+    _, second = here.ask("clock", {"until": first["until"]})
+    assert first["until"] == second["until"] and (first["day"], first["time"]) != (second["day"], second["time"])
+    _, last = here.ask("clock", {"until": here.world.now.isoformat()})
+    assert last["until"] is None
+    assert here.ask("clock", {"to": "yesterday"})[0] == 400
+
+
+def test_where_a_channel_leads_to_real_phones_there_is_no_practice(here: Simulated, browser: FlaskClient) -> None:
+    world = here.world
+    builders.channel(world.engine, world.vault, world.now, world.unit_id, kind="twilio", name="real")
+    assert browser.get("/simulator").status_code == 404
+    assert here.ask("clock", {"minutes": 60})[0] == 400
 
 
 def test_a_text_that_could_not_be_sent_stays_on_the_page(here: Simulated, browser: FlaskClient) -> None:
     draft_id, long = str(uuid4()), "x" * 1601
-    page = press(browser, phone=PHONE, id=draft_id, text=long, do="send")
-    assert 'role="alert"' in page
+    page = press(browser, phone=PHONE, id=draft_id, text=long, do="send 0")
+    assert "1601 characters" in page
     assert draft_id in page
     assert long in page
 

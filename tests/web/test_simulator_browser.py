@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from gateway.vault import Vault
 from tests import simulated
 from tests.simulated import Simulated
+from tests.web.test_pages_browser import RULES
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def take(page: Page, here: Simulated, language: str = "en") -> str:
     page.goto(f"{here.url}/simulator?language={language}")
     page.locator("button[name=client]").click()
     phone = here.world.phone_of(client)
-    expect(page.locator("#number")).to_contain_text(phone)
+    expect(page.locator(".phone h2")).to_contain_text(phone)
     return phone
 
 
@@ -44,10 +46,10 @@ def test_a_text_appears_by_itself_and_is_answered(here: Simulated, page: Page, t
     here.carry(phone, "Nhac hen 9:00. Tra loi 1.")
     expect(page.locator("article.in")).to_contain_text("GSM-7 · segments 1")
     page.get_by_role("button", name="1", exact=True).click()
-    expect(page.locator("#draft")).to_have_value("1")
+    expect(page.locator(".phone textarea")).to_have_value("1")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("article.out")).to_contain_text("1")
-    expect(page.locator("#draft")).to_have_value("")
+    expect(page.locator(".phone textarea")).to_have_value("")
     assert here.world.value("SELECT count(*) FROM inbound") == 1
     assert phone[1:] not in page.url
     page.screenshot(path=tmp_path / "phone.png")
@@ -55,17 +57,17 @@ def test_a_text_appears_by_itself_and_is_answered(here: Simulated, page: Page, t
 
 def test_the_count_of_segments_follows_what_is_typed(here: Simulated, page: Page) -> None:
     take(page, here)
-    page.locator("#draft").fill("a" * 161)
-    expect(page.locator("#count")).to_have_text("GSM-7 · segments 2")
-    page.locator("#draft").fill("vâng ạ")
-    expect(page.locator("#count")).to_have_text("UCS-2 · segments 1")
+    page.locator(".phone textarea").fill("a" * 161)
+    expect(page.locator(".phone .count")).to_have_text("GSM-7 · segments 2")
+    page.locator(".phone textarea").fill("vâng ạ")
+    expect(page.locator(".phone .count")).to_have_text("UCS-2 · segments 1")
     page.get_by_role("button", name="Clear").click()
-    expect(page.locator("#draft")).to_have_value("")
+    expect(page.locator(".phone textarea")).to_have_value("")
 
 
 def test_the_keyboard_alone_will_do(here: Simulated, page: Page) -> None:
     phone = take(page, here)
-    expect(page.locator("#draft")).to_be_focused()
+    expect(page.locator(".phone textarea")).to_be_focused()
     page.keyboard.type("co")
     page.keyboard.press("Enter")
     expect(page.locator("article.out")).to_contain_text("co")
@@ -77,23 +79,26 @@ def test_the_keyboard_alone_will_do(here: Simulated, page: Page) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "vi", "fr"])
-def test_all_of_it_fits_a_screen_of_320_pixels(here: Simulated, page: Page, tmp_path: Path, language: str) -> None:
+def test_all_of_it_fits_a_screen_of_320_pixels_and_everybody_can_use_it(here: Simulated, page: Page, tmp_path: Path, language: str) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     phone = take(page, here, language)
     here.carry(phone, "W" * 160)
     expect(page.locator("article.in")).to_be_visible()
+    page.get_by_role("button", name="Menu *123#").click()
+    expect(page.locator(".menu")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert [each["id"] for each in Axe().run(page, options=RULES).response["violations"]] == []
     page.screenshot(path=tmp_path / f"{language}.png", full_page=True)
 
 
 def test_a_gateway_that_went_away_is_named_and_found_again(here: Simulated, page: Page) -> None:
     phone = take(page, here)
     page.context.set_offline(True)
-    expect(page.locator("#trouble")).to_contain_text("does not answer")
+    expect(page.locator(".phone .trouble")).to_contain_text("does not answer")
     page.context.set_offline(False)
     here.carry(phone, "again")
     expect(page.locator("article.in")).to_contain_text("again")
-    expect(page.locator("#trouble")).to_be_hidden()
+    expect(page.locator(".phone .trouble")).to_be_hidden()
 
 
 def test_without_javascript_a_text_is_read_and_answered(here: Simulated, chromium: Browser) -> None:
@@ -110,9 +115,8 @@ def test_without_javascript_a_text_is_read_and_answered(here: Simulated, chromiu
 
 def test_the_menu_is_dialled_and_walked(here: Simulated, page: Page) -> None:
     take(page, here)
-    draft, menu = page.locator("#draft"), page.locator("#menu")
-    draft.fill("*123#")
-    page.locator("button[value=send]").click()
+    draft, menu = page.locator(".phone textarea"), page.locator(".phone .menu")
+    page.get_by_role("button", name="Menu *123#").click()
     expect(menu).to_contain_text("7 Tro giup")
     draft.fill("4")
     draft.press("Enter")
@@ -121,5 +125,30 @@ def test_the_menu_is_dialled_and_walked(here: Simulated, page: Page) -> None:
     draft.fill("xin chao")
     draft.press("Enter")
     expect(page.locator("article.out")).to_contain_text("xin chao")
-    page.locator("button[value=clear]").click()
+    page.get_by_role("button", name="Hang up").click()
     expect(menu).to_be_hidden()
+    draft.fill("*123*7#")
+    draft.press("Enter")
+    expect(menu).to_contain_text("0")
+
+
+def test_two_phones_are_used_one_beside_the_other_and_the_clock_moves(here: Simulated, page: Page) -> None:
+    first = take(page, here)
+    page.locator(".phone textarea").fill("a draft")
+    page.get_by_role("button", name="Menu *123#").click()
+    expect(page.locator(".phone .menu")).to_be_visible()
+    second = here.world.phone_of(here.world.client())
+    page.locator("#typed").fill(second)
+    page.get_by_role("button", name="Take this phone").click()
+    phones = page.locator(".phone")
+    expect(phones).to_have_count(2)
+    expect(phones.nth(0).locator(".menu")).to_contain_text("7 Tro giup")
+    phones.nth(1).locator("textarea").fill("xin chao")
+    phones.nth(1).locator(".send").click()
+    expect(phones.nth(1).locator("article.out")).to_contain_text("xin chao")
+    assert here.texts(first) == []
+    here.world.run("UPDATE outbound SET state = 'cancelled' WHERE state = 'planned'")  # nobody sends here
+    shown = page.locator("#now").inner_text()
+    page.get_by_role("button", name="1 hour on").click()
+    expect(page.locator("#now")).not_to_have_text(shown, timeout=15_000)
+    assert here.world.value("SELECT ahead >= interval '59 minutes' FROM practice_clock")
