@@ -19,7 +19,16 @@ from gateway.parts import Gateway
 from gateway.queues import silent
 from gateway.store import channels, clients, staff, units
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import import_services, launch_campaign, load_example, receive_message, record_outcomes, record_reports, seed_holidays, send_due
+from gateway.usecases import (
+    import_services,
+    launch_campaign,
+    load_example,
+    receive_message,
+    record_outcomes,
+    record_reports,
+    seed_holidays,
+    send_due,
+)
 from gateway.usecases.record_outcomes import Ended, Sent
 from gateway.usecases.second_way import SecondWay
 from gateway.wire import Wire
@@ -31,6 +40,8 @@ from workers import clock as by_itself
 SEED = "pictures"
 TODAY = date(2026, 3, 10)  # a Tuesday
 WEEKS = 52
+YEAR = date(2025, 4, 1), date(2026, 2, 28)
+"""The whole months of it."""
 LEFT = "SV-01"
 COMMUNES = ("SV-01-03", "SV-01-12", "SV-01-14", "SV-01-16")
 LOOKS = {0: (time(8, 35), time(9, 20), time(10, 5), time(13), time(17, 5))}

@@ -9,9 +9,28 @@ from uuid import UUID, uuid4
 
 from gateway.domain import campaigns as rules
 from gateway.queues import silent
-from gateway.store import appointments, campaigns, clients, drafts, flags, health, services, staff, threads, units
-from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
-from gateway.usecases import book_appointment, change_client, current_texts, handle_flag, reply_to_client, run_imports, set_on_call
+from gateway.store import (
+    appointments,
+    campaigns,
+    clients,
+    drafts,
+    flags,
+    health,
+    services,
+    staff,
+    threads,
+    units,
+)
+from gateway.store.base import Work, unit_of_work
+from gateway.usecases import (
+    book_appointment,
+    change_client,
+    current_texts,
+    handle_flag,
+    reply_to_client,
+    run_imports,
+    set_on_call,
+)
 from tests.pictures.district import COMMUNES, LEFT, NOW_AND_THEN, TODAY, Client, District
 from tests.year.town import VIETNAM
 
@@ -27,12 +46,12 @@ INFORMATION: dict[str, Any] = {
     }},
 }  # fmt: skip
 REGISTER = (
-    "Mã,Họ và tên,Số điện thoại,Ngôn ngữ,Mã xã,Đồng ý nhận tin\n"
-    "KH-05001,Lò Thị Mai,0912 000 101,vi,SV-01-03,nhắc hẹn; hỏi thăm\n"
-    "KH-05002,Hoàng Đức Long,0912 000 102,vi,SV-01-12,nhắc hẹn\n"
-    "KH-05003,Nguyễn Thu Nga,0912 000,vi,SV-01-14,nhắc hẹn; hỏi thăm\n"
-    "KH-05004,Bùi Văn Thành,0912 000 104,vi,SV-01-99,nhắc hẹn\n"
-    "KH-05005,Vàng Kim Ánh,0912 000 105,vi,SV-01-16,nhắc hẹn; hỏi thăm\n"
+    "Mã,Họ và tên,Số điện thoại,Ngôn ngữ,Mã xã,Đồng ý nhận tin,Căn cứ đồng ý\n"
+    "KH-05001,Lò Thị Mai,0912 000 101,vi,SV-01-03,nhắc hẹn; hỏi thăm,phiếu ký\n"
+    "KH-05002,Hoàng Đức Long,0912 000 102,vi,SV-01-12,nhắc hẹn,phiếu ký\n"
+    "KH-05003,Nguyễn Thu Nga,0912 000,vi,SV-01-14,nhắc hẹn; hỏi thăm,phiếu ký\n"
+    "KH-05004,Bùi Văn Thành,0912 000 104,vi,SV-01-99,nhắc hẹn,phiếu ký\n"
+    "KH-05005,Vàng Kim Ánh,0912 000 105,vi,SV-01-16,nhắc hẹn; hỏi thăm,phiếu ký\n"
 )
 
 
@@ -116,7 +135,7 @@ def _scene(place: District, waiting: UUID, draft: UUID, register: UUID, calls: f
         tomorrow = next(each for each in _week(work) if each.starts_at > work.now + timedelta(hours=12))
         places = {
             "flag": calls.number, "client": calls.client_id, "appointment": tomorrow.id, "campaign": campaigns.by_name(work, "Nhắc hẹn").id, "draft": draft,
-            "register": register, "service": services.by_code(work, "T-VL").service.id, "member": place.worker.staff_id,
+            "register": register, "service": services.by_code(work, "SV-01-YT").service.id, "member": place.worker.staff_id,
             "unit": units.by_code(work, COMMUNES[2]).id, "channel": place.channel.id,
         }  # fmt: skip
     looking = {"supervisor": place.chief, "administrator": place.admin, "case_worker": place.worker}
