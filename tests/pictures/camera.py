@@ -1,10 +1,9 @@
 """Takes the pictures: each page that a GET shows, in each language, at two widths, as somebody whose role may open it."""
 
 import io
-import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.pictures.morning import Scene
 WIDTHS = {320: 1000, 1000: 720}
 """Width of the window -> how much of a long page is shown."""
 LANGUAGES = {"en": "en-GB", "vi": "vi-VN", "fr": "fr-FR"}
-"""Language of the pages -> how the browser writes a day in a field."""
+"""Language of the pages -> how days and figures are written there. (In fields only if the browser has that language: Debian's `chromium-l10n`.)"""
 # Those of staff.css, with the greys between them: 16 take four bits each, and what is urgent stays red.
 COLOURS = """ffffff f6f7f8 e4e8ea cfd6da a9b1b6 7d888e 55626a 1c2327 1d5b6b 14546a 8fb0ba a3122a d98f9a fdecee 1f5d33 e7f4ea"""
 NOT_PAGES = frozenset({"asset", "health", "flags.urgent"})
@@ -60,13 +59,13 @@ def name_of(endpoint: str) -> str:
 
 
 class Camera:
-    """A browser for each language, and the gateway that they look at."""
+    """A browser with a window for each language, and the gateway that it looks at."""
 
-    def __init__(self, app: Flask, looking: dict[str, UUID], browsers: Mapping[str, Browser], address: str, folder: Path) -> None:
+    def __init__(self, app: Flask, looking: dict[str, UUID], browser: Browser, address: str, folder: Path) -> None:
         self._engine, self._staff, self._address, self._folder = app.extensions["gateway"].engine, looking, address, folder
         self._windows = {
-            language: browser.new_context(locale=LANGUAGES[language], reduced_motion="reduce", color_scheme="light").new_page()
-            for language, browser in browsers.items()
+            language: browser.new_context(locale=locale, reduced_motion="reduce", color_scheme="light").new_page()
+            for language, locale in LANGUAGES.items()
         }
         with unit_of_work(self._engine) as work:
             for staff_id in looking.values():
@@ -127,8 +126,8 @@ def take_all(app: Flask, scene: Scene, folder: Path, only: Sequence[str] = ()) -
     """Every page, or those of these names. The cry for help comes when the other pages are taken, and stands on the last."""
     pages = [shown(app, rule, scene.places) for rule in pictured(app)]
     late = [each for each in pages if each.name in WITH_CRISIS]
-    with _at_work(app) as (browsers, address):
-        camera = Camera(app, scene.staff, browsers, address, folder)
+    with _at_work(app) as (browser, address):
+        camera = Camera(app, scene.staff, browser, address, folder)
         for each in pages:
             if each not in late and (not only or each.name in only):
                 camera.take(each)
@@ -139,20 +138,16 @@ def take_all(app: Flask, scene: Scene, folder: Path, only: Sequence[str] = ()) -
 
 
 @contextmanager
-def _at_work(app: Flask) -> Iterator[tuple[dict[str, Browser], str]]:
-    """The gateway served, and a browser for each language: what is the browser's own (a day in a field) is in it too."""
+def _at_work(app: Flask) -> Iterator[tuple[Browser, str]]:
+    """A browser, and where it finds the gateway."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         with sync_playwright() as playwright:
-            browsers = {
-                language: playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS, env={**os.environ, "LANGUAGE": locale.replace("-", "_")})
-                for language, locale in LANGUAGES.items()
-            }
-            yield browsers, f"http://127.0.0.1:{server.port}"
-            for browser in browsers.values():
-                browser.close()
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            yield browser, f"http://127.0.0.1:{server.port}"
+            browser.close()
     finally:
         server.shutdown()
         thread.join()

@@ -170,3 +170,15 @@ def test_an_export_holds_own_units_alone_runs_no_formula_and_takes_a_reason(offi
     rows = list(csv.DictReader(StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
     assert [(row["name"], row["unit"]) for row in rows] == [("'=HYPERLINK(1)", "P01")]
     assert office.world.value("SELECT count(*) FROM audit WHERE action = 'client.export'") == 1
+
+
+def test_a_time_of_another_year_names_the_year(office: Office) -> None:
+    client = office.world.client()
+    office.world.appointment(client, office.world.now - timedelta(days=90))
+    office.world.appointment(client, office.world.now - timedelta(days=3))
+    html = office.browser(language="vi").read(f"/clients/{client}")
+    assert "12 thg 11, 2025, 10:00" in html and "7 thg 2, 10:00" in html
+
+
+def test_a_new_client_reads_the_language_of_the_unit_unless_somebody_chooses_another(office: Office) -> None:
+    assert '<option value="vi" selected' in office.browser().read("/clients/new")
