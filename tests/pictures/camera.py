@@ -33,6 +33,8 @@ CRISIS = "flags-crisis"
 VIEWS = {"reports.show": f"?by=month&since={YEAR[0]}&until={YEAR[1]}", "texts.look": "?of=check_in"}
 """What a page is asked for."""
 STAGES = {"access.second": "second", "access.second_factor": "set_up"}
+ASKED = """() => !document.querySelector('#urgent[hx-trigger="load"]')"""
+"""The page has heard what cannot wait."""
 FLAGS = ["--no-sandbox", "--hide-scrollbars", "--font-render-hinting=none", "--disable-lcd-text"]
 WHO = ("supervisor", "administrator")
 
@@ -79,11 +81,10 @@ class Camera:
             if shown.role is not None:
                 token = self._sign_in(self._staff[shown.role], shown.stage, language)
                 page.context.add_cookies([{"name": "visit", "value": token, "url": self._address}])
-            page.set_viewport_size({"width": max(WIDTHS), "height": 800})
-            answer = page.goto(self._address + shown.path, wait_until="networkidle")
+            answer = page.goto(self._address + shown.path)
             assert answer is not None and answer.status == 200, (shown, answer and answer.status)
+            page.wait_for_function(ASKED)
             for width, most in WIDTHS.items():
-                page.set_viewport_size({"width": width, "height": 800})
                 self._keep(_seen(page, width, most), self._folder / language / f"{shown.name}-{width}.png")
 
     def _sign_in(self, staff_id: UUID, stage: str, language: str) -> str:
@@ -107,8 +108,9 @@ def _token(staff_id: UUID, of: str) -> str:
 
 
 def _seen(page: Page, width: int, most: int) -> Image.Image:
-    tall = min(page.evaluate("document.documentElement.scrollHeight"), most)
-    taken = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": tall}, animations="disabled", caret="hide")
+    page.set_viewport_size({"width": width, "height": most})
+    tall = min(page.evaluate("Math.ceil(document.body.getBoundingClientRect().bottom)"), most)
+    taken = page.screenshot(clip={"x": 0, "y": 0, "width": width, "height": tall}, animations="disabled", caret="hide")
     return Image.open(io.BytesIO(taken))
 
 

@@ -39,7 +39,8 @@ from workers import clock as by_itself
 
 SEED = "pictures"
 TODAY = date(2026, 3, 10)  # a Tuesday
-WEEKS = 52
+WEEKS, ASKED = 52, 10
+"""Since when there are appointments with their reminders; since when clients are asked each Monday how they are."""
 YEAR = date(2025, 4, 1), date(2026, 2, 28)
 """The whole months of it."""
 LEFT = "SV-01"
@@ -117,13 +118,12 @@ class District:
         self.worker = Actor(worker, self.unit_id, "case_worker")
         self._by_phone = {person.phone: person for person in self.town}
         self._staff = Staff(self.engine, self.vault, self.content, self.chief, self.town, 1)
-        for spec in (WEEKLY, REMINDERS):
-            self.begin({"audience": {"units": [LEFT]}, **spec})
+        self.begin(REMINDERS)
 
     def begin(self, spec: dict[str, Any], *, start: bool = True) -> UUID:
         """A campaign that the supervisor makes; the administrator starts it."""
         with unit_of_work(self.engine, self.chief) as work:
-            made = launch_campaign.create(work, self.content, rules.read(spec))
+            made = launch_campaign.create(work, self.content, rules.read({"audience": {"units": [LEFT]}, **spec}))
         if start:
             launch_campaign.approve(self.engine, self.vault, self.content, self.admin, spec["name"])
         return made.id
@@ -137,7 +137,9 @@ class District:
         """Day by day to this moment, as far as nobody has lived it yet."""
         day = self.clock.now.astimezone(VIETNAM).date()
         while day <= until.date():
-            for at in (datetime.combine(day, each, VIETNAM) for each in LOOKS.get(day.weekday(), ON_OTHER_DAYS)):
+            if day == TODAY - timedelta(days=1, weeks=ASKED):
+                self.begin(WEEKLY)
+            for at in (datetime.combine(day, each, VIETNAM) for each in LOOKS.get(day.weekday(), ON_OTHER_DAYS) if day.weekday() < 5):
                 if self.clock.now < at <= until:
                     self._look(at, staff_come=at.time() < time(9, 30) and day.weekday() < 5)
             day += timedelta(days=1)
@@ -145,7 +147,7 @@ class District:
 
     def _look(self, at: datetime, staff_come: bool) -> None:
         if at.weekday() == 0 and at.time() < time(9):
-            for person in self.town:
+            for person in self.town if at.date() > TODAY - timedelta(weeks=ASKED) else ():
                 for when, words, _meant in person.lives(at):
                     if words and "chết" not in words and "chet" not in words:  # the crisis of this year is this morning's
                         self.write(when, person.phone, words)

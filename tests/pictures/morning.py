@@ -37,7 +37,7 @@ from tests.year.town import VIETNAM
 STRANGER = "+84910009999"
 TEMPLATE = "service_information"
 INFORMATION: dict[str, Any] = {
-    "name": "Tư vấn thẻ bảo hiểm y tế", "kind": "one_off", "audience": {"units": [LEFT]}, "language": {"missing": "campaign_default", "default": "vi"},
+    "name": "Tư vấn thẻ bảo hiểm y tế", "kind": "one_off", "language": {"missing": "campaign_default", "default": "vi"},
     "steps": [{"template": TEMPLATE, "at": "09:00", "lasts": "24h"}], "prices": {"+84": 450, "currency": "VND"},
     "values": {"info": {
         "vi": "Tư vấn thẻ bảo hiểm y tế miễn phí, thứ Năm 8h-11h tại nhà văn hóa xã.",
@@ -85,7 +85,7 @@ def begin(place: District, folder: Path) -> Scene:
     waiting = place.begin(INFORMATION, start=False)
     with unit_of_work(place.engine, place.chief) as work:
         draft = uuid4()
-        made = rules.written(rules.read({**INFORMATION, "name": "Giới thiệu việc làm tháng 3"}))
+        made = rules.written(rules.read({**INFORMATION, "audience": {"units": [LEFT]}, "name": "Giới thiệu việc làm tháng 3"}))
         drafts.add(work, draft, place.unit_id, made)
         _propose(place, work)
         register = run_imports.keep(work, place.vault, REGISTER.encode())
