@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links
 ARGS ?=
 
-.PHONY: run test reset lint faults-full simulate requirements messages
+.PHONY: run test reset lint faults-full simulate screenshots requirements messages
 
 run: $(VENV)/runtime
 	@exec $(VENV)/bin/python -m gateway run
@@ -32,6 +32,10 @@ bench-%: $(VENV)/test
 # 3,810 clients over 52 weeks on a virtual clock: make simulate ARGS="--clients 200 --weeks 4 --seed 7"
 simulate: $(VENV)/test
 	@exec $(VENV)/bin/python -m tests.year $(ARGS)
+
+# The pictures of the staff pages for docs/, all of them or ARGS="today-show flags-listed". Needs a browser: Debian's package `chromium`.
+screenshots: $(VENV)/test
+	@exec $(VENV)/bin/python -m tests.pictures $(ARGS)
 
 faults-full: $(VENV)/test
 	@FAULTS=full exec $(VENV)/bin/python -m pytest -p no:cacheprovider tests/faults $(ARGS)

@@ -77,7 +77,7 @@ def test_every_word_of_a_closed_list_that_staff_see_is_translated() -> None:
 @pytest.mark.parametrize(("kept", "shown"), [
     ("quiet hours", "ngoài giờ được nhắn"),
     ("opted out (stop)", "từ chối nhận tin (xin dừng tin)"),
-    ("no consent for study; its time passes before then", "chưa đồng ý nghiên cứu (study); sẽ quá giờ gửi trước lúc đó"),
+    ("no consent for study; its time passes before then", "chưa đồng ý nghiên cứu; sẽ quá giờ gửi trước lúc đó"),
     ("quiet hours; no text in fr; sent in vi (unit_default)", "ngoài giờ được nhắn; không có tin bằng fr; đã gửi bằng vi (unit_default)"),
     ("check_in, vi: takes 3 segments, 2 are allowed", "check_in, vi: tốn 3 phần, chỉ được 2"),
     ("the value for {phone} holds a forbidden word", "giá trị của {phone} có từ bị cấm"),

@@ -22,6 +22,11 @@ KEPT = (
     (N_("Jobs in Redis"), N_("ids of channels, for seconds; failed ones for a day")),
 )
 """What docs/erasure-and-retention.md says."""
+LISTS = (
+    N_("polite"), N_("negation"), N_("numbers"), N_("stop"), N_("start"), N_("help"), N_("yes"), N_("no"), N_("callback"), N_("info"), N_("crisis"),
+    N_("wrong number"), N_("language"), N_("appointment"), N_("services"), N_("idioms"),
+)
+"""What the lists of words are called."""
 
 
 def blueprint(gateway: Gateway) -> Blueprint:

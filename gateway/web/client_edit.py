@@ -34,7 +34,9 @@ def add(routes: Blueprint, gateway: Gateway) -> None:
 def _add_new(routes: Blueprint, gateway: Gateway) -> None:
     @routes.get("/new")
     def new() -> str:
-        return _form(None, {})
+        with page.work() as work:
+            home = units.get(work, page.member().unit_id)
+        return _form(None, {"language": home.language})
 
     @routes.post("/new")
     def keep() -> Answer:

@@ -151,8 +151,7 @@ def _now() -> datetime:
 def when(at: datetime) -> str:
     """Day and time, as a clock in the unit of whoever looks shows it."""
     zone = dates.get_timezone(_zone())
-    day, time = (dates.format_skeleton(form, at, tzinfo=zone, locale=locale()) for form in ("MMMEd", "Hm"))
-    return f"{day}, {time}"
+    return f"{day_of(at.astimezone(zone).date())}, {dates.format_skeleton('Hm', at, tzinfo=zone, locale=locale())}"
 
 
 def clock(at: datetime) -> str:

@@ -58,7 +58,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
         with page.work() as work:
             content = current_texts.now(work, gateway.content)
             waiting = text_changes.waiting(work)
-        rows = [(purpose, content.templates[purpose, content.available(purpose)[0]].about, _sizes(content, purpose)) for purpose in content.purposes]
+        rows = []
+        for purpose in content.purposes:
+            known = content.available(purpose)
+            shown = content.templates[purpose, read if (read := page.language()) in known else known[0]]
+            rows.append((purpose, shown.about, _sizes(content, purpose), shown.body))
         return page.render("texts/list.html", rows=rows, waiting=waiting)
 
     @routes.get("/one")

@@ -26,7 +26,7 @@ def test_a_supervisor_sees_the_state_and_no_switch(office: Office) -> None:
 
 def test_word_lists_are_shown_by_language_with_whoever_signed_them(office: Office) -> None:
     browser = office.browser("supervisor", language="vi")
-    assert ">crisis<" in browser.read("/administration/words")
+    assert ">nguy cấp<" in browser.read("/administration/words")
     assert "kết_liễu" in browser.read("/administration/words?language=vi&meaning=crisis")
     assert browser.get("/administration/words?language=xx").status_code == 404
 

@@ -220,3 +220,15 @@ def test_scores_of_meetings_are_entered_and_shown_as_a_line_over_time(office: Of
         assert (answer.status_code, 'class="error"' in answer.get_data(as_text=True)) == (400, True), wrong
     assert office.world.value("SELECT count(*) FROM scores") == 3
     assert office.browser("reviewer").post(f"{path}/score", scale="barc10", value=30).status_code == 403
+
+
+def test_a_time_of_another_year_names_the_year(office: Office) -> None:
+    client = office.world.client()
+    office.world.appointment(client, office.world.now - timedelta(days=90))
+    office.world.appointment(client, office.world.now - timedelta(days=3))
+    html = office.browser(language="vi").read(f"/clients/{client}")
+    assert "12 thg 11, 2025, 10:00" in html and "7 thg 2, 10:00" in html
+
+
+def test_a_new_client_reads_the_language_of_the_unit_unless_somebody_chooses_another(office: Office) -> None:
+    assert '<option value="vi" selected' in office.browser().read("/clients/new")

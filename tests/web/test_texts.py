@@ -121,3 +121,8 @@ def test_postgresql_itself_lets_nobody_approve_their_own_text(office: Office) ->
     change = UUID(change_id(writer))
     with pytest.raises(DBAPIError, match="row-level security"), unit_of_work(office.world.engine, Actor(writer.staff_id, office.world.unit_id, "administrator")) as work:
         text_changes.decide(work, change, "approved")
+
+
+def test_the_list_shows_how_each_text_begins_in_the_readers_language(office: Office) -> None:
+    assert "Trả lời 1:" in office.browser(language="vi").read("/texts/")
+    assert "Trả lời 1:" not in office.browser(language="en").read("/texts/")

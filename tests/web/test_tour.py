@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.usecases import run_imports
 from gateway.web.roles import CARE
 from tests import builders
+from tests.builders import CONTENT
 from tests.web.office import Browser, Office
 from tests.web.test_campaigns import begin, fill, run_clock
 
@@ -29,7 +30,7 @@ def strip(browser: Browser) -> str:
 
 
 def work_imports(office: Office) -> None:
-    while run_imports.run_next(office.world.engine, office.world.vault, office.world.now):
+    while run_imports.run_next(office.world.engine, office.world.vault, CONTENT, office.world.now):
         pass
 
 
