@@ -90,7 +90,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
         "INSERT INTO campaign_drafts (id, unit_id, made_by, content, changed_at) VALUES (:step, :unit, :staff, '{}', :now)",
         "INSERT INTO approvals (campaign_id, unit_id, asked_by, asked_at, of_all) VALUES (:campaign, :unit, :staff, :now, 0)",
         "INSERT INTO rehearsals (campaign_id, unit_id, asked_by, asked_at, days, of_all) VALUES (:campaign, :unit, :staff, :now, 7, 0)",
-        "INSERT INTO campaign_counts (campaign_id, unit_id, counted_at, counts) VALUES (:campaign, :unit, :now, '[]')",
+        "INSERT INTO campaign_counts (campaign_id, unit_id, counted_at, look_at, counts) VALUES (:campaign, :unit, :now, :now, '[]')",
         "INSERT INTO service_units (unit_id, service_id, kept_by) VALUES (:unit, :step, :unit)",
         "INSERT INTO on_call (unit_id, position, staff_id, hours) VALUES (:unit, 1, :staff, '24/7') ON CONFLICT DO NOTHING",
         """INSERT INTO notes (id, unit_id, client_id, key_id, body_enc, written_by, written_at)
