@@ -25,7 +25,7 @@ lint: $(VENV)/test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# make bench-outbound runs bench/outbound.py
+# make bench-outbound runs bench/outbound.py; make bench-pages ARGS="--messages 200000 --top 20" is the short way
 bench-%: $(VENV)/test
 	@exec $(VENV)/bin/python -m bench.$* $(ARGS)
 

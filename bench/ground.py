@@ -48,6 +48,7 @@ class Ground:
 def ground(kept: Path | None = None, **environ: str) -> Iterator[Ground]:
     """PostgreSQL (fsync on) and Valkey in a folder that is gone afterwards, unless it is to be `kept`."""
     var = kept or Path(tempfile.mkdtemp(prefix="gateway-bench-"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     try:
         addresses = embedded.start(var)
         store.migrate(addresses.admin_url, "gateway")

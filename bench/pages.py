@@ -208,7 +208,7 @@ def plans(here: Ground, asked: Sequence[Case], who: Mapping[str, UUID]) -> dict[
     """Statement -> milliseconds, page and plan, of those that take long; PostgreSQL itself explains what it just did."""
     owner, log, found = embedded.start(here.var).admin_url, here.var / "postgres.log", dict[str, tuple[float, str, str]]()
     settings = {"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": str(SLOW_STATEMENT_MS), "auto_explain.log_analyze": "on",
-                "auto_explain.log_buffers": "on"}  # fmt: skip
+                "auto_explain.log_buffers": "on", "auto_explain.log_parameter_max_length": "0"}  # fmt: skip
     with psycopg.connect(owner, autocommit=True) as connection:
         for name, value in settings.items():
             connection.execute(f"ALTER ROLE gateway SET {name} = '{value}'".encode())

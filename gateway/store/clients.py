@@ -292,7 +292,7 @@ def phone_hashes(work: Work, client_id: UUID) -> list[bytes]:
 # Begins with the word that fewest have: four of ten people in a province may share a family name.
 _SEARCH = text(f"""
   WITH asked AS (
-    SELECT hash, (SELECT count(*) FROM (SELECT FROM client_words WHERE word_hash = hash LIMIT 1000) some) AS people
+    SELECT hash, (SELECT count(*) FROM (SELECT FROM client_words WHERE word_hash = hash LIMIT 1000) x) AS people
     FROM unnest(CAST(:hashes AS bytea[])) hash)
   SELECT {_FOUND} {_FROM} WHERE c.id IN (
     SELECT w.client_id FROM client_words w WHERE w.word_hash = (SELECT hash FROM asked ORDER BY people, hash LIMIT 1) AND NOT EXISTS (

@@ -280,10 +280,15 @@ _FACTS = text(f"""
     coalesce(a.planned_revision < a.revision, false) AS moved, {PERSON}
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN occurrences o ON o.id = due.id JOIN clients c ON c.id = o.client_id {_ABOUT}
     LEFT JOIN appointments a ON a.id = o.appointment_id""")
-_EVERYONE = text(f"""
-  SELECT c.id, NULL AS starts_at, c.groups, {PERSON} FROM clients c {_ABOUT}
-  WHERE c.id > :after AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
-  ORDER BY c.id LIMIT :limit""")
+_OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
+# The same for PostgreSQL to begin with: a commune's people are found by their unit, and not by going through the province's.
+_OF_FEW_UNITS = "c.unit_id = ANY(ARRAY(SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[]))))"
+FEW = 20_000
+"""People who are found by their units and put in order; more are gone through in their order."""
+_EVERYONE = f"""
+  SELECT c.id, NULL AS starts_at, c.groups, {PERSON}
+  FROM (SELECT * FROM clients c WHERE c.id > :after AND %s ORDER BY c.id LIMIT :limit) c {_ABOUT} ORDER BY c.id"""
+_ALL, _FEW = text(_EVERYONE % _OF_UNITS), text(_EVERYONE % _OF_FEW_UNITS)
 _EXPECTED = text(f"""
   SELECT a.id, a.starts_at, c.groups, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
   WHERE a.id > :after AND a.status = 'booked' AND a.starts_at > :now
@@ -296,32 +301,37 @@ def facts(work: Work, ids: Sequence[str], campaign: Campaign) -> Sequence[Any]:
     return work.all(_FACTS, ids=_array(ids), consent_purpose=campaign.consent_purpose, **campaign.audience.values())
 
 
-def people(work: Work, campaign: Campaign, after: UUID, limit: int) -> Sequence[Any]:
-    """Who would be texted now, by id after `after`: clients of the audience's units, or their booked appointments."""
+def people(work: Work, campaign: Campaign, after: UUID, limit: int, few: bool = False) -> Sequence[Any]:
+    """Who would be texted now, by id after `after`: clients of the audience's units, or their booked appointments. `few`: at most FEW of them."""
     values = campaign.audience.values() | {"consent_purpose": campaign.consent_purpose, "after": after, "limit": limit}
-    return work.all(_EXPECTED, now=work.now, **values) if campaign.kind == "reminders" else work.all(_EVERYONE, **values)
+    return work.all(_EXPECTED, now=work.now, **values) if campaign.kind == "reminders" else work.all(_FEW if few else _ALL, **values)
 
 
-_OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
-_NOW = f"""{_OF_UNITS} AND c.status <> 'erased' AND (NOT :expected OR EXISTS (
+_NOW = """c.status <> 'erased' AND (NOT :expected OR EXISTS (
     SELECT FROM appointments a WHERE a.client_id = c.id AND a.status = 'booked' AND a.starts_at > :now))"""
 _KINDS = f"""
   SELECT {COVERED} AS covered, c.status, p.id IS NOT NULL AS has_phone, p.to_verify IS NOT NULL AS to_verify, s.reason AS stopped,
     coalesce(co.granted, false) AS consented, count(*) AS people
   FROM %s c {_ABOUT} GROUP BY 1, 2, 3, 4, 5, 6"""
-_GROUPED = text(_KINDS % f"(SELECT * FROM clients c WHERE {_NOW})")
+_GROUPED = text(_KINDS % f"(SELECT * FROM clients c WHERE {_OF_UNITS} AND {_NOW})")
 # Ids are random, so that the first of them are as good as drawn.
-_SOME = text(_KINDS % f"(SELECT * FROM clients c WHERE {COVERED} AND {_NOW} ORDER BY c.id LIMIT :most)")
+_SOME, _SOME_OF_FEW = (
+    text(_KINDS % f"(SELECT * FROM clients c WHERE {units} AND {COVERED} AND {_NOW} ORDER BY c.id LIMIT :most)") for units in (_OF_UNITS, _OF_FEW_UNITS)
+)
 _AUDIENCE = text(f"SELECT count(*) FROM clients c WHERE {COVERED} AND {_NOW}")
 _HOW_MANY = text(f"SELECT count(*) FROM clients c WHERE {_OF_UNITS}")
 _HOW_MANY_EXPECTED = text(f"""
   SELECT count(*) FROM appointments a JOIN clients c ON c.id = a.client_id WHERE a.status = 'booked' AND a.starts_at > :now AND {_OF_UNITS}""")
 
 
-def grouped(work: Work, campaign: Campaign, most: int | None = None) -> Sequence[Any]:
-    """How many people there are of each kind that is told apart when texts are planned; of `most` of the audience, drawn at random."""
-    values = _whom(work, campaign) | {"consent_purpose": campaign.consent_purpose}
-    return work.all(_GROUPED, **values) if most is None else work.all(_SOME, most=most, **values)
+def grouped(work: Work, campaign: Campaign) -> Sequence[Any]:
+    """How many people there are of each kind that is told apart when texts are planned."""
+    return work.all(_GROUPED, consent_purpose=campaign.consent_purpose, **_whom(work, campaign))
+
+
+def drawn(work: Work, campaign: Campaign, most: int, few: bool) -> Sequence[Any]:
+    """The same of at most so many of the audience, drawn at random; `few`: it is no larger than FEW."""
+    return work.all(_SOME_OF_FEW if few else _SOME, most=most, consent_purpose=campaign.consent_purpose, **_whom(work, campaign))
 
 
 def count_audience(work: Work, campaign: Campaign) -> int:

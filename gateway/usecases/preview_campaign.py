@@ -1,7 +1,7 @@
 """What a campaign would do if it ran now: every text is written and checked, nothing is kept and nothing is sent."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,8 +21,8 @@ from gateway.usecases.write_texts import Writer
 from gateway.vault import Vault
 
 SAMPLES = 3
-EXACT_UP_TO, DRAWN = 2_000, 1_000
-"""People of an audience that are counted while somebody waits; of a larger one so many are drawn."""
+DRAWN = 1_000
+"""People of an audience whose texts are ruled out one by one while somebody waits; of a larger one so many are drawn."""
 
 
 @dataclass(slots=True)
@@ -83,9 +83,9 @@ def preview(
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
-    for row in _rows(work, campaign, min(limit, most or limit), progress):
-        if most is not None and seen.looked_at >= most:
-            seen.of_all = occurrences.count_people(work, campaign)
+    seen.of_all = occurrences.count_people(work, campaign) if most else 0
+    for row in _rows(work, campaign, min(limit, most or limit), progress, 0 < seen.of_all <= occurrences.FEW):
+        if seen.looked_at == most:
             break
         seen.looked_at += 1
         reason = writer.exclusion(row)
@@ -117,30 +117,30 @@ def _estimate(seen: Preview) -> None:
     seen.recipients, seen.later = round(seen.recipients * share), round(seen.later * share)
 
 
-def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], None]) -> Iterator[Any]:
+def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], None], few: bool) -> Iterator[Any]:
     after, seen = UUID(int=0), 0
-    while rows := occurrences.people(work, campaign, after, limit):
+    while rows := occurrences.people(work, campaign, after, limit, few):
         yield from rows
         after, seen = rows[-1].id, seen + len(rows)
         progress(seen)
 
 
-def reach(work: Work, campaign: Campaign, exact_up_to: int = EXACT_UP_TO, drawn: int = DRAWN) -> Reach:
+def reach(work: Work, campaign: Campaign, most: int = DRAWN) -> Reach:
     """`exclusions` for somebody who waits: never more work than an audience of some thousands makes."""
     of_all = occurrences.count_audience(work, campaign)
-    if of_all <= exact_up_to:
-        return Reach(exclusions(work, campaign))
-    some = exclusions(work, campaign, drawn)
-    return Reach(Counter({why: round(people * of_all / some.total()) for why, people in some.items()}), is_about=True)
+    some = _by_reason(campaign, occurrences.drawn(work, campaign, most, of_all <= occurrences.FEW))
+    share = of_all / max(some.total(), 1)
+    return Reach(Counter({why: round(people * share) for why, people in some.items()}), of_all > most)
 
 
-def exclusions(work: Work, campaign: Campaign, most: int | None = None) -> Counter[str | None]:
-    """People of the audience by why they get nothing (None: they do), as far as that is known before there are texts.
+def exclusions(work: Work, campaign: Campaign) -> Counter[str | None]:
+    """People of the audience by why they get nothing (None: they do), as far as that is known before there are texts."""
+    return _by_reason(campaign, occurrences.grouped(work, campaign))
 
-    With `most`, only of so many of them.
-    """
+
+def _by_reason(campaign: Campaign, rows: Iterable[Any]) -> Counter[str | None]:
     found: Counter[str | None] = Counter()
-    for row in occurrences.grouped(work, campaign, most):
+    for row in rows:
         person = rules.Candidate(row.covered, row.status, row.has_phone, row.to_verify, row.stopped, row.consented or not campaign.consent_purpose)
         found[rules.exclusion(person, campaign.consent_purpose, campaign.spec.audience.unverified)] += row.people
     found.pop(rules.OUTSIDE, None)

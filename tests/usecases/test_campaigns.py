@@ -178,7 +178,7 @@ def test_a_look_at_a_large_audience_is_an_estimate_from_some_of_it(world: World,
     with unit_of_work(world.engine, boss, world.now) as work:
         campaign = campaigns.by_name(work, "Check-in")
         seen = preview_campaign.preview(work, world.vault, CONTENT, campaign, most=3)
-        exact, some = (preview_campaign.reach(work, campaign, up_to, 2) for up_to in (5, 4))
+        exact, some = (preview_campaign.reach(work, campaign, most) for most in (5, 4))
     assert (seen.is_about, seen.looked_at, seen.of_all) == (True, 3, 6)
     assert (seen.texts, seen.prices["+84"].cost) in ((6, 2700.0), (4, 1800.0))
     assert (exact.people, exact.is_about) == ({None: 5}, False)
