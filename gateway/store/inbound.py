@@ -39,6 +39,14 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
     return row.id, vault.open_key(row.wrapped, row.id)
 
 
+_WROTE = text("SELECT true FROM inbound WHERE from_hash = :phone AND received_at > :since LIMIT 1")
+
+
+def wrote(work: Work, phone_hash: bytes, since: datetime) -> bool:
+    """Whether a text, or a call, came from this phone since then, as far as the actor sees."""
+    return bool(work.value(_WROTE, phone=phone_hash, since=since))
+
+
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
 # Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
 # leaving nobody can have read.
