@@ -71,7 +71,8 @@ _AROUND = text("""
       ORDER BY o.client_id, o.state = 'submitting', left_at DESC, o.created_at DESC, o.id) q) AS questions,
     (SELECT coalesce(json_agg(json_build_array(f.id, f.number, w.staff_id, f.state = 'open')), '[]') FROM (
       SELECT DISTINCT ON (a.flag_id) a.flag_id, a.staff_id FROM staff s JOIN alert_steps a ON a.staff_id = s.id
-      WHERE s.phone_hash = t.phone AND s.active AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
+        JOIN flags seen ON seen.id = a.flag_id JOIN staff_units su ON su.staff_id = s.id AND su.unit_id = seen.unit_id  -- who could not open it takes nothing
+      WHERE s.phone_hash = t.phone AND s.active AND s.role <> 'analyst' AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
       JOIN flags f ON f.id = w.flag_id) AS alerted
   FROM unnest(CAST(:ids AS uuid[]), CAST(:phones AS bytea[]), CAST(:bodies AS bytea[]), CAST(:channels AS uuid[]), CAST(:carriers AS text[]))
     WITH ORDINALITY t(id, phone, body, channel, carrier, n) ORDER BY t.n""")

@@ -180,6 +180,29 @@ def test_who_left_is_not_alerted_and_takes_nothing(here: World) -> None:
     assert (owner(here), alerted(here)) == (None, [FIRST])
 
 
+def test_who_became_an_analyst_is_not_alerted_though_still_in_the_list(here: World) -> None:
+    with unit_of_work(here.engine) as work:
+        staff.set_role(work, here.value("SELECT staff_id FROM on_call WHERE position = 1"), "analyst")
+    cry(here)
+    assert alerted(here) == [NEXT]
+    here.run("UPDATE staff SET role = 'analyst'")
+    with unit_of_work(here.engine) as work:
+        assert escalations.uncovered(work, here.now) == ["P01"]
+
+
+@pytest.mark.parametrize("change", ["role", "unit"])
+def test_who_can_no_longer_open_the_flag_takes_nothing_and_the_next_is_alerted(here: World, change: str) -> None:
+    cry(here)
+    first = here.value("SELECT staff_id FROM on_call WHERE position = 1")
+    elsewhere = builders.unit(here.engine, here.now, code="P02")
+    with unit_of_work(here.engine) as work:
+        staff.set_role(work, first, "analyst") if change == "role" else staff.move(work, first, elsewhere)
+    say(here, FIRST, "OK", MINUTE)
+    assert owner(here) is None
+    go_on(here, 2 * MINUTE)
+    assert alerted(here) == [FIRST, NEXT]
+
+
 def test_a_cry_for_help_from_a_staff_phone_is_one_and_takes_no_flag(here: World) -> None:
     number = cry(here)
     say(here, FIRST, f"OK {number} toi muon chet", MINUTE)
