@@ -91,7 +91,8 @@ def test_a_flag_that_nobody_can_be_alerted_about_says_so(run: Any, world: World)
         flag = flags.add(work, unit_id=world.unit_id, reason="crisis", dedupe_key="x")
         assert flag is not None
         escalate.begin(work, world.vault, CONTENT, world.unit_id, flag.id, flag.number)
-    escalate.escalate(world.engine, world.vault, CONTENT, SecondWay(), silent)
+    escalate.escalate(world.engine, world.vault, CONTENT, silent)
+    escalate.go_second_way(world.engine, world.vault, CONTENT, SecondWay(), silent)
     said, _ = run("flag", "show", flag.number)
     assert "nobody is on call" in said and "no second way is set up" in said
     assert "nobody can be texted" in run("oncall", "show", "P01")[0]

@@ -97,7 +97,8 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
     often = min(5.0, settings.lease_seconds / 3)
     return [
         Task("plan", 1, lambda: plan_due.plan_due(engine, vault, content, ring)),
-        Task("escalate", 1, lambda: escalate.escalate(engine, vault, content, second, ring)),
+        Task("escalate", 1, lambda: escalate.escalate(engine, vault, content, ring)),
+        Task("second_way", 1, lambda: escalate.go_second_way(engine, vault, content, second, ring)),
         Task("approve", 1, lambda: approve_asked.approve(engine, vault, content, settings.self_approval_up_to)),
         Task("rehearse", 1, lambda: rehearse_asked.rehearse(engine, vault, content)),
         Task("expire", 5, lambda: sweep.expire(engine)),

@@ -173,9 +173,15 @@ def count_try(work: Work, limits: Mapping[bytes, access.Limit]) -> float:
     return 0.0
 
 
+# Of those that are not counted any more none that somebody is just adding to: nobody waits for anybody here.
+_FORGIVE = text("""
+  DELETE FROM login_tries WHERE hash = :own
+    OR hash IN (SELECT hash FROM login_tries WHERE tried_at <= :forgotten FOR UPDATE SKIP LOCKED)""")
+
+
 def forgive(work: Work, own: bytes, others: Sequence[bytes] = ()) -> None:
     """The try went well: who made it starts anew, and it does not count for the others."""
-    work.execute(text("DELETE FROM login_tries WHERE hash = :own OR tried_at <= :forgotten"),
-                 {"own": own, "forgotten": work.now - access.FORGOTTEN_AFTER})  # fmt: skip
+    work.all(_TRIED, hashes=sorted([own, *others]))  # taken in the order in which `count_try` takes them
+    work.execute(_FORGIVE, {"own": own, "forgotten": work.now - access.FORGOTTEN_AFTER})
     for hashed in sorted(others):
         work.execute(text("UPDATE login_tries SET failures = greatest(failures - 1, 0) WHERE hash = :hash"), {"hash": hashed})

@@ -45,7 +45,8 @@ def set_places(work: Work, unit_id: UUID, people: Sequence[tuple[UUID, str]]) ->
     ])  # fmt: skip
 
 
-_CAN_BE_TEXTED = "s.active AND s.phone_enc IS NOT NULL"
+# An analyst opens no flag: one who stands in a list still, from an earlier role, would take it from those who do.
+_CAN_BE_TEXTED = "s.active AND s.role <> 'analyst' AND s.phone_enc IS NOT NULL"
 _CANDIDATES = text(f"""
   SELECT s.id AS staff_id, t.distance, s.role, CAST(NULL AS smallint) AS position, '24/7' AS hours, u.time_zone AS zone, s.on_duty
   FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id JOIN units u ON u.id = t.ancestor_id

@@ -39,6 +39,14 @@ def stranger_key(work: Work, vault: Vault, phone_hash: bytes, unit_id: UUID) -> 
     return row.id, vault.open_key(row.wrapped, row.id)
 
 
+_WROTE = text("SELECT true FROM inbound WHERE from_hash = :phone AND received_at > :since LIMIT 1")
+
+
+def wrote(work: Work, phone_hash: bytes, since: datetime) -> bool:
+    """Whether a text, or a call, came from this phone since then, as far as the actor sees."""
+    return bool(work.value(_WROTE, phone=phone_hash, since=since))
+
+
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
 # Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
 # leaving nobody can have read.
@@ -63,7 +71,8 @@ _AROUND = text("""
       ORDER BY o.client_id, o.state = 'submitting', left_at DESC, o.created_at DESC, o.id) q) AS questions,
     (SELECT coalesce(json_agg(json_build_array(f.id, f.number, w.staff_id, f.state = 'open')), '[]') FROM (
       SELECT DISTINCT ON (a.flag_id) a.flag_id, a.staff_id FROM staff s JOIN alert_steps a ON a.staff_id = s.id
-      WHERE s.phone_hash = t.phone AND s.active AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
+        JOIN flags seen ON seen.id = a.flag_id JOIN staff_units su ON su.staff_id = s.id AND su.unit_id = seen.unit_id  -- who could not open it takes nothing
+      WHERE s.phone_hash = t.phone AND s.active AND s.role <> 'analyst' AND a.done_at > :day ORDER BY a.flag_id, a.done_at, a.position) w
       JOIN flags f ON f.id = w.flag_id) AS alerted
   FROM unnest(CAST(:ids AS uuid[]), CAST(:phones AS bytea[]), CAST(:bodies AS bytea[]), CAST(:channels AS uuid[]), CAST(:carriers AS text[]))
     WITH ORDINALITY t(id, phone, body, channel, carrier, n) ORDER BY t.n""")

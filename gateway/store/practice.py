@@ -9,6 +9,7 @@ from gateway.store.base import Work
 
 _REAL = text("SELECT EXISTS (SELECT FROM channels WHERE kind <> 'simulator')")
 _AHEAD = text("SELECT ahead > interval '0' FROM practice_clock FOR SHARE")
+_HOLD = text("SELECT FROM practice_clock FOR UPDATE")
 _UNSENT = text("""
   SELECT (SELECT count(*) FROM outbound WHERE state = 'submitting') AS handed_over,
     (SELECT count(*) FROM outbound WHERE state = 'planned' AND waits_for IS NULL AND send_after <= :now AND send_before > :now)
@@ -27,7 +28,8 @@ _OUTSIDE = text("SELECT CAST(:now AS timestamptz) - ahead FROM practice_clock")
 
 
 def reaches_people(work: Work) -> bool:
-    """Whether any channel could lead to a real phone."""
+    """Whether any channel could lead to a real phone; until the end of this transaction none that does is added."""
+    work.execute(_HOLD)
     return bool(work.value(_REAL))
 
 

@@ -209,11 +209,11 @@ class Call:
     def press(self, typed: str, path: str) -> None:
         """Go where `typed` leads. `path`: all that was typed until then."""
         typed, state = typed.strip(), self.state
-        if state.ended:
+        if ussd.is_words(typed) and (state.ended or state.at != "check_in"):
+            self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
+        elif state.ended:
             turned = ussd.turn_page(state, typed) if state.page + 1 < len(state.pages) else None
             self.state = turned.state if turned else self.pages(replace(state, page=0), self.words("over"))
-        elif ussd.is_words(typed) and state.at != "check_in":
-            self._is_told(hear_ussd.as_text(self, typed, self.token(path)))
         elif state.at == "check_in":
             self._check_in(typed, path)
         elif state.at == "appointment" and typed in ("1", "2") and self._was_moved(state.about):

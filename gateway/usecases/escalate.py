@@ -67,17 +67,15 @@ def recipient(person: staff.Alerted) -> compose.Recipient:
     )  # fmt: skip
 
 
-def escalate(
-    engine: Engine, vault: Vault, content: Content, second: SecondWay, ring: Callable[[UUID], None], now: datetime | None = None
-) -> int:
-    """Take every step whose time has come; how many. A text exactly once; by the second way at least once."""
+def escalate(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None) -> int:
+    """Take every step by text whose time has come, once; how many."""
     with unit_of_work(engine, SYSTEM, now) as work:
         due = escalations.due(work)
         people = staff.alerted(work, vault, [step.staff_id for step in due if step.staff_id is not None])
         told = [_text(work, vault, content, step, people) for step in due if step.way == "text"]
         told += [_other(work, vault, content, step) for step in due if step.way != "text"]
         _ring_all(work, told, ring)
-    return len(due) + _go_second_way(engine, vault, content, second, ring, now)
+    return len(due)
 
 
 def _other(work: Work, vault: Vault, content: Content, step: Due) -> UUID | None:
@@ -118,10 +116,13 @@ def _ring_all(work: Work, told: Iterable[UUID | None], ring: Callable[[UUID], No
         work.after_commit(partial(ring, channel_id))
 
 
-def _go_second_way(
-    engine: Engine, vault: Vault, content: Content, second: SecondWay, ring: Callable[[UUID], None], now: datetime | None
+def go_second_way(
+    engine: Engine, vault: Vault, content: Content, second: SecondWay, ring: Callable[[UUID], None], now: datetime | None = None
 ) -> int:
-    """Mail and webhook, with no transaction open meanwhile; and texts that no carrier took, over another channel."""
+    """Mail and webhook, at least once, with no transaction open meanwhile; and texts that no carrier took, over another channel.
+
+    Apart from `escalate`: where mail or webhook hang, each flag takes up to half a minute here.
+    """
     with unit_of_work(engine, SYSTEM, now) as work:
         steps = escalations.take_second(work, PATIENCE, HOLD)
         told = [channel_id for step in steps for channel_id in _beside(work, vault, content, step)]

@@ -105,6 +105,7 @@ def as_text(call: Call, typed: str, token: UUID) -> str:
     scene, situation = found
     expecting = interpret.Expecting("yes_no") if situation.stopped == "in_doubt" else decide.expecting(situation)
     meaning = receive_message.meaning_of(call.content, typed, call.language, expecting)
+    meaning = receive_message.of_all(meaning, call.content, typed, situation)
     effects = decide.decide(meaning, situation, call.work.now, typed)
     _apply(call, scene, meaning, effects)
     return _answer(call, effects) or call.words("noted")

@@ -198,13 +198,13 @@ def _understand(content: Content, arrived: Arrived, around: Around, now: datetim
         meaning = interpret.Meaning("callback", why="a missed call")
     else:
         meaning = meaning_of(content, arrived.body, situation.language, expecting)
-        meaning = _of_all(meaning, content, arrived.body, situation)
+        meaning = of_all(meaning, content, arrived.body, situation)
     effects = decide.decide(meaning, situation, now, arrived.body)
     answers_id = next((effect.outbound_id for effect in effects if isinstance(effect, RecordAnswer)), None)
     return Understood(meaning, answers_id, around.same_id if decide.is_repeat(situation) else None), effects
 
 
-def _of_all(meaning: interpret.Meaning, content: Content, body: str, situation: decide.Situation) -> interpret.Meaning:
+def of_all(meaning: interpret.Meaning, content: Content, body: str, situation: decide.Situation) -> interpret.Meaning:
     """The same for everybody on a shared phone: a stop in the language of any of them is one, a start where it says nothing else."""
     others = dict.fromkeys(client.language for client in situation.clients if client.language != situation.language)
     for language in others if "stop" not in (meaning.meaning, *meaning.also) else ():

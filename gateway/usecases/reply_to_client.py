@@ -16,8 +16,6 @@ from gateway.store.base import Work
 from gateway.usecases import compose, tell_client
 from gateway.vault import Vault
 
-# A text within a day of the client's own is an answer to it: it goes ahead of campaigns and needs no consent.
-ANSWERS_WITHIN = timedelta(days=1)
 # Answers of the library that a person may give as they are; the others speak of what the program just did.
 CANNED = ("callback_noted", "info_noted", "answer_noted", "check_in_well", "check_in_not_well", "wrong_number_noted", "help")
 
@@ -34,7 +32,7 @@ class Draft:
 
 def lane(client: clients.Found, now: datetime) -> int:
     """Whether it answers the client, or is of our own accord."""
-    answers = client.last_inbound_at is not None and now - client.last_inbound_at < ANSWERS_WITHIN
+    answers = client.last_inbound_at is not None and now - client.last_inbound_at < tell_client.ANSWERS_WITHIN
     return lanes.REPLY if answers else lanes.BULK
 
 

@@ -168,7 +168,7 @@ def _step(secret: str | None, typed: str, now: datetime) -> int:
     """The half minute whose code was typed, of the present one and its neighbours; 0 for none."""
     totp = pyotp.TOTP(secret or "")
     current = int(now.timestamp()) // HALF_MINUTE
-    steps = (step for step in (current, current - 1, current + 1) if secret and secrets.compare_digest(totp.generate_otp(step), typed))
+    steps = (step for step in (current, current - 1, current + 1) if secret and secrets.compare_digest(totp.generate_otp(step).encode(), typed.encode()))
     return next(steps, 0)
 
 
@@ -176,12 +176,17 @@ def begin_second(house: House, staff_id: UUID) -> str:
     """The secret that an app is to take over; the same until it is confirmed. Raises Refused when one counts already."""
     with house.work() as work:
         found = _theirs(work, house.vault, staff_id)
-        if found.confirmed:
-            raise Refused("There is a second factor already: switch it off before you set up another.")
+        _refuse_confirmed(found)
         if found.secret is None:
             credentials.set_secret(work, house.vault, staff_id, secret := pyotp.random_base32())
             return secret
         return found.secret
+
+
+def _refuse_confirmed(found: Credentials) -> None:
+    """Nobody guesses at digits here, nor gets new recovery codes for them: `by_second` counts tries, `new_recovery` asks for the password."""
+    if found.confirmed:
+        raise Refused("There is a second factor already: switch it off before you set up another.")
 
 
 def address(secret: str, code: str) -> str:
@@ -194,6 +199,7 @@ def confirm_second(house: House, door: Door, login_id: UUID, staff_id: UUID, typ
     codes = [_readable(7) for _ in range(RECOVERY_CODES)]
     with house.work() as work:
         found = _theirs(work, house.vault, staff_id)
+        _refuse_confirmed(found)
         step = _step(found.secret, _plain(typed), practice.outside(work))
         if not step or not credentials.use_step(work, staff_id, step):
             raise Refused("This is not the number that the app shows now: wait for the next one and type that.")
@@ -252,9 +258,11 @@ def by_invitation(house: House, door: Door, code: str, password: str) -> In:
     """Choose a password by an invitation, and sign in with it. Raises Refused, and TooMany."""
     own = house.vault.hash_access(f"invitation:{door.network}")
     with house.work() as work:
-        if wait_s := credentials.count_try(work, {own: access.ONE_PERSON}):
+        if wait_s := credentials.count_try(work, {own: access.ONE_NETWORK}):
             raise TooMany(wait_s)
         found = credentials.by_invitation(work, house.vault, _plain(code))
+        if found is not None:  # nobody guesses eighty bits: whatever their first password is like, theirs is no failure
+            credentials.forgive(work, own)
     if found is None:
         raise Refused("This invitation is not good any more: ask an administrator for another.")
     hashed = hash_password(password, found.code)
@@ -262,7 +270,6 @@ def by_invitation(house: House, door: Door, code: str, password: str) -> In:
         if credentials.by_invitation(work, house.vault, _plain(code)) is None:
             raise Refused("This invitation is not good any more: ask an administrator for another.")
         credentials.set_password(work, found.staff_id, hashed)
-        credentials.forgive(work, own)
         audit.add(work, "staff.password", "staff", found.staff_id, found.unit_id, {"by": "invitation"},
                   by=_as_themselves(found))  # fmt: skip
         return _let_in(work, house.vault, door, found)

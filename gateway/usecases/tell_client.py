@@ -1,17 +1,20 @@
 """One text to one client at a worker's wish. Says at once why it cannot reach them, so that somebody calls instead."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import clients, consents
+from gateway.store import clients, consents, inbound
 from gateway.store.base import Work
 from gateway.usecases import compose, current_texts, send_text
 from gateway.vault import Vault
+
+# A text within a day of the client's own is an answer to it: it goes ahead of campaigns and needs no consent.
+ANSWERS_WITHIN = timedelta(days=1)
 
 
 def tell(
@@ -47,13 +50,17 @@ def as_recipient(person: clients.Person) -> compose.Recipient:
 
 
 def why_not(work: Work, vault: Vault, person: clients.Person | None, consent: str, lane: int) -> str | None:
-    """Why a client cannot be told what needs this consent ("" for none); None when they can."""
+    """Why a client cannot be told what needs this consent ("" for none); None when they can.
+
+    An answer goes to a number in doubt only where it wrote itself: who wrote from another one is not known to have it.
+    """
     if person is None or person.phone is None:
         return N_("no phone on file")
     if stopped := consents.stopped(work, [vault.hash_phone(person.phone)]):
         return N_("wants no texts ({why})").format(why=next(iter(stopped.values())))
     if lane == lanes.REPLY:
-        return None
+        doubted = person.to_verify and not inbound.wrote(work, vault.hash_phone(person.phone), work.now - ANSWERS_WITHIN)
+        return N_("number to be verified") if doubted else None
     if person.status != "active":
         return N_("client paused") if person.status == "paused" else N_("client closed")
     if person.to_verify:

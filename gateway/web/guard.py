@@ -41,7 +41,7 @@ class Visit:
 
     def is_ours(self, form_token: str) -> bool:
         """Whether the form was shown to this browser by us."""
-        return hmac.compare_digest(_bound(self.token, form_token[:16]), form_token[16:])
+        return hmac.compare_digest(_bound(self.token, form_token[:16]).encode(), form_token[16:].encode("utf-8", "replace"))
 
 
 def _bound(token: str, salt: str) -> str:

@@ -218,6 +218,24 @@ def test_stop_and_danger_win_at_every_prompt(phone: Phone, here: World, at: list
     assert here.value("SELECT reason FROM stops") == "stop"
 
 
+def test_words_are_heard_while_the_last_text_still_has_screens_to_come(here: World, now: datetime) -> None:
+    client = here.client(language="vi")
+    here.run("UPDATE clients SET tones = 'never'")
+    phone = Phone(here, here.phone_of(client), now)
+    assert phone.dial("tro giup").goes_on
+    assert "115" in phone.press("toi muon chet").text and flags(here) == ["crisis"]
+    assert phone.dial("tro giup").goes_on
+    phone.press("STOP")
+    assert here.value("SELECT reason FROM stops") == "stop"
+
+
+def test_on_a_shared_phone_a_stop_is_one_in_the_language_of_each_who_has_it(here: World, now: datetime) -> None:
+    phone = Phone(here, here.phone_of(here.client(language="vi")), now)
+    here.client(phone.number, language="fr")
+    phone.dial("ARRET")
+    assert here.value("SELECT reason FROM stops") == "stop"
+
+
 def test_stop_and_start_by_the_menu(phone: Phone, here: World) -> None:
     assert phone.dial("6").text.startswith("You get no more texts.")
     assert here.value("SELECT reason FROM stops") == "stop" and here.bodies() == []

@@ -1,5 +1,7 @@
 """A phone that somebody else may have: a neutral answer, nothing more of our own accord, and staff are to ask."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +14,7 @@ from gateway.domain import messages as lanes
 from gateway.domain import phone
 from gateway.store import channels, clients, phones
 from gateway.store.base import unit_of_work
-from gateway.usecases import doubt_phone, receive_message, tell_client
+from gateway.usecases import doubt_phone, receive_message, reply_to_client, tell_client
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
@@ -98,6 +100,41 @@ def test_after_ninety_days_without_a_word_the_number_is_to_be_verified(here: Wor
     with unit_of_work(here.engine, now=now + 92 * DAYS) as work:
         phones.verify(work, client)
     assert quiet(here, now + 93 * DAYS) == ["number_to_verify"]
+
+
+def test_what_a_planner_was_just_writing_is_cancelled_by_a_doubt_too(here: World, now: datetime) -> None:
+    client = here.client(language="en")
+
+    def type_wrong_pins() -> None:
+        with unit_of_work(here.engine, now=now) as work:
+            doubt_phone.doubt(work, here.vault.hash_phone(number), doubt_phone.PIN_LOCKED)
+
+    number = here.phone_of(client)
+    with ThreadPoolExecutor(1) as other:
+        with unit_of_work(here.engine, now=now) as planner:
+            clients.lock(planner, [client])
+            doubting = other.submit(type_wrong_pins)
+            with suppress(TimeoutError):
+                doubting.result(0.3)
+            planned = here.planned(client)  # by what the planner read before
+        doubting.result()
+    assert here.state(planned) == "cancelled"
+
+
+def test_a_worker_answers_a_doubted_number_only_where_the_words_came_from_it(here: World, now: datetime) -> None:
+    client, other = here.client(language="en"), "+84912000777"
+    with unit_of_work(here.engine, now=now) as work:
+        clients.edit(work, here.vault, client, {"phones": [phone.parse(here.phone_of(client), "VN"), phone.parse(other, "VN")]})
+    here.run("UPDATE phones SET to_verify = 'changed' WHERE rank = 0")
+
+    def reason() -> str | None:
+        with unit_of_work(here.engine, now=now + timedelta(hours=1)) as work:
+            return reply_to_client.why_not(work, here.vault, CONTENT, clients.get(work, client))
+
+    text_in(here, other, "please call me", now)
+    assert reason() == "number to be verified"
+    text_in(here, here.phone_of(client), "please call me", now)
+    assert reason() is None
 
 
 def test_a_new_number_of_an_old_client_is_not_doubted_before_its_own_ninety_days(here: World, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """An urgent flag goes from person to person until somebody takes it, whichever process dies in between."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -8,8 +9,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from gateway import queues
+from gateway import parts, queues
 from gateway.channels.base import Inbound
+from gateway.config import Settings
 from gateway.domain.errors import Refused
 from gateway.store import channels, escalations, flags, staff
 from gateway.store.base import unit_of_work
@@ -21,6 +23,7 @@ from gateway.wire.mail import Mailbox
 from tests import builders
 from tests.builders import CONTENT, World
 from tests.secondway import HookServer, MailServer
+from workers import clock
 
 KEY = "k" * 32
 FIRST, NEXT, BOSS = "+84900000001", "+84900000002", "+84900000003"
@@ -69,7 +72,8 @@ def cry(here: World) -> int:
 
 
 def go_on(here: World, after: timedelta, second: SecondWay = NONE) -> int:
-    return escalate.escalate(here.engine, here.vault, CONTENT, second, queues.silent, here.now + after)
+    taken = escalate.escalate(here.engine, here.vault, CONTENT, queues.silent, here.now + after)
+    return taken + escalate.go_second_way(here.engine, here.vault, CONTENT, second, queues.silent, here.now + after)
 
 
 def alerted(here: World) -> list[str]:
@@ -176,6 +180,29 @@ def test_who_left_is_not_alerted_and_takes_nothing(here: World) -> None:
     assert (owner(here), alerted(here)) == (None, [FIRST])
 
 
+def test_who_became_an_analyst_is_not_alerted_though_still_in_the_list(here: World) -> None:
+    with unit_of_work(here.engine) as work:
+        staff.set_role(work, here.value("SELECT staff_id FROM on_call WHERE position = 1"), "analyst")
+    cry(here)
+    assert alerted(here) == [NEXT]
+    here.run("UPDATE staff SET role = 'analyst'")
+    with unit_of_work(here.engine) as work:
+        assert escalations.uncovered(work, here.now) == ["P01"]
+
+
+@pytest.mark.parametrize("change", ["role", "unit"])
+def test_who_can_no_longer_open_the_flag_takes_nothing_and_the_next_is_alerted(here: World, change: str) -> None:
+    cry(here)
+    first = here.value("SELECT staff_id FROM on_call WHERE position = 1")
+    elsewhere = builders.unit(here.engine, here.now, code="P02")
+    with unit_of_work(here.engine) as work:
+        staff.set_role(work, first, "analyst") if change == "role" else staff.move(work, first, elsewhere)
+    say(here, FIRST, "OK", MINUTE)
+    assert owner(here) is None
+    go_on(here, 2 * MINUTE)
+    assert alerted(here) == [FIRST, NEXT]
+
+
 def test_a_cry_for_help_from_a_staff_phone_is_one_and_takes_no_flag(here: World) -> None:
     number = cry(here)
     say(here, FIRST, f"OK {number} toi muon chet", MINUTE)
@@ -232,6 +259,18 @@ def test_a_second_way_that_fails_is_tried_again_until_it_works(here: World, mail
     assert mail.mails == []  # whoever took the step may still be at it
     go_on(here, 3 * MINUTE, second)
     assert len(mail.mails) == 1
+
+
+def test_a_mail_server_that_hangs_holds_up_no_text(here: World, environ: dict[str, str]) -> None:
+    cry(here)  # months ago, by the database's clock: all of it is due
+    gateway, wire = parts.build(Settings.from_env(environ)), Wire(1)
+    with socket.create_server(("127.0.0.1", 0)) as hangs, ThreadPoolExecutor(1) as other:
+        mailed = SecondWay(Mailbox(f"smtp://127.0.0.1:{hangs.getsockname()[1]}", "gateway@example.org", ["oncall@example.org"]))
+        tasks = {task.name: task.run for task in clock.tasks(gateway, gateway.settings, wire, mailed)}
+        mailing = other.submit(tasks["second_way"])
+        with hangs.accept()[0]:
+            tasks["escalate"]()
+            assert not mailing.done() and {NEXT, BOSS} <= set(alerted(here))
 
 
 def test_a_text_that_no_carrier_takes_goes_over_another_channel_too(here: World) -> None:

@@ -1,5 +1,7 @@
 """On a gateway for practice the clock can be set ahead, hour by hour; nowhere else."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -105,6 +107,17 @@ def test_a_gateway_whose_clock_was_moved_gets_no_channel_to_real_phones(practice
     let_time_pass.step(engine, timedelta(minutes=1))
     with pytest.raises(Refused, match="moved for practice"), unit_of_work(engine, SYSTEM) as work:
         channels.add(work, vault, unit_id=practice.unit_id, name="real", kind="twilio", settings={})
+
+
+def test_a_channel_to_real_phones_that_is_being_added_keeps_the_clock_where_it_is(practice: World, engine: Engine, vault: Vault) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with unit_of_work(engine, SYSTEM) as work:
+            channels.add(work, vault, unit_id=practice.unit_id, name="real", kind="twilio", settings={})
+            moving = other.submit(let_time_pass.step, engine)
+            with suppress(TimeoutError):
+                moving.result(0.3)
+        with pytest.raises(Refused, match="every channel is a simulator"):
+            moving.result()
 
 
 @given(st.timedeltas(min_value=timedelta(minutes=1), max_value=MOST))

@@ -1,7 +1,9 @@
 """Signing in, and out: what is asked, what is remembered, and what a guesser meets."""
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from gateway.store.base import SYSTEM, unit_of_work
+from gateway.domain import access
+from gateway.store import credentials
+from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import sign_in
 from tests.web.office import PASSWORD, Browser, Office
 
@@ -176,6 +180,56 @@ def test_a_known_device_is_slowed_down_by_its_own_failures_and_known_for_its_own
 def test_one_network_that_tries_many_codes_is_slowed_down(office: Office) -> None:
     answers = [guess(office, f"code{n}", 1)[0] for n in range(21)]
     assert answers == [400] * 20 + [429]
+
+
+def test_a_try_that_is_counted_and_one_that_is_forgiven_do_not_wait_for_each_other(office: Office) -> None:
+    network, person = bytes(16), b"\xff" * 16  # taken in this order
+    limits = {network: access.ONE_NETWORK, person: access.ONE_PERSON}
+
+    def run(deed: Callable[[Work], object]) -> None:
+        with unit_of_work(office.world.engine, SYSTEM, office.world.now) as work:
+            deed(work)
+
+    run(lambda work: credentials.count_try(work, limits))
+    with ThreadPoolExecutor(2) as both:
+        with unit_of_work(office.world.engine, SYSTEM, office.world.now) as somebody:
+            credentials.count_try(somebody, {network: access.ONE_NETWORK})
+            waiting = []
+            for deed in (lambda work: credentials.count_try(work, limits), lambda work: credentials.forgive(work, person, [network])):
+                waiting.append(both.submit(run, deed))
+                with suppress(TimeoutError):
+                    waiting[-1].result(0.3)
+        for each in waiting:
+            each.result()
+
+
+def test_poor_first_passwords_slow_nobody_in_the_office_down(office: Office, lan: UUID) -> None:
+    code, http = invite(office, lan), office.app.test_client()
+    answers = [fill(http, "/invitation", code=code, password="short", again="short").status_code for _ in range(8)]
+    assert answers == [400] * 8
+    enrol(office, office.member(code="hoa"))
+
+
+def test_letters_of_any_alphabet_are_no_digits_and_no_fault_of_ours(office: Office, two_factors: tuple[str, list[str], str]) -> None:
+    http = office.app.test_client()
+    sign(http, "boss")
+    for typed in ("١٢٣٤٥٦", "１２３４５６", "mười hai"):
+        assert fill(http, "/login/second", digits=typed).status_code == 400
+    assert http.post("/login/second", data={"form_token": "đ" * 80, "digits": "123456"}).status_code == 400
+    browser = office.browser("supervisor")
+    browser.read("/settings/second-factor")
+    assert browser.post("/settings/second-factor", digits="mười hai").status_code == 400
+
+
+def test_a_stolen_browser_gets_no_recovery_codes_for_digits(office: Office) -> None:
+    browser = office.browser("supervisor")
+    secret = sign_in.begin_second(sign_in.House(office.world.engine, office.world.vault, office.world.now), browser.staff_id)
+    assert "<code>" in browser.post("/settings/second-factor", digits=pyotp.TOTP(secret).at(office.world.now)).get_data(as_text=True)
+    codes = office.world.rows("SELECT hash FROM recovery_codes ORDER BY hash")
+    office.at(office.world.now + timedelta(minutes=1))
+    again = office.sign_in(browser.staff_id)
+    assert again.post("/settings/second-factor", digits=pyotp.TOTP(secret).at(office.world.now + timedelta(minutes=1))).status_code == 400
+    assert codes == office.world.rows("SELECT hash FROM recovery_codes ORDER BY hash")
 
 
 def test_failures_are_forgotten_after_a_day_and_by_signing_in(office: Office, lan: UUID) -> None:
