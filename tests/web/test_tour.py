@@ -10,11 +10,11 @@ import pytest
 
 from gateway import app
 from gateway.config import Settings
-from gateway.usecases import run_imports
 from gateway.web.roles import CARE
 from tests import builders
 from tests.web.office import Browser, Office
 from tests.web.test_campaigns import begin, fill, run_clock
+from tests.web.test_imports import _work as work_imports
 
 
 def done(browser: Browser) -> list[int]:
@@ -26,11 +26,6 @@ def strip(browser: Browser) -> str:
     """What other pages say of the tour."""
     found = re.search(r'<div class="strip"><p>(.*?)</p>', browser.read("/flags/"), re.S)
     return re.sub(r"<.*?>", "", found[1]) if found else ""
-
-
-def work_imports(office: Office) -> None:
-    while run_imports.run_next(office.world.engine, office.world.vault, office.world.now):
-        pass
 
 
 def test_each_step_is_seen_from_what_was_done(office: Office) -> None:
