@@ -73,7 +73,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         steps = [(step, done[step.name], _address(step.name, places)) for step in _mine()]
         return page.render("tour.html", steps=steps, current=_current(done), cry=CRY, second=second, reminded_at=places.reminded_at)
 
-    @routes.get("/register")
+    @routes.post("/register")
     def register() -> Response:
         """The example register, to be saved and brought in."""
         return page.file(SAMPLE.read_text(encoding="utf-8-sig"), "newcomers.csv")

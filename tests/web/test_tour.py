@@ -10,12 +10,11 @@ import pytest
 
 from gateway import app
 from gateway.config import Settings
-from gateway.usecases import run_imports
 from gateway.web.roles import CARE
 from tests import builders
-from tests.builders import CONTENT
 from tests.web.office import Browser, Office
 from tests.web.test_campaigns import begin, fill, run_clock
+from tests.web.test_imports import _work as work_imports
 
 
 def done(browser: Browser) -> list[int]:
@@ -29,22 +28,17 @@ def strip(browser: Browser) -> str:
     return re.sub(r"<.*?>", "", found[1]) if found else ""
 
 
-def work_imports(office: Office) -> None:
-    while run_imports.run_next(office.world.engine, office.world.vault, CONTENT, office.world.now):
-        pass
-
-
 def test_each_step_is_seen_from_what_was_done(office: Office) -> None:
     world, browser, supervisor = office.world, office.browser(), office.browser("supervisor")
     assert strip(browser) == "" and done(browser) == []
     assert "Leave the tour" in browser.press("/tour/begin")
     assert strip(browser).startswith("Tour: step 1 of 6 · Bring a register in")
 
-    register = browser.get("/tour/register").get_data()
+    register = browser.post("/tour/register").get_data()
     path = str(browser.post("/imports/", file=(BytesIO(register), "newcomers.csv")).location)
     work_imports(office)
-    counts = dict(re.findall(r"<dt>([a-z ]+)</dt><dd>(\d+)</dd>", browser.read(path)))
-    assert (counts["new"], counts["duplicate"], counts["invalid"], counts["numbers to verify"]) == ("9", "1", "2", "1")
+    counts = world.value("SELECT counts FROM imports")
+    assert [counts[name] for name in ("new", "duplicate", "invalid", "to_verify")] == [9, 1, 2, 1]
     assert done(browser) == []
     browser.post(f"{path}/start")
     work_imports(office)
@@ -125,7 +119,7 @@ def test_where_texts_reach_people_there_is_no_tour(office: Office, environ: dict
     assert "/tour/" in browser.read("/")
     builders.channel(world.engine, world.vault, world.now, world.unit_id, kind="twilio", name="real")
     assert browser.get("/tour/").status_code == 404
-    assert browser.get("/tour/register").status_code == 404
+    assert browser.post("/tour/register").status_code == 404
     elsewhere = app.create_app(Settings.from_env(environ))
     elsewhere.config["NOW"] = world.now
     there = replace(office, app=elsewhere).browser()
