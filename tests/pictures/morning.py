@@ -154,9 +154,9 @@ def _week(work: Work) -> Sequence[Any]:
 
 
 def _texted(place: District) -> list[Client]:
-    """Those who were texted all year, in the order of the register."""
+    """Those who were texted before, in the order of the register."""
     with unit_of_work(place.engine) as work:
-        there = {row.code for row in clients.list_seen(work) if row.status == "active" and len(threads.list_sent(work, row.id)) > 5}
+        there = {row.code for row in clients.list_seen(work) if row.status == "active" and len(threads.list_sent(work, row.id)) > 1}
     return [person for person in place.town if person.code in there]
 
 
