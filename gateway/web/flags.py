@@ -168,7 +168,7 @@ def _add_owning(routes: Blueprint, gateway: Gateway) -> None:
     def assign(flag: int) -> Answer:
         _ = page.gettext()
         return _deed(gateway, flag, lambda work, found: handle_flag.assign(work, found, staff.by_code(work, forms.field("to"))),
-                     _("Flag {number} was given to a colleague."), done=lambda found: found.owner_code == forms.field("to"))  # fmt: skip
+                     _("Flag {number} was assigned to a colleague."), done=lambda found: found.owner_code == forms.field("to"))  # fmt: skip
 
     @routes.post("/<int:flag>/close")
     def close(flag: int) -> Answer:
