@@ -19,6 +19,7 @@ from gateway.usecases import handle_flag, look_at_client, reply_to_client
 from gateway.web import flag_words, forms, page, safely, spoken
 
 AT_ONCE = 50
+MOST_PAGES = 10_000
 LATEST_TEXTS = 8
 
 Answer = Response | str | tuple[str, int]
@@ -43,7 +44,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
     @routes.get("/")
     def listed() -> str:
-        at = max(request.args.get("page", 1, int), 1)
+        at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
         with page.work() as work:
             wanted, chosen = _wanted(work)
             found = flags.search(work, wanted, AT_ONCE + 1, (at - 1) * AT_ONCE)

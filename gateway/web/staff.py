@@ -27,6 +27,7 @@ from gateway.web import (
     oncall,
     page,
     reports,
+    safely,
     services,
     settings,
     texts,
@@ -61,6 +62,7 @@ def install(app: Flask, gateway: Gateway) -> None:
     for each in PAGES:
         app.register_blueprint(each.blueprint(gateway))
     app.context_processor(page.context)
+    app.jinja_env.finalize = safely.finished
     app.register_error_handler(Exception, _failed)
     app.after_request(_harden)
     guard.install(app, gateway)
