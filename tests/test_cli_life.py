@@ -102,7 +102,7 @@ def test_a_whole_life(office: Office) -> None:
     assert "crisis" in office.do("inbox", "--as", "lan") and "toi muon chet" in office.do("inbox", "--as", "lan")
     number = re.search(r"^(\d+) +urgent", office.do("flag", "list", "--as", "lan"), re.MULTILINE)[1]
     assert "toi muon chet" in office.do("flag", "show", number, "--as", "lan")
-    office.do("flag", "assign", number, "--as", "lan")
+    office.do("flag", "take", number, "--as", "lan")
     assert "no outcome" in office.refused("flag", "close", number, "--outcome", "fine", "--as", "lan")
     office.do("flag", "close", number, "--outcome", "client_safe", "--as", "lan")
     assert "2 planned" in office.do("client", "stop", "K1", "--as", "lan")

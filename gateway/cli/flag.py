@@ -81,14 +81,23 @@ def _print_asked(work: Work, s: session.Session, found: flags.Flag) -> None:
 
 @flag.command()
 @click.argument("number", type=click.IntRange(1, 2**63 - 1))
-@click.option("--to", "to", help="Code of the new owner; yourself by default.")
 @session.as_staff
-def assign(number: int, to: str | None, as_code: str) -> None:
-    """Take a flag, or give it to a colleague. Nobody is alerted about it any more; an OK to the alert's text does the same."""
+def take(number: int, as_code: str) -> None:
+    """Make a flag your own. Nobody is alerted about it any more; an OK to the alert's text does the same."""
     with session.open(as_code) as s, s.work() as work:
-        found = handle_flag.hold(work, number)
-        owner = staff.by_code(work, to or as_code)
-        handle_flag.assign(work, found, owner)
+        handle_flag.take(work, number)
+    screen.say("flag {number} is with {owner}", number=number, owner=as_code)
+
+
+@flag.command()
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@click.option("--to", "to", required=True, help="Code of the new owner.")
+@session.as_staff
+def assign(number: int, to: str, as_code: str) -> None:
+    """Give a flag to a colleague. Nobody is alerted about it any more."""
+    with session.open(as_code) as s, s.work() as work:
+        owner = staff.by_code(work, to)
+        handle_flag.assign(work, handle_flag.hold(work, number), owner)
     screen.say("flag {number} is with {owner}", number=number, owner=owner.code)
 
 

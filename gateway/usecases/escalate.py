@@ -150,7 +150,7 @@ def take(work: Work, vault: Vault, content: Content, effect: fx.TakeFlag, inboun
     yours = flag.owner_id == effect.staff_id or (flag.state == "open" and effect.staff_id in people)
     if flag.state == "open" and yours:
         flags.assign(work, flag.id, effect.staff_id)
-        audit.add(work, "flag.assign", "flag", flag.id, flag.unit_id, {"number": flag.number, "by": "text"}, by=Actor(effect.staff_id))
+        audit.add(work, "flag.take", "flag", flag.id, flag.unit_id, {"number": flag.number, "by": "text"}, by=Actor(effect.staff_id))
     if effect.staff_id not in people:
         return False
     return bool(send_text.queue(

@@ -168,7 +168,7 @@ def _step(secret: str | None, typed: str, now: datetime) -> int:
     """The half minute whose code was typed, of the present one and its neighbours; 0 for none."""
     totp = pyotp.TOTP(secret or "")
     current = int(now.timestamp()) // HALF_MINUTE
-    steps = (step for step in (current, current - 1, current + 1) if secret and secrets.compare_digest(totp.generate_otp(step).encode(), typed.encode()))
+    steps = (step for step in (current, current - 1, current + 1) if secret and secrets.compare_digest(totp.generate_otp(step).encode(), typed.encode("utf-8", "replace")))
     return next(steps, 0)
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from gateway.domain import cells, windows
-from gateway.domain.errors import NotFound, Refused
+from gateway.domain.errors import Refused
 from gateway.parts import Gateway
 from gateway.store import appointments, clients, staff, units
 from gateway.store.appointments import Appointment
@@ -113,19 +113,20 @@ def _deeds(routes: Blueprint, gateway: Gateway) -> None:
 
 def _do(appointment_id: UUID, deed: Any) -> Response | tuple[str, int]:
     """Do it if the appointment is still as its form showed it; else show how it is now."""
-    try:
-        with page.work() as work:
-            found = appointments.get(work, appointment_id)
-            if request.form.get("seen") != _seen(found):
-                raise Refused(_changed(found))
-            said = deed(work, found)
-    except NotFound:
-        raise
-    except Refused as refused:
-        with page.work() as work:
-            return _one(work, appointments.get(work, appointment_id), refused.told(page.gettext())), 400
-    page.tell("{said}", said=said)
-    return page.go("appointments.look", appointment=appointment_id)
+    said: list[str] = []
+
+    def act(work: Work) -> None:
+        found = appointments.get(work, appointment_id)
+        if request.form.get("seen") != _seen(found):
+            raise Refused(_changed(found))
+        said.append(deed(work, found))
+
+    return page.do(act, lambda why: _again(appointment_id, why), lambda: said[0], "appointments.look", appointment=appointment_id)
+
+
+def _again(appointment_id: UUID, refused: Refused) -> str:
+    with page.work() as work:
+        return _one(work, appointments.get(work, appointment_id), refused.told(page.gettext()))
 
 
 def _seen(found: Appointment) -> str:

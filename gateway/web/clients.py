@@ -163,15 +163,10 @@ def _flags(work: Work, found: Found) -> list[flags.Flag]:
 
 def deed(gateway: Gateway, client_id: UUID, act: Act, said: str) -> Answer:
     """Do something about a client, who is looked up before the form is read."""
-    try:
-        with page.work() as work:
-            act(work, clients.get(work, client_id))
-    except NotFound:
-        raise
-    except Refused as refused:
-        return shown(gateway, client_id, error=refused.told(page.shown), draft=forms.field("text")), 400
-    page.tell(said)
-    return page.go("clients.show", client=client_id)
+    return page.do(
+        lambda work: act(work, clients.get(work, client_id)),
+        lambda why: shown(gateway, client_id, error=why.told(page.shown), draft=forms.field("text")), said, "clients.show", client=client_id,
+    )  # fmt: skip
 
 
 def _add_words(routes: Blueprint, gateway: Gateway) -> None:
@@ -239,13 +234,8 @@ def _add_agreement(routes: Blueprint, gateway: Gateway) -> None:
 
 
 def _as_system(gateway: Gateway, found: Found, act: Callable[[Work], object], said: str) -> Answer:
-    try:
-        with guard.house(gateway).work() as work:
-            act(work)
-    except Refused as refused:
-        return shown(gateway, found.id, error=refused.told(page.shown)), 400
-    page.tell(said)
-    return page.go("clients.show", client=found.id)
+    return page.do(act, lambda why: shown(gateway, found.id, error=why.told(page.shown)), said, "clients.show", opened=guard.house(gateway).work,
+                   client=found.id)  # fmt: skip
 
 
 def _add_appointments(routes: Blueprint, gateway: Gateway) -> None:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain import flags as rules
 from gateway.domain import segments, windows
-from gateway.domain.errors import NotFound, Refused
+from gateway.domain.errors import Refused
 from gateway.parts import Gateway
 from gateway.store import audit, clients, flags, notes, staff, threads, units
 from gateway.store.base import Work
@@ -19,6 +19,7 @@ from gateway.usecases import handle_flag, look_at_client, reply_to_client
 from gateway.web import flag_words, forms, page, safely, spoken
 
 AT_ONCE = 50
+MOST_PAGES = 10_000
 LATEST_TEXTS = 8
 
 Answer = Response | str | tuple[str, int]
@@ -43,7 +44,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
     @routes.get("/")
     def listed() -> str:
-        at = max(request.args.get("page", 1, int), 1)
+        at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
         with page.work() as work:
             wanted, chosen = _wanted(work)
             found = flags.search(work, wanted, AT_ONCE + 1, (at - 1) * AT_ONCE)
@@ -127,48 +128,39 @@ def _tomorrow(found: Flag, work: Work) -> str:
 
 def _deed(gateway: Gateway, number: int, act: Callable[[Work, Flag], None], said: str, *, done: Callable[[Flag], bool] = lambda found: False) -> Answer:
     """Do something with the flag as the page showed it. `done`: a second click finds the first one's deed done."""
-    try:
-        with page.work() as work:
-            found = handle_flag.hold(work, number)
-            if not done(found):
-                act(work, handle_flag.hold(work, number, forms.whole("revision")))
-    except NotFound:
-        raise
-    except Refused as refused:
-        return _refused(gateway, number, refused)
-    page.tell(said, number=number)
-    return page.go("flags.show", flag=number)
+    def hold(work: Work) -> None:
+        found = handle_flag.hold(work, number)
+        if not done(found):
+            act(work, handle_flag.hold(work, number, forms.whole("revision")))
+
+    return _do(gateway, number, hold, said)
 
 
-def _refused(gateway: Gateway, number: int, refused: Refused) -> tuple[str, int]:
+def _do(gateway: Gateway, number: int, act: Callable[[Work], object], said: str) -> Answer:
+    return page.do(act, lambda why: _refused(gateway, number, why), said.format(number=number), "flags.show", flag=number)
+
+
+def _refused(gateway: Gateway, number: int, refused: Refused) -> str:
     """The flag as it is now, what was wrong, and what the reader had typed."""
     typed = {"draft": forms.field("text"), "note": forms.field("note")}
     since = {"since": forms.whole("revision")} if isinstance(refused, handle_flag.Changed) else {}
     with page.work() as work:
         found = flags.by_number(work, number)
         history = {"history": _history(work, found, since["since"])} if since else {}
-    return _shown(gateway, number, error=refused.told(page.shown), **typed, **history), 400
+    return _shown(gateway, number, error=refused.told(page.shown), **typed, **history)
 
 
 def _add_owning(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/<int:flag>/take")
     def take(flag: int) -> Answer:
         _ = page.gettext()
-        try:
-            with page.work() as work:
-                handle_flag.take(work, flag)
-        except NotFound:
-            raise
-        except Refused as refused:
-            return _refused(gateway, flag, refused)
-        page.tell(_("Flag {number} is with you."), number=flag)
-        return page.go("flags.show", flag=flag)
+        return _do(gateway, flag, lambda work: handle_flag.take(work, flag), _("Flag {number} is with you."))
 
     @routes.post("/<int:flag>/assign")
     def assign(flag: int) -> Answer:
         _ = page.gettext()
         return _deed(gateway, flag, lambda work, found: handle_flag.assign(work, found, staff.by_code(work, forms.field("to"))),
-                     _("Flag {number} was given to a colleague."), done=lambda found: found.owner_code == forms.field("to"))  # fmt: skip
+                     _("Flag {number} was assigned to a colleague."), done=lambda found: found.owner_code == forms.field("to"))  # fmt: skip
 
     @routes.post("/<int:flag>/close")
     def close(flag: int) -> Answer:
@@ -193,16 +185,11 @@ def _add_writing(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/<int:flag>/note")
     def note(flag: int) -> Answer:
         _ = page.gettext()
-        try:
-            with page.work() as work:  # of any revision: what is written down changes nothing
-                found = handle_flag.hold(work, flag)
-                handle_flag.write(work, gateway.vault, found, forms.made_id("note_id"), forms.field("note"))
-        except NotFound:
-            raise
-        except Refused as refused:
-            return _refused(gateway, flag, refused)
-        page.tell(_("Your note on flag {number} is kept."), number=flag)
-        return page.go("flags.show", flag=flag)
+
+        def write(work: Work) -> None:  # of any revision: what is written down changes nothing
+            handle_flag.write(work, gateway.vault, handle_flag.hold(work, flag), forms.made_id("note_id"), forms.field("note"))
+
+        return _do(gateway, flag, write, _("Your note on flag {number} is kept."))
 
 
 def _add_reply(routes: Blueprint, gateway: Gateway) -> None:

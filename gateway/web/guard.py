@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from gateway.domain.errors import Refused
 from gateway.parts import Gateway
 from gateway.store import logins
 from gateway.usecases.sign_in import Door, House, In
@@ -81,6 +82,8 @@ def _admit(gateway: Gateway) -> AnyResponse | None:
     request.max_content_length = roles.LARGE.get(endpoint, request.max_content_length)
     if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
         abort(400)
+    if any("\0" in typed for sent in (request.args, request.form) for _name, typed in sent.items(multi=True)):
+        raise Refused("what was sent holds a character that cannot be kept: type it anew")  # NUL: PostgreSQL keeps none
     return None
 
 

@@ -9,6 +9,7 @@ from gateway import parts
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
 from gateway.store import escalations, staff, units
+from gateway.store.base import Work
 from gateway.store.units import Unit
 from gateway.usecases import second_way, set_on_call
 from gateway.web import page
@@ -44,16 +45,16 @@ def blueprint(gateway: Gateway) -> Blueprint:
             home = units.by_id(work, unit)
         typed = zip(request.form.getlist("staff"), request.form.getlist("hours"), strict=False)
         people = [(code, hours.strip()) for code, hours in typed if code]
-        try:
-            with page.system() as work:
-                _listed, silent = set_on_call.set_places(work, gateway.vault, home, people, page.member().actor)
-        except Refused as refused:
-            return _look(home, refused.told(page.retold()), people), 400
-        said = _("The list of {unit} is saved.").format(unit=home.code)
-        if silent:
-            said += " " + _("No phone on file, so alerts go to the next person: {codes}.").format(codes=", ".join(silent))
-        page.tell("{said}", said=said)
-        return page.go("oncall.look", unit=unit)
+        silent: list[str] = []
+
+        def act(work: Work) -> None:
+            silent.extend(set_on_call.set_places(work, gateway.vault, home, people, page.member().actor)[1])
+
+        def said() -> str:
+            kept = _("The list of {unit} is saved.").format(unit=home.code)
+            return kept + (" " + _("No phone on file, so alerts go to the next person: {codes}.").format(codes=", ".join(silent)) if silent else "")
+
+        return page.do(act, lambda why: _look(home, why.told(page.retold()), people), said, "oncall.look", opened=page.system, unit=unit)
 
     @routes.post("/test")
     def test() -> Response:

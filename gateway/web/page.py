@@ -1,5 +1,6 @@
 """The little that every page needs: who looks, their transaction, their language and clock, and how it is shown."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
@@ -10,6 +11,7 @@ from flask import current_app, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from gateway.domain.errors import NotFound, Refused
 from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
@@ -55,6 +57,25 @@ def zone() -> tzinfo:
 def go(endpoint: str, **values: Any) -> Response:
     """After a deed: have the browser load this page, so that a reload repeats nothing."""
     return redirect(url_for(endpoint, **values), 303)
+
+
+def do(
+    act: Callable[[Work], object], refused: Callable[[Refused], str], said: str | Callable[[], str], endpoint: str, *,
+    opened: Callable[[], AbstractContextManager[Work]] = work, **values: Any,
+) -> Response | tuple[str, int]:  # fmt: skip
+    """Do a deed in one transaction, then load the page of this endpoint, which says so; what is refused is told by the page that `refused` gives.
+
+    `said` is translated and filled in already, or made once it is done. What is not there stays a 404.
+    """
+    try:
+        with opened() as transaction:
+            act(transaction)
+    except NotFound:
+        raise
+    except Refused as why:
+        return refused(why), 400
+    tell("{said}", said=said if isinstance(said, str) else said())
+    return go(endpoint, **values)
 
 
 def file(text: str, name: str) -> Response:

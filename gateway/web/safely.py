@@ -1,10 +1,12 @@
 """What others wrote, shown so that it can neither run, nor reorder the page, nor hide anything."""
 
+import re
 import unicodedata
 
 from markupsafe import Markup, escape
 
 LONG = 700  # characters that are shown at once
+_REORDERS = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _EMOJI_FROM = "\u2190"
 
 
@@ -44,3 +46,8 @@ def _shown(text: str, at: int) -> Markup:
     if c == "\u200d" and 0 < at < len(text) - 1 and text[at - 1] >= _EMOJI_FROM and text[at + 1] >= _EMOJI_FROM:
         return escape(c)
     return Markup('<span class="unseen">U+{:04X}</span>').format(ord(c))
+
+
+def finished(value: object) -> object:
+    """What a template fills in, without marks that reorder or hide what stands beside it; what is marked up already stays."""
+    return _REORDERS.sub("", value) if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable() else value

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from gateway.domain import opening, windows
 from gateway.domain import services as rules
-from gateway.domain.errors import NotFound, Refused
+from gateway.domain.errors import Refused
 from gateway.parts import Gateway
 from gateway.store import services, units
 from gateway.store.base import Work
@@ -67,36 +67,22 @@ def blueprint(gateway: Gateway) -> Blueprint:
     def save(service: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         typed = _typed()
-        try:
-            with page.work() as work:
-                entry = services.get(work, service)
-                _must_be_as_seen(entry)
-                keep_service.save(work, gateway.content, entry, typed)
-        except NotFound:
-            raise
-        except Refused as refused:
-            with page.work() as work:
-                return _one(work, services.get(work, service), typed, refused.told(_)), 400
-        page.tell(_("It is kept."))
-        return page.go("services.look", service=service)
+
+        def act(work: Work) -> None:
+            keep_service.save(work, gateway.content, _as_seen(work, service), typed)
+
+        return page.do(act, lambda why: _again(service, why, typed), _("It is kept."), "services.look", service=service)
 
     @routes.post("/<uuid:service>/check")
     def check(service: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         gone = request.form.get("gone") == "yes"
-        try:
-            with page.work() as work:
-                entry = services.get(work, service)
-                _must_be_as_seen(entry)
-                keep_service.check(work, entry, _today(work)[0], gone)
-        except NotFound:
-            raise
-        except Refused as refused:
-            with page.work() as work:
-                entry = services.get(work, service)
-                return _one(work, entry, keep_service.typed(entry), refused.told(_)), 400
-        page.tell(_("It is gone: nobody is told of it.") if gone else _("It is checked, as of today."))
-        return page.go("services.look", service=service)
+        said = _("It is gone: nobody is told of it.") if gone else _("It is checked, as of today.")
+
+        def act(work: Work) -> None:
+            keep_service.check(work, _as_seen(work, service), _today(work)[0], gone)
+
+        return page.do(act, lambda why: _again(service, why), said, "services.look", service=service)
 
     @routes.post("/export")
     def export() -> Response:
@@ -116,9 +102,19 @@ def _seen(entry: Entry) -> str:
     return hashlib.sha256(json.dumps(now).encode()).hexdigest()[:16]
 
 
-def _must_be_as_seen(entry: Entry) -> None:
+def _as_seen(work: Work, service: UUID) -> Entry:
+    """The entry, if it is still what the form was made from. Raises Refused."""
+    entry = services.get(work, service)
     if request.form.get("seen") != _seen(entry):
         raise Refused("it has changed since the page was opened: look at it again first")
+    return entry
+
+
+def _again(service: UUID, refused: Refused, typed: dict[str, str] | None = None) -> str:
+    """The entry with what was wrong, and what was typed."""
+    with page.work() as work:
+        entry = services.get(work, service)
+        return _one(work, entry, keep_service.typed(entry) if typed is None else typed, refused.told(page.gettext()))
 
 
 def _today(work: Work) -> tuple[date, str]:

@@ -44,7 +44,7 @@ def _planned(said: Said, now: datetime, why: str, _: Gettext) -> str:
 
 
 _DEEDS = {
-    "flag.take": N_("taken"), "flag.assign": N_("given to {to}"), "flag.label": N_("label changed"), "flag.note": N_("note written"),
+    "flag.take": N_("taken"), "flag.assign": N_("assigned to {to}"), "flag.label": N_("label changed"), "flag.note": N_("note written"),
     "flag.snooze": N_("put off until {until}"), "flag.reply": N_("client answered by text"), "flag.call": N_("number shown for a call"),
     "flag.close": N_("closed: {outcome}"), "flag.overdue": N_("overdue, and now with the supervisors too"),
 }  # fmt: skip

@@ -28,6 +28,7 @@ from gateway.web import (
     oncall,
     page,
     reports,
+    safely,
     services,
     settings,
     texts,
@@ -65,6 +66,7 @@ def install(app: Flask, gateway: Gateway) -> None:
     if loopback.is_private(gateway.settings):
         app.register_blueprint(tour.blueprint(gateway))
     app.context_processor(page.context)
+    app.jinja_env.finalize = safely.finished
     app.register_error_handler(Exception, _failed)
     app.after_request(_harden)
     guard.install(app, gateway)

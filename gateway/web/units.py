@@ -12,6 +12,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.domain.windows import Window
 from gateway.parts import Gateway
 from gateway.store import units
+from gateway.store.base import Work
 from gateway.store.units import Unit
 from gateway.usecases import change_unit
 from gateway.web import page
@@ -42,18 +43,17 @@ def blueprint(gateway: Gateway) -> Blueprint:
         with page.work() as work:
             old = units.by_id(work, unit)
         given = request.form.get
-        try:
-            with page.system() as work:
-                change_unit.edit(
-                    work, old, page.member().actor, gateway.content.languages, name=given("name"), zone=given("zone"), language=given("language"),
-                    region=given("region"), tones=_one_of(change_unit.TONES, given("tones")), hours=_hours(given("opens", ""), given("closes", "")),
-                    details=change_unit.read_details(change_unit.unwritten_details(old.details), _details()), texts_a_day=_cap(given("texts_a_day", ""), MOST_A_DAY),
-                    texts_a_week=_cap(given("texts_a_week", ""), MOST_A_WEEK),
-                )  # fmt: skip
-        except Refused as refused:
-            return _look(old, refused.told(_)), 400
-        page.tell(_("{code} was changed."), code=old.code)
-        return page.go("units.look", unit=unit)
+
+        def act(work: Work) -> None:
+            change_unit.edit(
+                work, old, page.member().actor, gateway.content.languages, name=given("name"), zone=given("zone"), language=given("language"),
+                region=given("region"), tones=_one_of(change_unit.TONES, given("tones")), hours=_hours(given("opens", ""), given("closes", "")),
+                details=change_unit.read_details(change_unit.unwritten_details(old.details), _details()), texts_a_day=_cap(given("texts_a_day", ""), MOST_A_DAY),
+                texts_a_week=_cap(given("texts_a_week", ""), MOST_A_WEEK),
+            )  # fmt: skip
+
+        said = _("{code} was changed.").format(code=old.code)
+        return page.do(act, lambda why: _look(old, why.told(_)), said, "units.look", opened=page.system, unit=unit)
 
     return routes
 

@@ -138,7 +138,7 @@ def test_an_ok_from_the_alerted_phone_takes_the_flag_and_the_phone_is_told(here:
     assert str(number) in told
     go_on(here, 5 * MINUTE)
     assert alerted(here) == [FIRST]
-    assert here.value("SELECT detail ->> 'by' FROM audit WHERE action = 'flag.assign'") == "text"
+    assert here.value("SELECT detail ->> 'by' FROM audit WHERE action = 'flag.take'") == "text"
     assert here.value("SELECT count(*) FROM flags") == 1  # it was no text of a stranger
 
 

@@ -167,15 +167,16 @@ def test_what_is_being_answered_just_now_is_left_alone(talk: Talk) -> None:
     assert notice(talk) == 1
 
 
-def test_silence_that_a_broken_row_stands_in_front_of_is_noticed(talk: Talk) -> None:
+@pytest.mark.parametrize("broken", ["sessions SET state_enc", "phones SET phone_enc"])
+def test_what_cannot_be_read_holds_up_nobody_and_a_person_is_called(talk: Talk, broken: str) -> None:
     other = talk.world.client(language="en")
     for each in (talk.client, other):
         talk.start("weekly_check_in", each)
     talk.leave()
-    talk.world.run("UPDATE sessions SET state_enc = '\\x00' WHERE client_id = :id", id=talk.client)
+    talk.world.run(f"UPDATE {broken} = '\\x00' WHERE client_id = :id", id=talk.client)
     talk.now += 60 * HOUR
     assert notice(talk) == 2
-    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags")} == {talk.client, other}
+    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags WHERE reason = 'no_reply'")} == {talk.client, other}
 
 
 def test_a_reminder_of_a_client_at_discreet_level_2_waits_behind_its_own_first_text(talk: Talk) -> None:
@@ -365,17 +366,6 @@ def test_a_text_decided_about_later_speaks_for_the_dialogue_it_came_in_and_for_n
     talk.now += DAY
     assert receive_message.retry_unhandled(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now) == 1
     assert talk.world.value("SELECT heard_at FROM sessions WHERE heard_at IS NOT NULL") == came_at + 8 * DAY
-
-
-def test_a_client_who_cannot_be_read_holds_up_nobody_and_is_called(talk: Talk) -> None:
-    other = talk.world.client(language="en")
-    for each in (talk.client, other):
-        talk.start("weekly_check_in", each)
-    talk.leave()
-    talk.world.run("UPDATE phones SET phone_enc = '\\x00' WHERE client_id = :id", id=talk.client)
-    talk.now += 60 * HOUR
-    assert notice(talk) == 2
-    assert {row.client_id for row in talk.world.rows("SELECT client_id FROM flags WHERE reason = 'no_reply'")} == {talk.client, other}
 
 
 def test_nobody_is_read_whose_silence_is_none(talk: Talk) -> None:
