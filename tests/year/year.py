@@ -233,7 +233,7 @@ class Year:
             if event.report is not None:
                 reports.append(event.report)
             elif event.person is not None:
-                self._happens(event, event.person, texts, now)
+                self._happens(event, event.person, texts, max(now, event.at))
         answered = self.network.bring_in([each for each, _ in texts])
         again = []
         for (each, event), (sid, status) in zip(texts, answered, strict=True):
