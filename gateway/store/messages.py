@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from gateway.domain.messages import RANK
+from gateway.domain.messages import BULK, RANK
+from gateway.domain.told import N_
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
 
@@ -377,6 +378,26 @@ def cancel_bulk_for_phone(work: Work, phone_hash: bytes, reason: str) -> int:
         text("""UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now
                 WHERE to_hash = :phone AND state || '' = 'planned' AND lane = 2"""),
         {"phone": phone_hash, "reason": reason, "now": work.now}).rowcount)  # fmt: skip
+
+
+_MISDIRECTED = text(f"""
+  SELECT id FROM outbound WHERE client_id = :client AND state || '' = 'planned' AND (lane = {BULK} OR purpose = 'manual')
+    AND to_hash NOT IN (SELECT phone_hash FROM phones WHERE client_id = :client)""")
+_REDIRECT = text("UPDATE outbound SET to_enc = :to_enc, to_hash = :to_hash, channel_id = :channel WHERE id = :id")
+_UNREACHED = text("UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE id = ANY(:ids)")
+
+
+def redirect(work: Work, vault: Vault, client_id: UUID, key: DataKey, phone: str | None, channel_id: UUID | None) -> None:
+    """What is planned for a client to a number that is no longer theirs goes to this one, or is cancelled where none is reached.
+
+    Answers to what that number itself wrote stay. Take the client's row first (`clients.lock`).
+    """
+    ids = [row.id for row in work.all(_MISDIRECTED, client=client_id)]
+    if phone is None or channel_id is None:
+        work.execute(_UNREACHED, {"ids": ids, "reason": N_("no channel reaches this phone"), "now": work.now})
+        return
+    for each in ids:
+        work.execute(_REDIRECT, {"id": each, "to_enc": key.encrypt(phone, "outbound.to", each), "to_hash": vault.hash_phone(phone), "channel": channel_id})
 
 
 def cancel_about(work: Work, client_id: UUID, about_id: UUID, reason: str) -> int:

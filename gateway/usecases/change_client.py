@@ -8,7 +8,7 @@ from uuid import UUID
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
 from gateway.domain.windows import Window
-from gateway.store import audit, clients, enrolments, erasure, notes, units, ussd
+from gateway.store import audit, channels, clients, enrolments, erasure, messages, notes, units, ussd
 from gateway.store.base import Actor, Work
 from gateway.usecases import change_consent, handle_flag
 from gateway.vault import Vault
@@ -86,10 +86,13 @@ def regroup(work: Work, found: clients.Found, group: str, take_in: bool) -> bool
 
 
 def edit(work: Work, vault: Vault, found: clients.Found, changes: Mapping[str, Any]) -> None:
-    """Write what is in `changes`; see `clients.edit`."""
+    """Write what is in `changes`; see `clients.edit`. With another number, what is planned goes there: somebody else may have the old one."""
     clients.lock(work, [found.id])
     before = _shown(clients.read(work, vault, found.id))
     clients.edit(work, vault, found.id, changes)
+    if "phones" in changes:
+        person = clients.recipients(work, vault, [found.id])[found.id]
+        messages.redirect(work, vault, found.id, person.key, person.phone, channels.reaching(work, person.phone) if person.phone else None)
     after = _shown(clients.read(work, vault, found.id))
     values = {name: [before[name], after[name]] for name in sorted(changes) if before[name] != after[name]}
     audit.add(work, "client.edit", "client", found.id, found.unit_id, {"changed": sorted(changes)},
