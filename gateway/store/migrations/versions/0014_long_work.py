@@ -36,7 +36,7 @@ def rights() -> str:
             f"CREATE POLICY system ON {table} TO gateway_system USING (true);",
             f"CREATE POLICY staff ON {table} TO gateway_staff USING ({OF_THEIR_UNITS});",
         ]
-    lines.append("GRANT SELECT, UPDATE (look_at) ON campaign_counts TO gateway_staff; GRANT SELECT, INSERT, UPDATE ON rehearsals TO gateway_staff;")
+    lines.append("GRANT SELECT, UPDATE ON campaign_counts TO gateway_staff; GRANT SELECT, INSERT, UPDATE ON rehearsals TO gateway_staff;")
     return "\n".join(lines)
 
 
