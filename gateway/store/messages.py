@@ -381,20 +381,23 @@ def cancel_bulk_for_phone(work: Work, phone_hash: bytes, reason: str) -> int:
 
 
 _MISDIRECTED = text(f"""
-  SELECT id FROM outbound WHERE client_id = :client AND state || '' = 'planned' AND (lane = {BULK} OR purpose = 'manual')
-    AND to_hash NOT IN (SELECT phone_hash FROM phones WHERE client_id = :client)""")
+  SELECT client_id, array_agg(id) AS ids FROM outbound o
+  WHERE client_id = ANY(:clients) AND state || '' = 'planned' AND (lane = {BULK} OR purpose = 'manual')
+    AND NOT EXISTS (SELECT FROM phones p WHERE p.client_id = o.client_id AND p.phone_hash = o.to_hash)
+  GROUP BY client_id""")
 _REDIRECT = text("UPDATE outbound SET to_enc = :to_enc, to_hash = :to_hash, channel_id = :channel WHERE id = :id")
 _UNREACHED = text("UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE id = ANY(:ids)")
 
 
-def redirect(work: Work, vault: Vault, client_id: UUID, key: DataKey, phone: str | None, channel_id: UUID | None) -> None:
-    """What is planned for a client to a number that is no longer theirs goes to this one, or is cancelled where none is reached.
+def misdirected(work: Work, client_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """What is planned for clients, by client, to a number that is no longer theirs. Answers to what that number itself wrote are not."""
+    return {row.client_id: row.ids for row in work.all(_MISDIRECTED, clients=list(client_ids))}
 
-    Answers to what that number itself wrote stay. Take the client's row first (`clients.lock`).
-    """
-    ids = [row.id for row in work.all(_MISDIRECTED, client=client_id)]
+
+def redirect(work: Work, vault: Vault, ids: Sequence[UUID], key: DataKey, phone: str | None, channel_id: UUID | None) -> None:
+    """Texts of one client go to this number, or are cancelled where no channel reaches it. Take the client's row first (`clients.lock`)."""
     if phone is None or channel_id is None:
-        work.execute(_UNREACHED, {"ids": ids, "reason": N_("no channel reaches this phone"), "now": work.now})
+        work.execute(_UNREACHED, {"ids": list(ids), "reason": N_("no channel reaches this phone"), "now": work.now})
         return
     for each in ids:
         work.execute(_REDIRECT, {"id": each, "to_enc": key.encrypt(phone, "outbound.to", each), "to_hash": vault.hash_phone(phone), "channel": channel_id})

@@ -1,6 +1,6 @@
 """Add and change clients. What was before and what is now goes into the audit trail, under the client's own key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -91,12 +91,18 @@ def edit(work: Work, vault: Vault, found: clients.Found, changes: Mapping[str, A
     before = _shown(clients.read(work, vault, found.id))
     clients.edit(work, vault, found.id, changes)
     if "phones" in changes:
-        person = clients.recipients(work, vault, [found.id])[found.id]
-        messages.redirect(work, vault, found.id, person.key, person.phone, channels.reaching(work, person.phone) if person.phone else None)
+        follow_phones(work, vault, [found.id])
     after = _shown(clients.read(work, vault, found.id))
     values = {name: [before[name], after[name]] for name in sorted(changes) if before[name] != after[name]}
     audit.add(work, "client.edit", "client", found.id, found.unit_id, {"changed": sorted(changes)},
               private=audit.private(work, vault, found.id, values))  # fmt: skip
+
+
+def follow_phones(work: Work, vault: Vault, client_ids: Sequence[UUID]) -> None:
+    """After numbers of clients changed: what is planned for them goes to those they have now. Take their rows first."""
+    texts = messages.misdirected(work, client_ids)
+    for client_id, person in clients.recipients(work, vault, list(texts)).items() if texts else ():
+        messages.redirect(work, vault, texts[client_id], person.key, person.phone, channels.reaching(work, person.phone) if person.phone else None)
 
 
 def _shown(record: clients.Record) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from gateway.domain.told import N_
 from gateway.store import clients, consents, erasure, staff, units
 from gateway.store import register as staging
 from gateway.store.base import Work
-from gateway.usecases import sheets, tables
+from gateway.usecases import change_client, sheets, tables
 from gateway.usecases.tables import BadRow, Options, Table
 from gateway.vault import DataKey, Vault
 
@@ -180,6 +180,7 @@ class _Rows:
         for number in staging.take(self.work, self.options.import_id) if staged["clients"] else ():
             self.bad(number, "refused", N_("code: in use already (perhaps in another unit)"), ())
             self.counts.new, self.counts.invalid = self.counts.new - 1, self.counts.invalid + 1
+        change_client.follow_phones(self.work, self.vault, [row["id"] for row in staged["clients"] if row["new_phones"] and not row["is_new"]])
 
     def _erased(self, codes: Sequence[str]) -> set[str]:
         hashed = {erasure.erased_code(self.vault, code): code for code in codes}

@@ -22,7 +22,14 @@ from gateway.domain.told import N_
 from gateway.store import appointments, audit, clients, import_rows, imports, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.imports import Claimed
-from gateway.usecases import book_appointment, import_appointments, import_clients, import_services, sheets
+from gateway.usecases import (
+    book_appointment,
+    change_client,
+    import_appointments,
+    import_clients,
+    import_services,
+    sheets,
+)
 from gateway.usecases.tables import Options, Table
 from gateway.vault import Vault
 
@@ -154,13 +161,14 @@ def read_options(kept: Mapping[str, Any], import_id: UUID | None = None) -> Opti
     )  # fmt: skip
 
 
-def undo(work: Work, found: imports.Import, by: Actor) -> tuple[int, int]:
+def undo(work: Work, vault: Vault, found: imports.Import, by: Actor) -> tuple[int, int]:
     """Undo an import of the last day that the actor was shown: how many rows, and how many stay since something happened with them.
 
     Runs as the system. An appointment about which the client was texted since stays: what they were told holds. Raises Refused
     when the import cannot be undone.
     """
-    clients.lock(work, import_rows.clients_of(work, found.id))
+    people = import_rows.clients_of(work, found.id)
+    clients.lock(work, people)
     if not imports.undone(work, found.id):
         raise Refused("this import cannot be undone: it is more than a day ago, or was undone already")
     total, rows = import_rows.count(work, found.id), import_rows.untouched(work, found.kind, found.id)
@@ -168,6 +176,7 @@ def undo(work: Work, found: imports.Import, by: Actor) -> tuple[int, int]:
         if found.kind == "appointments":
             book_appointment.drop_reminders(work, appointments.get(work, row.id), UNDONE)
         import_rows.undo(work, found.kind, row, by.staff_id)
+    change_client.follow_phones(work, vault, people)
     done = len(rows), total - len(rows)
     imports.count_undone(work, found.id, *done)
     audit.add(work, f"{KINDS[found.kind].noun}.import_undo", "unit", found.unit_id, found.unit_id,

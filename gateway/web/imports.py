@@ -152,7 +152,7 @@ def _add_steps(routes: Blueprint, gateway: Gateway) -> None:
             found = _get(work, register)
         try:
             with guard.house(gateway).work() as work:
-                undone, kept = run_imports.undo(work, found, page.member().actor)
+                undone, kept = run_imports.undo(work, gateway.vault, found, page.member().actor)
         except Refused as refused:
             return _shown(gateway, register, refused.told(page.shown)), 400
         page.tell(_("Undone: {undone}. As they are now: {kept}, since something happened with them."), undone=undone, kept=kept)

@@ -127,6 +127,16 @@ def test_the_mess_is_counted_and_every_bad_row_has_its_line_and_reason(register:
     assert [n.to_verify is not None for n in register.read("K2").phones] == [True]
 
 
+def test_with_another_number_what_is_planned_goes_there(register: Register) -> None:
+    register.write(f"K1,Lò Văn Một,0912000001,,,,,,,,{SIGNED}").run()
+    client = register.read("K1").found.id
+    planned = register.world.planned(client)
+    register.write(f"K1,Lò Văn Một,0912000777,,,,,,,,{SIGNED}").run()
+    assert register.world.state(planned) == "planned"
+    to = bytes(register.world.value("SELECT to_hash FROM outbound WHERE id = :id", id=planned))
+    assert to == register.world.vault.hash_phone("+84912000777")
+
+
 def test_a_second_import_of_the_same_file_writes_nothing(register: Register) -> None:
     register.write(f"K1,Một,0912000001,,,,,,,,{SIGNED}", "K2,Hai,0912000002,,,,,,,x,,", "K3,Ba,01212000003,,,,,,,,,").run()
     before = register.contents()
