@@ -194,8 +194,15 @@ def address(secret: str, code: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=code, issuer_name="SMS gateway")
 
 
-def confirm_second(house: House, door: Door, login_id: UUID, staff_id: UUID, typed: str) -> tuple[In, list[str]]:
-    """The app shows the right digits: the second factor counts from now on. The recovery codes are told this once. Raises Refused."""
+def confirm_second(
+    house: House, door: Door, login_id: UUID, staff_id: UUID, typed: str, password: str | None = None,
+) -> tuple[In, list[str]]:  # fmt: skip
+    """The app shows the right digits: the second factor counts from now on. The recovery codes are told this once. Raises Refused.
+
+    `password`: from who is signed in already, since an unattended browser must not lock its owner out. None right after it was typed.
+    """
+    if password is not None:
+        _proven(house, staff_id, password)
     codes = [_readable(7) for _ in range(RECOVERY_CODES)]
     with house.work() as work:
         found = _theirs(work, house.vault, staff_id)

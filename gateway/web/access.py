@@ -83,8 +83,9 @@ def _add_setting_up(routes: Blueprint, gateway: Gateway) -> None:
         assert found is not None
         try:
             came, codes = sign_in.confirm_second(
-                guard.house(gateway), guard.door(gateway), found.login.id, found.member.id, request.form.get("digits", "")
-            )
+                guard.house(gateway), guard.door(gateway), found.login.id, found.member.id, request.form.get("digits", ""),
+                request.form.get("old", "") if found.login.stage == "in" else None,
+            )  # fmt: skip
         except Refused as refused:
             return _picture(gateway, refused.told(page.gettext())), 400
         guard.let_in(came, found)

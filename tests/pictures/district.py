@@ -31,6 +31,7 @@ from gateway.usecases import (
 )
 from gateway.usecases.record_outcomes import Ended, Sent
 from gateway.usecases.second_way import SecondWay
+from gateway.usecases.tables import Options, Table
 from gateway.wire import Wire
 from tests.year.clock import Clock
 from tests.year.staff import Staff
@@ -208,7 +209,7 @@ class District:
         """The directory, checked as long ago as its file says."""
         _cut_out(EXAMPLES / "province" / "services.csv", folder / "services.csv", keep=True)
         with unit_of_work(self.engine, SYSTEM) as work:
-            import_services.take_over(work, self.content, folder / "services.csv", import_services.Counts(), lambda *_row: None)
+            import_services.take_over(work, self.content, Table(folder / "services.csv", Options(), lambda *_row: None), import_services.Counts())
 
 
 def _cut_out(source: Path, target: Path, keep: bool) -> None:

@@ -224,7 +224,11 @@ def test_letters_of_any_alphabet_are_no_digits_and_no_fault_of_ours(office: Offi
 def test_a_stolen_browser_gets_no_recovery_codes_for_digits(office: Office) -> None:
     browser = office.browser("supervisor")
     secret = sign_in.begin_second(sign_in.House(office.world.engine, office.world.vault, office.world.now), browser.staff_id)
-    assert "<code>" in browser.post("/settings/second-factor", digits=pyotp.TOTP(secret).at(office.world.now)).get_data(as_text=True)
+    now = pyotp.TOTP(secret).at(office.world.now)
+    for password in ({}, {"old": "not it"}):
+        assert browser.post("/settings/second-factor", digits=now, **password).status_code == 400, "whoever sits down at it locks its owner out"
+    assert office.world.value("SELECT count(*) FROM recovery_codes") == 0
+    assert "<code>" in browser.post("/settings/second-factor", digits=now, old=PASSWORD).get_data(as_text=True)
     codes = office.world.rows("SELECT hash FROM recovery_codes ORDER BY hash")
     office.at(office.world.now + timedelta(minutes=1))
     again = office.sign_in(browser.staff_id)
