@@ -88,7 +88,7 @@ def begin(place: District, folder: Path) -> Scene:
         made = rules.written(rules.read({**INFORMATION, "audience": {"units": [LEFT]}, "name": "Giới thiệu việc làm tháng 3"}))
         drafts.add(work, draft, place.unit_id, made)
         _propose(place, work)
-        register = run_imports.keep(work, place.vault, REGISTER.encode())
+        register = run_imports.keep(work, place.vault, "clients", REGISTER.encode())
     with unit_of_work(place.engine) as work:
         set_on_call.set_places(work, place.vault, units.get(work, place.unit_id), [("ha", "Mon-Fri 07:30-17:00"), ("chau", "")], place.chief)
         for name in ("clock", "send"):
