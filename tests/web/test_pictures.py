@@ -34,4 +34,4 @@ def test_staff_read_the_same_pages_in_both_languages() -> None:
 
 
 def test_the_pictures_are_small() -> None:
-    assert sum(path.stat().st_size for path in (DOCS / "pictures").rglob("*.png")) < 4_500_000
+    assert sum(path.stat().st_size for path in (DOCS / "pictures").rglob("*.png")) < 5_000_000
