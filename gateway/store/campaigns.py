@@ -198,11 +198,6 @@ def set_to_do(work: Work, campaign_id: UUID, to_do: Mapping[str, Any] | None) ->
     work.execute(_TO_DO, {"id": campaign_id, "to_do": None if to_do is None else json.dumps(dict(to_do))})
 
 
-def groups(work: Work) -> list[str]:
-    """The groups that the actor's clients are in."""
-    return list(work.execute(text("SELECT DISTINCT unnest(groups) AS name FROM clients WHERE groups <> '{}' ORDER BY 1")).scalars())
-
-
 def hold(work: Work, campaign_id: UUID) -> bool:
     """Whether this transaction may plan the campaign's start: one at a time, without its row being locked for long."""
     lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:id AS text), 3))")

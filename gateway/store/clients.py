@@ -354,7 +354,7 @@ def page(work: Work, wanted: Wanted, most: int, after: str = "") -> list[Found]:
 
 def groups(work: Work) -> list[str]:
     """The groups that the actor's clients are in."""
-    return [row.name for row in work.all(text("SELECT DISTINCT unnest(groups) AS name FROM clients ORDER BY 1 LIMIT 200"))]
+    return [row.name for row in work.all(text("SELECT DISTINCT unnest(groups) AS name FROM clients WHERE groups <> '{}' ORDER BY 1 LIMIT 200"))]
 
 
 # --- changing -------------------------------------------------------------------------------------------------------

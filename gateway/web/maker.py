@@ -13,7 +13,7 @@ from gateway.domain import campaigns as rules
 from gateway.domain import dialogues, rounds
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
-from gateway.store import campaigns, drafts, staff, units
+from gateway.store import campaigns, clients, drafts, staff, units
 from gateway.store.base import Work
 from gateway.store.drafts import Draft
 from gateway.usecases import current_texts, launch_campaign, preview_campaign
@@ -160,7 +160,7 @@ def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.M
 def _choices(work: Work, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What an audience may be chosen from; what was asked for is among it, even if nobody is in it now."""
     return {
-        "units": units.list_seen(work), "groups": sorted({*campaigns.groups(work), *asked.get("groups", [])}),
+        "units": units.list_seen(work), "groups": sorted({*clients.groups(work), *asked.get("groups", [])}),
         "workers": sorted({*staff.codes(work), *asked.get("workers", [])}),
     }  # fmt: skip
 
