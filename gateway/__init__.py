@@ -8,7 +8,7 @@
     vault.py     encryption of names, phones and texts; keyed hashes to find them by
     queues.py    the doorbell: wakes the send workers through Redis, never needed for the work to be done
     usecases/    what the gateway does, one verb a file: decide by the domain, apply through the store
-    webhooks.py  carriers' posts;  web/  pages;  api/  JSON;  cli/  commands;  app.py  puts the web side together
+    webhooks.py  carriers' posts;  web/  pages of staff and the simulator;  cli/  commands;  app.py  puts the web side together
     config.py    settings, read once;  embedded.py  local PostgreSQL and Redis;  supervisor.py  runs the Procfile
 
 Data flows one way: an edge (webhook, command, clock, worker) calls a use case; the use case gathers a situation from

@@ -157,7 +157,7 @@ def _rows(sheet: Any, archive: _Archive) -> Iterator[tuple[int, list[str], str |
                 yield number, *_row(cells)
     except Refused:
         raise
-    except Exception:
+    except Exception:  # a stranger's file makes the library raise whatever it likes; none of its words are to be shown
         raise Refused(UNREADABLE) from None
 
 
