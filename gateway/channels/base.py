@@ -125,6 +125,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a longer text this is: the `number`th of `total`, which share a `reference` that the phone uses again later."""
+
+    reference: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """A client's text. `text` is as typed: nothing stripped; bytes that are no UTF-8 are kept as \\xNN."""
 
@@ -136,6 +145,7 @@ class Inbound:
     opt_out: Literal["stop", "start", "help"] | None = None
     media: bool = False
     call: bool = False  # no text but a call to our number, which is never answered
+    part: Part | None = None  # of a longer text that the carrier does not put together
 
 
 @dataclass(frozen=True, slots=True)
