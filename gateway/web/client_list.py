@@ -54,7 +54,7 @@ def _code_of(work: Work, client: str) -> str:
 
 def _wanted(work: Work, asked: MultiDict[str, str]) -> Wanted:
     """What the filters say; what they do not know is left out."""
-    seen = {unit.code: unit.id for unit in units.list_seen(work)} if asked.get("unit") else {}
+    seen = {unit.code: unit.id for unit in units.names(work)} if asked.get("unit") else {}
     workers = staff.codes(work) if asked.get("worker") else {}
     return Wanted(
         unit_id=seen.get(asked.get("unit", "")), status=asked.get("status") if asked.get("status") in STATUSES else None,
@@ -68,7 +68,7 @@ def _rendered(
     work: Work, found: list[clients.Found], asked: MultiDict[str, str], *, more: bool = False, searched: bool = False, error: str = ""
 ) -> str:
     chosen = {name: asked[name] for name in FILTERS if asked.get(name)}
-    seen, groups, workers = units.list_seen(work), clients.groups(work), sorted(staff.codes(work))
+    seen, groups, workers = units.names(work), clients.groups(work), sorted(staff.codes(work))
     known = {
         "known_units": [(each.code, f"{each.code} {each.name}") for each in seen], "known_groups": [(each, each) for each in groups],
         "known_statuses": [(each, page.shown(each)) for each in STATUSES], "known_workers": [(each, each) for each in workers],

@@ -148,6 +148,13 @@ def test_staff_see_what_they_asked_for_and_nothing_that_a_colleague_did(two: Two
         assert [tuple(row) for row in work.all(text(f"SELECT staff_id, unit_id FROM {table}"))] == [(two.staff_id, two.world.unit_id)]
 
 
+def test_what_a_reviewer_may_see_is_looked_for_in_their_own_units_first(two: Two) -> None:
+    """Else a word that half a province has in its name costs a look at the flags of half a province."""
+    rows = two.world.rows("SELECT tablename, qual FROM pg_policies WHERE policyname = 'reviewer'")
+    assert len(rows) > 10
+    assert [row.tablename for row in rows if not row.qual.startswith("((unit_id IN ( SELECT own_units()")] == []
+
+
 def test_the_system_sees_both(two: Two) -> None:
     for table in _tables(two.world):
         seen = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table}")}
