@@ -26,6 +26,15 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a unit is called."""
+
+    id: UUID
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A unit as it is stored. `details` are public words: service name, call-back number, helplines."""
 
@@ -158,6 +167,14 @@ _LIST = text(f"""
 def list_seen(work: Work) -> list[Unit]:
     """The actor's units (all, for the system), by code."""
     return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
+
+
+_NAMES = text("SELECT id, code, name FROM units WHERE id IN (SELECT unit_id FROM staff_units WHERE staff_id = :staff) ORDER BY code")
+
+
+def names(work: Work) -> list[Named]:
+    """The units of the staff member who acts, by code: for lists to choose from, which are on many pages."""
+    return [Named(**row._asdict()) for row in work.all(_NAMES, staff=work.actor.staff_id)]
 
 
 _CHILDREN = text(f"SELECT {_COLUMNS} FROM units u WHERE u.parent_id = :id ORDER BY u.code")

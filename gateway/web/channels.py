@@ -23,7 +23,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.get("")
     def show() -> str:
         with page.work() as work:
-            codes = {unit.id: unit.code for unit in units.list_seen(work)}
+            codes = {unit.id: unit.code for unit in units.names(work)}
             return page.render("channels/list.html", channels=channels.states(work), codes=codes, can=change_channel.capabilities, kinds=registry.kinds())
 
     @routes.get("/<uuid:channel>")
@@ -126,7 +126,7 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
 
 def _form(kind: str, given: dict[str, str], error: str = "") -> str:
     with page.work() as work:
-        return page.render("channels/new.html", carrier=registry.by_kind(kind), given=given, error=error, units=units.list_seen(work))
+        return page.render("channels/new.html", carrier=registry.by_kind(kind), given=given, error=error, units=units.names(work))
 
 
 def _rate(typed: str) -> float | None:

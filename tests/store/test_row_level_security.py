@@ -21,6 +21,8 @@ from tests.builders import World
 EVERYONES = {"unit_tree", "staff_units", "channels", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; counts of small groups; what proves who staff are.
 SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts"}
+# What only whoever asked for it sees.
+ONES_OWN = {"exports"}
 
 # Without a unit of their own: seen by whoever sees the text, or the flag, that they are about.
 BY_ANOTHER = ("attempts", "alert_steps")
@@ -97,6 +99,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
            VALUES (:step, :unit, :client, :key, '', :staff, :now)""",
         """INSERT INTO imports (id, unit_id, staff_id, key_id, kind, state, bytes, made_at)
            VALUES (:step, :unit, :staff, :key, 'clients', 'checked', 1, :now)""",
+        "INSERT INTO exports (staff_id, unit_id, asked_at, wanted) VALUES (:staff, :unit, :now, '{}')",
         "INSERT INTO import_rows (import_id, row_id, client_id, unit_id) VALUES (:step, :client, :client, :unit)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
@@ -111,7 +114,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
 def _tables(world: World) -> list[str]:
     rows = world.rows("""SELECT table_name FROM information_schema.columns
                          WHERE table_schema = 'public' AND column_name = 'unit_id' ORDER BY 1""")
-    return [row.table_name for row in rows if row.table_name not in EVERYONES | SYSTEMS]
+    return [row.table_name for row in rows if row.table_name not in EVERYONES | SYSTEMS | ONES_OWN]
 
 
 def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
@@ -127,7 +130,7 @@ def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
 
 def test_every_table_with_a_unit_forces_its_policies_on_everybody(two: Two) -> None:
     rows = two.world.rows("SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY(:tables)",
-                          tables=[*_tables(two.world), *SYSTEMS, *BY_ANOTHER])  # fmt: skip
+                          tables=[*_tables(two.world), *SYSTEMS, *ONES_OWN, *BY_ANOTHER])  # fmt: skip
     assert [row.relname for row in rows if not (row.relrowsecurity and row.relforcerowsecurity)] == []
 
 
@@ -135,6 +138,21 @@ def test_every_table_with_a_unit_forces_its_policies_on_everybody(two: Two) -> N
 def test_staff_may_not_even_ask_for_what_is_the_systems_alone(two: Two, table: str) -> None:
     with pytest.raises(DBAPIError, match="permission denied"), two.as_staff() as work:
         work.all(text(f"SELECT 1 FROM {table}"))
+
+
+@pytest.mark.parametrize("table", sorted(ONES_OWN))
+def test_staff_see_what_they_asked_for_and_nothing_that_a_colleague_did(two: Two, table: str) -> None:
+    for unit in (two.world.unit_id, two.other_unit):  # the other: where they were before
+        two.world.run(f"INSERT INTO {table} (staff_id, unit_id, asked_at, wanted) VALUES (:staff, :unit, now(), '{{}}')", staff=two.staff_id, unit=unit)
+    with two.as_staff() as work:
+        assert [tuple(row) for row in work.all(text(f"SELECT staff_id, unit_id FROM {table}"))] == [(two.staff_id, two.world.unit_id)]
+
+
+def test_what_a_reviewer_may_see_is_looked_for_in_their_own_units_first(two: Two) -> None:
+    """Else a word that half a province has in its name costs a look at the flags of half a province."""
+    rows = two.world.rows("SELECT tablename, qual FROM pg_policies WHERE policyname = 'reviewer'")
+    assert len(rows) > 10
+    assert [row.tablename for row in rows if not row.qual.startswith("((unit_id IN ( SELECT own_units()")] == []
 
 
 def test_the_system_sees_both(two: Two) -> None:
