@@ -215,6 +215,11 @@ def below(work: Work, unit_id: UUID) -> Sequence[UUID]:
         text("SELECT unit_id FROM unit_tree WHERE ancestor_id = :id"), {"id": unit_id}).scalars())  # fmt: skip
 
 
+def topmost(work: Work) -> Sequence[UUID]:
+    """The units that have none above them, each a gateway's whole house: most gateways have one."""
+    return [row.id for row in work.all(text("SELECT id FROM units WHERE parent_id IS NULL ORDER BY code"))]
+
+
 def any_there(work: Work) -> bool:
     """Whether the database holds any unit at all."""
     return bool(work.value(text("SELECT EXISTS (SELECT FROM units)")))
