@@ -72,7 +72,7 @@ def test_the_maker_counts_people_while_it_is_filled_in(office: Office) -> None:
     fill(browser, f"{draft}/what", do="add", more="check_in")
     html = browser.read(f"{draft}/what")
     assert "<b>1</b> people would get it now" in html
-    assert "no consent for check_in" in html
+    assert "no consent for check-in" in html
     assert "segments 1" in html
 
 
