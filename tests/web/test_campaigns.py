@@ -284,6 +284,18 @@ def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Of
     assert "2,500,000" in browser.read("/campaigns/")
 
 
+def test_a_calendar_says_what_is_held_and_what_is_skipped(office: Office) -> None:
+    office.world.client()
+    office.world.client(consent=())
+    browser = office.browser("supervisor")
+    path = make(browser)
+    browser.post(f"{path}/calendar", days="7")
+    run_clock(office)
+    html = browser.read(f"{path}/calendar")
+    assert "1 of 2 clients" in html
+    assert "1 no consent for check-in" in html
+
+
 def test_of_many_campaigns_the_list_shows_some_and_those_that_are_not_over_first(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")
