@@ -7,7 +7,7 @@ campaigns may send meanwhile, and how fast a carrier is, is not known; a questio
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from types import SimpleNamespace
@@ -78,10 +78,11 @@ class Rehearsal:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
+        # asdict would count the pairs of a Counter instead of copying it (before Python 3.12).
+        days = [[on.isoformat(), purpose, {name: getattr(day, name) for name in day.__slots__}] for (on, purpose), day in self.days.items()]
         return {
             "since": self.since.isoformat(), "until": self.until.isoformat(), "clients": self.clients, "reached": self.reached,
-            "days": [[on.isoformat(), purpose, asdict(day)] for (on, purpose), day in self.days.items()],
-            "holidays": {on.isoformat(): name for on, name in self.holidays.items()},
+            "days": days, "holidays": {on.isoformat(): name for on, name in self.holidays.items()},
             "clock_changes": {on.isoformat(): zones for on, zones in self.clock_changes.items()},
             "no_holidays": self.no_holidays,
         }  # fmt: skip
