@@ -16,7 +16,7 @@ from gateway.domain.errors import NotFound, Refused
 from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
@@ -66,11 +66,15 @@ def do(
 ) -> Response | tuple[str, int]:  # fmt: skip
     """Do a deed in one transaction, then load the page of this endpoint, which says so; what is refused is told by the page that `refused` gives.
 
-    `said` is translated and filled in already, or made once it is done. What is not there stays a 404.
+    `said` is translated and filled in already, or made once it is done. What is not there stays a 404. `act` runs again when
+    PostgreSQL undid it because of another transaction, such as a text of the same client that comes just then.
     """
-    try:
+    def once() -> None:
         with opened() as transaction:
             act(transaction)
+
+    try:
+        untangled(once)
     except NotFound:
         raise
     except Refused as why:
