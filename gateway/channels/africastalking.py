@@ -18,7 +18,7 @@ _LONG_ENOUGH = 22
 fields: tuple[Field, ...] = (
     Field("secret", N_("our own, 22 characters or more: the callback address ends in ?key= and it"), secret=True),
 )
-capabilities = Capabilities(two_way=False, receipts="none", charset="UCS-2", max_chars=160, ussd=True, texts=False)
+capabilities = Capabilities(two_way=False, receipts="none", senders=("short code",), charset="UCS-2", max_chars=160, ussd=True, texts=False)
 
 
 def check(settings: base.Settings) -> list[str]:
