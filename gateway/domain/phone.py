@@ -80,6 +80,11 @@ def country(e164: str) -> str:
     return f"+{phonenumbers.parse(e164).country_code}"
 
 
+def country_of(region: str) -> str:
+    """The same of a country: VN is +84."""
+    return f"+{phonenumbers.country_code_for_region(region)}"
+
+
 def parse(text: str, region: str) -> Phone:
     """The one mobile number in the text; `region` (VN, GB) is the country of numbers without a country code.
 

@@ -115,6 +115,14 @@ class Table:
         others.sort(key=lambda road: (-len(road.prefix), *_dear(road, asked), road.name))
         return [[road for road in tier if road.is_two_way(asked.phone)] if asked.answers else tier for tier in (*ordered, *([road] for road in others))]
 
+    def loses_answers(self, countries: Iterable[str]) -> bool:
+        """Whether there are channels to one of these countries, by the beginning of its phones, and none brings answers back from all of it."""
+        for country in countries:
+            there = [road for road in self.roads.values() if road.prefix.startswith(country) or country.startswith(road.prefix)]
+            if there and not any(road.is_two_way(country) for road in there):
+                return True
+        return False
+
     def choose(self, asked: Asked) -> Road | None:
         """The channel for a text; None when none reaches the phone, or none that brings its answer back.
 

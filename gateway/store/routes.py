@@ -1,6 +1,6 @@
 """Which channel carries which texts, how well each works, and the texts that move from one to another."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -300,9 +300,3 @@ def stopped_for(work: Work, campaign_id: UUID) -> list[Waiting]:
         return []
     counts = {row.channel_id: row.n for row in work.all(_WAITING, campaign=campaign_id, channels=[row.id for row in stopped])}
     return [Waiting(row.name, row.state_reason, row.off, counts[row.id]) for row in stopped if row.id in counts]
-
-
-def one_way(roads: Iterable[Road], prefixes: Iterable[str]) -> list[str]:
-    """Of these beginnings of phones, those whose answers no channel brings back."""
-    known = list(roads)
-    return sorted(prefix for prefix in prefixes if not any(road.reaches(prefix) and road.is_two_way(prefix) for road in known))

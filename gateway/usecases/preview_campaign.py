@@ -18,7 +18,7 @@ from gateway.store.campaigns import Campaign
 from gateway.usecases import current_texts
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
 from gateway.usecases.plan_due import PING
-from gateway.usecases.write_texts import Writer
+from gateway.usecases.write_texts import NO_ANSWER, Writer
 from gateway.vault import Vault
 
 SAMPLES = 3
@@ -83,6 +83,7 @@ def preview(
     writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), routes.table(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
+    mute: list[str] = []  # codes of those whose answers would not come back
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
     seen.of_all = occurrences.count_people(work, campaign) if most else 0
     for row in _rows(work, campaign, min(limit, most or limit), progress, 0 < seen.of_all <= occurrences.FEW):
@@ -97,9 +98,12 @@ def preview(
         reason = reason or _count(seen, writer, campaign, row, steps)
         if reason is not None:
             excluded[row.client_id] = reason
+            mute += [row.code] if reason == NO_ANSWER else []
         elif steps:
             reached.add(row.client_id)
     seen.of_all = max(seen.of_all, seen.looked_at)
+    if mute and not reached:
+        seen.faults[NO_ANSWER] = mute
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
     if seen.is_about:

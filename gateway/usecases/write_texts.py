@@ -19,7 +19,10 @@ from gateway.usecases.places import Place, Places
 from gateway.vault import DataKey, Vault
 
 LATE = "its time passed"
-NO_ANSWER = N_("the text asks for an answer, and no channel brings one back from this phone")
+NO_ANSWER = N_(
+    "asks for an answer, and no channel brings one back from these phones: take a text that asks for none and names a call-back number or a USSD "
+    "code, or add a channel that brings answers back"
+)
 
 
 class Skipped(Exception):
