@@ -190,6 +190,7 @@ class SendResult:
 
 Sender = Literal["number", "short code", "name"]
 """What a text comes from; nobody can answer a name."""
+SENDERS: tuple[Sender, ...] = (N_("number"), N_("short code"), N_("name"))  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

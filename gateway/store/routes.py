@@ -21,7 +21,7 @@ _OPEN = "(c.state = 'active' OR (c.state = 'paused' AND coalesce(c.paused_until 
 _ROADS = text(f"""
   SELECT c.id, c.name, c.prefix, c.prices, c.one_way, c.off, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, c.replies_cost,
     {_OPEN} AS is_open, u.time_zone
-  FROM channels c JOIN units u ON u.id = c.unit_id WHERE c.state <> 'disabled' AND c.texts ORDER BY c.name""")
+  FROM channels c LEFT JOIN units u ON u.id = c.unit_id WHERE c.state <> 'disabled' AND c.texts ORDER BY c.name""")
 _RULES = text("""
   SELECT r.channel_id, r.prefix, r.language, r.purpose,
     (SELECT jsonb_object_agg(t.unit_id, t.distance) FROM unit_tree t WHERE t.ancestor_id = r.unit_id) AS units

@@ -1,6 +1,6 @@
 """Channels: added, tried out, stopped and used again; and the switch that stops all but urgent texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches
 from gateway.store.base import Actor, Work
-from gateway.store.channels import Channel, Terms
+from gateway.store.channels import Channel, State, Terms
 from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -39,6 +39,17 @@ def add(
     channels.set_replies_cost(work, channel_id, replies_cost)
     audit.add(work, "channel.add", "channel", channel_id, home_id, {"name": name, "kind": kind}, by=by)
     return channel_id
+
+
+def network_only(found: Sequence[State]) -> list[str]:
+    """Of these channels, those whose reports do not come from the phone; of some countries alone where it says so."""
+    lines = []
+    for each in found:
+        can = capabilities(each.kind)
+        beginnings = [prefix for prefix in can.no_handset if prefix.startswith(each.prefix) or each.prefix.startswith(prefix)]
+        if can.texts and (can.receipts != "handset" or beginnings):
+            lines.append(each.name if can.receipts != "handset" else f"{each.name} ({', '.join(prefix + '…' for prefix in beginnings)})")
+    return lines
 
 
 def is_name(sender: str) -> bool:
