@@ -58,9 +58,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a channel: its weight, whether it is in trouble now, and whether no other could help."""
+    """What becomes of a channel: its weight before and from now on, whether it is in trouble now, and whether no other could help."""
 
     id: UUID
+    was: int
     weight: int
     is_troubled: bool
     is_alone: bool
@@ -74,7 +75,7 @@ def judge(seen: Iterable[Seen], now: datetime) -> list[Verdict]:
         helpers = [by_id[spare] for spare in each.spares if spare in by_id and _is_well(by_id[spare])]
         weight = _lowered(each, now) if each.is_troubled and helpers else each.weight if each.is_troubled else _raised(each, now)
         if each.is_troubled or weight != each.weight:
-            found.append(Verdict(each.id, weight, each.is_troubled, each.is_troubled and not helpers and bool(each.spares)))
+            found.append(Verdict(each.id, each.weight, weight, each.is_troubled, each.is_troubled and not helpers and bool(each.spares)))
     return found
 
 

@@ -261,7 +261,15 @@ def asked_of(row: Any, vault: Vault) -> Asked:
 _FAULTS = text("""
   SELECT id, unit_id, name, state, state_reason, off, told FROM channels
   WHERE told IS NOT NULL OR (state = 'paused' AND state_reason IS NOT NULL) OR cardinality(off) > 0 FOR NO KEY UPDATE SKIP LOCKED""")
+_REOPEN = text("""
+  UPDATE channels SET state = 'active', paused_until = NULL, looked_to = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN state_reason END
+  WHERE state = 'paused' AND paused_until <= :now""")
 _TOLD = text("UPDATE channels SET told = :told WHERE id = :id")
+
+
+def reopen(work: Work) -> None:
+    """Channels that were paused for a while send again, and say so."""
+    work.execute(_REOPEN, {"now": work.now})
 
 
 def faults(work: Work) -> Sequence[Any]:

@@ -4,9 +4,9 @@ Called by the clock. Only texts that are still planned, of which no attempt ever
 in PostgreSQL, so that a killed clock loses nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -23,37 +23,35 @@ from gateway.vault import Vault
 PAGE, MOST = 500, 100_000
 
 
-def move_traffic(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: Any = None) -> int:
+def move_traffic(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: datetime | None = None) -> int:
     """Weigh the channels by how they worked lately, tell staff of faults, move what is due; how many texts moved."""
-    weigh(engine, vault, content, ring, now)
-    tell(engine, vault, content, ring, now)
     with unit_of_work(engine, SYSTEM, now) as work:
+        for channel_id, unit_id, reason, once in [*_weigh(work), *_faults(work)]:
+            _flag(work, vault, content, channel_id, unit_id, reason, once, ring)
         leaving = routes.leaving(work)
     return sum(_move_from(engine, vault, channel, ring, now) for channel in leaving)
 
 
-def weigh(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: Any = None) -> None:
-    """Write the weights that follow from what is measured. Staff hear of a channel in trouble that no other can help."""
-    with unit_of_work(engine, SYSTEM, now) as work:
-        verdicts = health.judge(routes.seen(work, health.WINDOW), work.now)
-        for verdict in verdicts:
-            routes.weigh(work, verdict.id, verdict.weight, verdict.is_troubled)
-            log.warning("channel_weighed", channel=verdict.id, weight=verdict.weight, troubled=verdict.is_troubled, alone=verdict.is_alone)
-        for alone in (verdict for verdict in verdicts if verdict.is_alone):
-            _flag(work, vault, content, alone.id, channels.unit_of(work, alone.id), "channels_troubled", work.now.date().isoformat(), ring)
-        routes.forget_minutes(work)
+def _weigh(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
+    """Write the weights that follow from what is measured; of which channels in trouble staff are to hear, since no other can help them out."""
+    for verdict in health.judge(routes.seen(work, health.WINDOW), work.now):
+        routes.weigh(work, verdict.id, verdict.weight, verdict.is_troubled)
+        if verdict.weight != verdict.was:
+            log.warning("channel_weighed", channel=verdict.id, weight=verdict.weight, was=verdict.was)
+        if verdict.is_alone:
+            yield verdict.id, channels.unit_of(work, verdict.id), "channels_troubled", f"{work.now:%Y-%m-%d}"
+    routes.forget_minutes(work)
 
 
-def tell(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID], None], now: Any = None) -> None:
-    """Have whoever is on call hear of channels that a fault has stopped, once for each fault."""
-    with unit_of_work(engine, SYSTEM, now) as work:
-        for row in routes.faults(work):
-            fault = " ".join([row.state_reason or "", *row.off]).strip() if row.state == "paused" or row.off else None
-            if fault == row.told:
-                continue
+def _faults(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
+    """The channels that a fault has stopped, of which staff did not hear yet; once a day for each fault."""
+    routes.reopen(work)
+    for row in routes.faults(work):
+        fault = " ".join([row.state_reason or "", *row.off]).strip() if row.state == "paused" or row.off else None
+        if fault != row.told:
             routes.tell(work, row.id, fault)
             if fault is not None:
-                _flag(work, vault, content, row.id, row.unit_id, "channel_stopped", f"{fault}:{work.now:%Y-%m-%d}", ring)
+                yield row.id, row.unit_id, "channel_stopped", f"{fault}:{work.now:%Y-%m-%d}"
 
 
 def _flag(
@@ -65,7 +63,7 @@ def _flag(
             work.after_commit(partial(ring, road))
 
 
-def _move_from(engine: Engine, vault: Vault, channel: routes.Leaving, ring: Callable[[UUID], None], now: Any) -> int:
+def _move_from(engine: Engine, vault: Vault, channel: routes.Leaving, ring: Callable[[UUID], None], now: datetime | None) -> int:
     with unit_of_work(engine, SYSTEM, now) as work:
         table = routes.table(work)
         ids = routes.due(work, channel, MOST) if set(table.roads) - {channel.id} else []
@@ -78,7 +76,7 @@ def _move_from(engine: Engine, vault: Vault, channel: routes.Leaving, ring: Call
     return moved
 
 
-def _move_page(engine: Engine, vault: Vault, channel_id: UUID, table: Table, ids: list[UUID], ring: Callable[[UUID], None], now: Any) -> int:
+def _move_page(engine: Engine, vault: Vault, channel_id: UUID, table: Table, ids: list[UUID], ring: Callable[[UUID], None], now: datetime | None) -> int:
     with unit_of_work(engine, SYSTEM, now) as work:
         moves = {}
         for row in routes.held(work, channel_id, ids):

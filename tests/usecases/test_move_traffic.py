@@ -228,5 +228,22 @@ def test_a_daily_limit_of_the_carrier_ends_by_itself_and_then_only_the_rest_leav
     assert claim(here, after=MINUTE) == []
     move(here, after=MINUTE)
     assert flags(here, "channel_stopped") == 1
+    move(here, after=timedelta(minutes=61))
+    assert here.value("SELECT state FROM channels") == "active"
     assert len(claim(here, after=timedelta(minutes=61))) == 3
-    move(here, after=timedelta(minutes=62))
+
+
+def test_a_channel_that_flaps_each_minute_for_an_hour_moves_each_text_once_at_most(here: World, other: UUID) -> None:
+    before: dict[UUID, UUID] = {}
+    ids: list[UUID] = []
+    for minute in range(60):
+        after = minute * MINUTE
+        with unit_of_work(here.engine, now=here.now + after) as work:
+            routes.count(work, {here.channel_id: (0, 30, 0) if minute % 2 else (30, 0, 0), other: (30, 0, 0)})
+        ids += plan(here, 2, send_after=here.now + after) if minute < 10 else []
+        move(here, after=after)
+        for each, at in zip(ids, on(here, ids), strict=True):
+            assert before.get(each) != other or at == other
+            before[each] = at
+    assert weight(here) == 0
+    assert set(before.values()) == {other}
