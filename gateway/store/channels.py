@@ -62,6 +62,7 @@ def add(
            "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts,
            "one_way": list(one_way)}  # fmt: skip
     work.insert("channels", [row])
+    look_again(work)
     return channel_id
 
 
@@ -142,6 +143,11 @@ def today(zone: str | None, now: datetime) -> date:
     return now.astimezone(windows.zone_or(zone, "UTC")[0]).date()
 
 
+def look_again(work: Work) -> None:
+    """What may leave by which channel has changed: all that waits where it cannot leave is looked at anew, should it move?"""
+    work.execute(text("UPDATE channels SET looked_to = NULL WHERE looked_to IS NOT NULL"))
+
+
 def unit_of(work: Work, channel_id: UUID) -> UUID:
     """Whose channel it is."""
     found: UUID = work.value(text("SELECT unit_id FROM channels WHERE id = :id"), id=channel_id)
@@ -179,6 +185,7 @@ def set_terms(work: Work, channel_id: UUID, new: Terms) -> None:
         "id": channel_id, "prefix": new.prefix, "rate": new.rate, "prices": json.dumps(dict(new.prices)), "one_way": list(new.one_way),
         "daily": new.daily, "reserved": new.reserved,
     })  # fmt: skip
+    look_again(work)
 
 
 _COSTLY = text("SELECT id FROM channels WHERE replies_cost")
@@ -281,10 +288,11 @@ def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> Non
 def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = None) -> None:
     """active or disabled, by a person. All that held it back is forgotten: it gets all its clients again, and every country."""
     work.execute(
-        text("""UPDATE channels SET state = :state, state_reason = :reason, paused_until = NULL, off = '{}', looked_to = NULL, weight = 100,
+        text("""UPDATE channels SET state = :state, state_reason = :reason, paused_until = NULL, off = '{}', weight = 100,
                 weight_at = :now WHERE id = :id"""),
         {"id": channel_id, "state": state, "reason": reason, "now": work.now},
     )
+    look_again(work)
 
 
 _TURN_OFF = text("""

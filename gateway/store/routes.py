@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from gateway.domain.dialogues import name_of
 from gateway.domain.errors import NotFound, Refused
-from gateway.domain.health import Seen
+from gateway.domain.health import Seen, Verdict
 from gateway.domain.messages import BULK, REPLY, URGENT
 from gateway.domain.routing import Asked, Road, Rule, Table
 from gateway.store import channels
@@ -110,6 +110,7 @@ def add(work: Work, channel_id: UUID, *, unit_id: UUID | None, prefix: str | Non
     number = work.value(_ADD, id=uuid4(), channel=channel_id, unit=unit_id, prefix=prefix, language=language, purpose=purpose)
     if number is None:
         raise Refused("there is this rule already")
+    channels.look_again(work)
     return int(number)
 
 
@@ -118,6 +119,7 @@ def remove(work: Work, number: int) -> UUID:
     found: UUID | None = work.value(_REMOVE, number=number)
     if found is None:
         raise NotFound("there is no rule {number}: `python -m gateway route list` shows them", number=number)
+    channels.look_again(work)
     return found
 
 
@@ -160,14 +162,15 @@ def _meet(one: str, other: str) -> bool:
 
 _WEIGH = text("""
   UPDATE channels SET trouble_at = CASE WHEN :troubled THEN :now ELSE trouble_at END,
-    weight_at = CASE WHEN weight <> :weight THEN :now ELSE weight_at END,
-    looked_to = CASE WHEN weight <> :weight THEN NULL ELSE looked_to END, weight = :weight WHERE id = :id""")
+    weight_at = CASE WHEN weight <> :weight THEN :now ELSE weight_at END, weight = :weight WHERE id = :id""")
 _FORGET = text("DELETE FROM channel_minutes WHERE minute < :before")
 
 
-def weigh(work: Work, channel_id: UUID, weight: int, is_troubled: bool) -> None:
-    """Write a channel's weight and that it is in trouble; all that is due on it is then looked at anew."""
-    work.execute(_WEIGH, {"id": channel_id, "weight": weight, "troubled": is_troubled, "now": work.now})
+def weigh(work: Work, verdict: Verdict) -> None:
+    """Write what becomes of a channel."""
+    work.execute(_WEIGH, {"id": verdict.id, "weight": verdict.weight, "troubled": verdict.is_troubled, "now": work.now})
+    if verdict.weight != verdict.was:
+        channels.look_again(work)
 
 
 def forget_minutes(work: Work) -> None:
@@ -262,14 +265,15 @@ _FAULTS = text("""
   SELECT id, unit_id, name, state, state_reason, off, told FROM channels
   WHERE told IS NOT NULL OR (state = 'paused' AND state_reason IS NOT NULL) OR cardinality(off) > 0 FOR NO KEY UPDATE SKIP LOCKED""")
 _REOPEN = text("""
-  UPDATE channels SET state = 'active', paused_until = NULL, looked_to = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN state_reason END
+  UPDATE channels SET state = 'active', paused_until = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN state_reason END
   WHERE state = 'paused' AND paused_until <= :now""")
 _TOLD = text("UPDATE channels SET told = :told WHERE id = :id")
 
 
 def reopen(work: Work) -> None:
     """Channels that were paused for a while send again, and say so."""
-    work.execute(_REOPEN, {"now": work.now})
+    if work.execute(_REOPEN, {"now": work.now}).rowcount:
+        channels.look_again(work)
 
 
 def faults(work: Work) -> Sequence[Any]:

@@ -212,6 +212,17 @@ def test_a_disabled_channel_gives_up_what_is_planned(here: World, other: UUID) -
     assert set(on(here, ids)) == {other}
 
 
+def test_what_waited_where_nothing_could_help_leaves_as_soon_as_there_is_another_channel(here: World) -> None:
+    ids = plan(here, 3)
+    with unit_of_work(here.engine, now=here.now) as work:
+        channels.pause(work, here.channel_id, "suspended", None)
+    move(here, after=5 * MINUTE)
+    assert set(on(here, ids)) == {here.channel_id}
+    added = channel(here.engine, here.vault, here.now, here.unit_id, name="c")
+    move(here, after=6 * MINUTE)
+    assert set(on(here, ids)) == {added}
+
+
 def test_a_text_that_asks_waits_rather_than_leave_where_its_answer_is_lost(here: World, other: UUID) -> None:
     here.run("UPDATE channels SET one_way = '{+84}' WHERE id = :id", id=other)
     asking, telling = plan(here, 1, expects="yes_no"), plan(here, 1)
