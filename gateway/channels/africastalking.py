@@ -15,7 +15,7 @@ kind = "africastalking"
 fields: tuple[Field, ...] = (
     Field("secret", N_("our own, 22 characters or more: the callback address ends in ?key= and it"), secret=True),
 )
-capabilities = Capabilities(two_way=False, receipts="none", charset="UCS-2", max_chars=160, ussd=True, texts=False)
+capabilities = Capabilities(two_way=False, receipts="none", senders=("short code",), charset="UCS-2", max_chars=160, ussd=True, texts=False)
 
 # without
 read_call, call_reply = without.calls

@@ -201,6 +201,11 @@ class SendResult:
     retry_after_s: int | None = None
 
 
+Sender = Literal["number", "short code", "name"]
+"""What a text comes from; nobody can answer a name."""
+SENDERS: tuple[Sender, ...] = (N_("number"), N_("short code"), N_("name"))  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a carrier can do. `receipts` says how far "delivered" goes."""
@@ -214,6 +219,14 @@ class Capabilities:
     validity: bool = False
     calls: bool = False  # it reports calls to our numbers
     texts: bool = True  # it carries texts; False: menus alone
+    senders: tuple[Sender, ...] = ("number",)  # what clients may see it come from
+    one_way: tuple[str, ...] = ()  # beginnings of phones whose answers it does not bring back; a channel's row may say more
+    no_handset: tuple[str, ...] = ()  # beginnings of phones of which reports come from the network alone
+
+    def receipts_of(self, phone: str | None) -> Literal["handset", "network", "none"]:
+        """How far "delivered" goes for a phone."""
+        alone = self.receipts == "handset" and phone is not None and phone.startswith(self.no_handset)
+        return "network" if alone else self.receipts
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,14 @@ def pairs(typed: Sequence[str], what: str) -> dict[str, str]:
     return found
 
 
+def price(typed: str) -> float:
+    """A price as it is typed. Raises Refused."""
+    try:
+        return float(typed)
+    except ValueError:
+        raise Refused("a price is a number, such as +84=450") from None
+
+
 def one_line(text: str) -> str:
     """A text as it may be shown in a terminal: no control characters, so that nobody can write over the screen."""
     return "".join(c if c.isprintable() else " " for c in text)
