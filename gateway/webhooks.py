@@ -84,7 +84,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
             screen = answer_ussd.not_now(gateway.content, dialled.phone)
         return _response(carrier.ussd_reply(screen.text, screen.goes_on))
 
-    @routes.post("/c/<uuid:channel_id>/report")
+    @routes.route("/c/<uuid:channel_id>/report", methods=["GET", "POST"])  # Kannel knows no other way than GET for a report
     def report(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
         carrier = registry.by_kind(channel.kind)

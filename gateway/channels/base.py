@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 from uuid import UUID
@@ -38,6 +39,7 @@ LONGEST_DIALLED = 2_000
 """Characters of all that is typed in one dialogue by USSD, which lasts three minutes."""
 LONG_ENOUGH = 22
 """Characters of a secret of 128 bits."""
+_IN_THE_HOUSE = (".local", ".lan", ".home.arpa", ".internal")
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
@@ -386,9 +388,34 @@ def bears_secret(settings: Settings, request: CallbackRequest) -> bool:
 
 
 def check_secret(settings: Settings) -> list[str]:
-    """Whether the channel's `secret` has the 128 bits that nobody guesses."""
-    given = len(settings.get("secret", ""))
-    return [N_("secret is too short: 22 characters or more")] if 0 < given < LONG_ENOUGH else []
+    """Whether the channel's `secret` has the 128 bits that nobody guesses, and stands in an address as it is."""
+    secret = settings.get("secret", "")
+    faults = [N_("secret is too short: 22 characters or more")] if 0 < len(secret) < LONG_ENOUGH else []
+    safe = secret.isascii() and secret.replace("-", "").replace("_", "").isalnum()
+    return faults if safe or not secret else [*faults, N_("secret stands in an address: letters, figures, - and _ alone")]
+
+
+def check_encrypted(settings: Settings) -> list[str]:
+    """Whether texts and passwords on their way to `base_url` can be read by others."""
+    near = not settings.get("base_url", "").lower().startswith("http://") or _is_near(host_of(settings["base_url"]))
+    leaves = N_("base_url leads out of the house without encryption: https:// to everything but a machine in your own network")
+    return [] if near else [leaves]
+
+
+def host_of(url: str) -> str:
+    """The host in an address, in lower case; "" when there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def _is_near(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(_IN_THE_HOUSE)
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def opaque(value: object) -> str | None:

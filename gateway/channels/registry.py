@@ -1,11 +1,12 @@
 """The channels there are. Adding a carrier adds one line here."""
 
-from gateway.channels import africastalking, android, base, simulator, twilio
+from gateway.channels import africastalking, android, base, kannel, simulator, twilio
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
+    kannel.kind: kannel,
     simulator.kind: simulator,
     twilio.kind: twilio,
 }
