@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -151,7 +152,7 @@ def _callback(gateway: Gateway) -> CallbackRequest:
     path = request.environ.get("RAW_URI", "").partition("?")[0] or request.path
     url = f"{gateway.settings.public_url}{path}" + (f"?{query}" if query else "")
     headers = {name.lower(): value for name, value in request.headers}
-    return CallbackRequest(url, path, query, headers, request.get_data(cache=False))
+    return CallbackRequest(url, path, query, headers, request.get_data(cache=False), datetime.now(UTC))
 
 
 def _forged(channel_id: UUID) -> Response:

@@ -7,7 +7,7 @@ a carrier file can neither hold a transaction open nor send anything twice.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 from uuid import UUID
@@ -74,12 +74,16 @@ class BadList(Refused):
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An HTTP request, ready to be written. Host and Content-Length are the wire's."""
+    """An HTTP request, ready to be written. Host and Content-Length are the wire's.
+
+    `guarded`: a person typed the address, so it leads to no private network but to hosts that the settings of the process name.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class CallbackRequest:
     """A carrier's post to us, untouched.
 
     `url` is the configured public address + raw path + raw query, never what a Host header says. Header names are in lower case.
+    `received_at` tells posts apart of a carrier that gives them no id.
     """
 
     url: str
@@ -103,6 +108,7 @@ class CallbackRequest:
     raw_query: str
     headers: Mapping[str, str]
     body: bytes
+    received_at: datetime | None = None
 
     def header(self, name: str) -> str:
         """A header by its lower-case name, "" when it is absent."""
@@ -122,6 +128,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which piece of a long text this is: `number` of `total`, from 1; `reference` is the same in all of them."""
+
+    reference: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """A client's text. `text` is as typed: nothing stripped; bytes that are no UTF-8 are kept as \\xNN."""
 
@@ -133,6 +148,7 @@ class Inbound:
     opt_out: Literal["stop", "start", "help"] | None = None
     media: bool = False
     call: bool = False  # no text but a call to our number, which is never answered
+    part: Part | None = None  # of a long text that the carrier hands over in pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +378,15 @@ def opaque(value: object) -> str | None:
 def well_formed(text: str) -> str:
     """The text with lone surrogates, which nothing else can carry, escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def instant(value: object) -> datetime | None:
+    """A moment in ISO 8601 with its zone; None for anything else: a clock whose zone is not told says nothing."""
+    try:
+        at = datetime.fromisoformat(str(value))
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def read_form(body: bytes, errors: str = "backslashreplace") -> dict[str, list[str]]:

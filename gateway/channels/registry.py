@@ -1,5 +1,7 @@
 """The channels there are. Adding a carrier adds one line here."""
 
+from collections.abc import Callable
+
 from gateway.channels import africastalking, android, base, simulator, twilio
 from gateway.domain.errors import Refused
 
@@ -21,3 +23,11 @@ def by_kind(kind: str) -> base.Channel:
     if kind not in _BY_KIND:
         raise Refused("There is no channel of kind {kind!r}; choose one of: {kinds}.", kind=kind, kinds=[*_BY_KIND])
     return _BY_KIND[kind]
+
+
+_CAN: dict[str, Callable[[base.Settings], base.Capabilities]] = {africastalking.kind: africastalking.can}
+
+
+def capabilities(kind: str, settings: base.Settings) -> base.Capabilities:
+    """What a channel with these settings can do: all that its carrier can, unless they say less. Raises Refused."""
+    return _CAN[kind](settings) if kind in _CAN else by_kind(kind).capabilities

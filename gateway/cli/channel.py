@@ -40,6 +40,7 @@ def add(
         if field.required and field.secret and field.name not in settings:
             settings[field.name] = click.prompt(shown(field.about), hide_input=True)
     change_channel.check(kind, settings)
+    can = registry.capabilities(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             home = units.by_code(work, unit)
@@ -47,11 +48,11 @@ def add(
             channel_id = change_channel.add(
                 work, s.vault, home.id, s.actor, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, replies_cost=replies_cost
             )
-        addresses = change_channel.addresses(channel_id, kind, s.settings.public_url)
+        addresses = change_channel.addresses(channel_id, can, s.settings.public_url)
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
     for what, address in addresses.items():
         screen.say(POSTED[what], address=address)
-    if carrier.capabilities.texts and not carrier.capabilities.two_way:
+    if can.texts and not can.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
 
 
@@ -60,10 +61,11 @@ def add(
 def list_channels(as_code: str) -> None:
     """All channels, what they can do and how they are."""
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
+        can = change_channel.abilities(work, s.vault)
         screen.table(
             (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means"), _("replies")),
-            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if change_channel.capabilities(c.kind).two_way else _("no"),
-              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[change_channel.capabilities(c.kind).receipts],
+            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if can[c.id].two_way else _("no"),
+              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can[c.id].receipts],
               _("cost the client") if c.replies_cost else _("free"))
              for c in channels.list_all(work, s.vault)],
         )  # fmt: skip

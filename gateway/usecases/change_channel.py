@@ -29,23 +29,23 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel of a unit that the actor sees; its secrets are encrypted and never shown again. Runs as the system. Raises Refused."""
     check(kind, settings)
-    texts = registry.by_kind(kind).capabilities.texts
+    texts = registry.capabilities(kind, settings).texts
     channel_id = channels.add(work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=texts)
     channels.set_replies_cost(work, channel_id, replies_cost)
     audit.add(work, "channel.add", "channel", channel_id, home_id, {"name": name, "kind": kind}, by=by)
     return channel_id
 
 
-def addresses(channel_id: UUID, kind: str, public_url: str) -> dict[str, str]:
+def addresses(channel_id: UUID, can: base.Capabilities, public_url: str) -> dict[str, str]:
     """Where the carrier is to post what, by what it is: inbound, report, call, ussd."""
-    can, address = capabilities(kind), f"{public_url}/c/{channel_id}"
+    address = f"{public_url}/c/{channel_id}"
     wanted = {"inbound": can.texts, "report": can.texts, "call": can.calls, "ussd": can.ussd}
     return {what: f"{address}/{what}" for what, is_wanted in wanted.items() if is_wanted}
 
 
-def capabilities(kind: str) -> base.Capabilities:
-    """What the carrier can do."""
-    return registry.by_kind(kind).capabilities
+def abilities(work: Work, vault: Vault) -> dict[UUID, base.Capabilities]:
+    """What each channel can do. Runs as the system: some carriers' settings say it, and those are secret."""
+    return {each.id: registry.capabilities(each.kind, each.settings) for each in channels.list_all(work, vault)}
 
 
 def ask(found: Channel, public_url: str) -> bool:

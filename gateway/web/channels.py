@@ -6,6 +6,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from gateway.channels import registry
+from gateway.channels.base import Capabilities
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
 from gateway.store import channels, units
@@ -23,8 +24,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.get("")
     def show() -> str:
         with page.work() as work:
-            codes = {unit.id: unit.code for unit in units.list_seen(work)}
-            return page.render("channels/list.html", channels=channels.states(work), codes=codes, can=change_channel.capabilities, kinds=registry.kinds())
+            codes, states = {unit.id: unit.code for unit in units.list_seen(work)}, channels.states(work)
+        return page.render("channels/list.html", channels=states, codes=codes, can=_abilities(), kinds=registry.kinds())
 
     @routes.get("/<uuid:channel>")
     def look(channel: UUID) -> str:
@@ -63,8 +64,14 @@ def _own(channel_id: UUID) -> State:
 
 
 def _look(found: State, said: str = "", error: str = "") -> str:
-    addresses = change_channel.addresses(found.id, found.kind, page.gateway().settings.public_url)
-    return page.render("channels/look.html", channel=found, can=change_channel.capabilities(found.kind), addresses=addresses, said=said, error=error)
+    can = _abilities()[found.id]
+    addresses = change_channel.addresses(found.id, can, page.gateway().settings.public_url)
+    return page.render("channels/look.html", channel=found, can=can, addresses=addresses, said=said, error=error)
+
+
+def _abilities() -> dict[UUID, Capabilities]:
+    with page.system() as work:
+        return change_channel.abilities(work, page.gateway().vault)
 
 
 def _add_tests(routes: Blueprint, gateway: Gateway) -> None:
