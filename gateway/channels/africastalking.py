@@ -13,7 +13,6 @@ Addresses are set in its dashboard, one for all texts, so a report bears its id 
 is for a person to settle. Its list of texts that came in goes by its own ids, oldest first, and cannot be asked by time.
 """
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,6 @@ from gateway.domain.told import N_
 
 # settings
 kind = "africastalking"
-_LONG_ENOUGH = 22
 fields: tuple[Field, ...] = (
     Field("secret", N_("our own, 22 characters or more: the callback address ends in ?key= and it"), secret=True),
     Field("username", N_("the application's username; left out, the channel has menus alone and carries no texts"), required=False),
@@ -77,9 +75,7 @@ _REASONS: Mapping[str, Reason] = {
 
 def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
-    faults = base.check_fields(fields, settings)
-    if 0 < len(settings.get("secret", "")) < _LONG_ENOUGH:
-        faults.append(N_("secret is too short: 22 characters or more"))
+    faults = base.check_fields(fields, settings) + base.check_secret(settings)
     if bool(settings.get("username")) != bool(settings.get("api_key")):
         faults.append(N_("username and api_key go together: both to carry texts, neither for menus alone"))
     return faults
@@ -93,9 +89,7 @@ def can(settings: base.Settings) -> Capabilities:
 # verify
 def verify(settings: base.Settings, request: base.CallbackRequest) -> bool:
     """See Channel.verify."""
-    query = base.read_form(request.raw_query.encode("latin-1", "replace"))
-    given = request.header("x-gateway-key") or base.first(query, "key")
-    return hmac.compare_digest(settings["secret"].encode(), given.encode("utf-8", "replace"))
+    return base.bears_secret(settings, request)
 
 
 # read

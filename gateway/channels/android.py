@@ -21,12 +21,10 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, Reason, State
 from gateway.domain.told import N_
 
@@ -43,7 +41,13 @@ fields: tuple[Field, ...] = (
 )
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
 PUBLIC_CLOUD = "sms-gate.app"
-_IN_THE_HOUSE = (".local", ".lan", ".home.arpa", ".internal")
+
+# without
+read_call, call_reply = without.calls
+read_ussd, ussd_reply = without.ussd
+list_request, inbound_list_request, read_list = without.lists  # what can be asked holds no texts; what came in is posted for two days
+redact_request = without.redaction  # the app forgets by its own setting, Messages, Log lifetime
+inbound_reply = without.content
 
 # report table: an event is a state
 _STATES: Mapping[str, State] = {"sms:sent": "sent", "sms:delivered": "delivered", "sms:failed": "failed"}
@@ -70,19 +74,11 @@ def check(settings: base.Settings) -> list[str]:
         faults.append(N_("sim is 1, 2 or 3"))
     url = urlsplit(settings.get("base_url", ""))
     host = (url.hostname or "").rstrip(".").lower()
-    if url.scheme == "http" and not _is_near(host):
+    if url.scheme == "http" and not base.is_near(host):
         faults.append(N_("base_url leads out of the house without encryption: https:// to everything but a phone in your own network"))
     if (host == PUBLIC_CLOUD or host.endswith(f".{PUBLIC_CLOUD}")) and settings.get("public_cloud") != "yes":
         faults.append(N_("base_url is the app's public server, which would read every text: use the phone or a server of your own, or say public_cloud = yes"))
     return faults
-
-
-def _is_near(host: str) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(_IN_THE_HOUSE)
-    return address.is_private or address.is_loopback or address.is_link_local
 
 
 # verify
@@ -111,7 +107,7 @@ def read_inbound(request: base.CallbackRequest) -> base.Inbound:
     carrier_id = base.opaque(f"{told.get('messageId') or event.get('id') or ''} {told.get('receivedAt') or ''}".strip())
     if event["event"] != "sms:received" or not isinstance(text, str) or not isinstance(sender, str) or not sender or carrier_id is None:
         raise base.BadCallback("The callback is no text that came in: have sms:received alone posted to this address.")
-    return base.Inbound(carrier_id, sender, str(told.get("recipient") or ""), base.well_formed(text), _instant(told.get("receivedAt")))
+    return base.Inbound(carrier_id, sender, str(told.get("recipient") or ""), base.well_formed(text), base.instant(told.get("receivedAt")))
 
 
 def read_report(request: base.CallbackRequest) -> base.Report:
@@ -133,39 +129,6 @@ def _read(request: base.CallbackRequest) -> tuple[dict[str, Any], dict[str, Any]
     return event, told
 
 
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else None
-
-
-def inbound_reply() -> base.WireReply:
-    """See Channel.inbound_reply."""
-    return base.WireReply(204, {})
-
-
-def read_call(request: base.CallbackRequest) -> base.Inbound | None:
-    """See Channel.read_call."""
-    raise base.BadCallback("The app reports no calls.")
-
-
-def call_reply() -> base.WireReply:
-    """See Channel.call_reply."""
-    return base.WireReply(204, {})
-
-
-def read_ussd(request: base.CallbackRequest) -> base.Dialled:
-    """See Channel.read_ussd."""
-    raise base.no_ussd()
-
-
-def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
-    """See Channel.ussd_reply."""
-    raise base.no_ussd()
-
-
 # request
 def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireRequest:
     """See Channel.send_request."""
@@ -181,23 +144,9 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     return base.WireRequest("POST", f"{settings['base_url'].rstrip('/')}/messages", headers, json.dumps(message).encode())
 
 
-def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
-    """See Channel.list_request. What can be asked holds no texts."""
-
-
-def inbound_list_request(
-    settings: base.Settings, number: str, since_at: datetime | None = None, page: str | None = None
-) -> None:
-    """See Channel.inbound_list_request. What the phone has, it tries to post for two days."""
-
-
 def own_numbers(settings: base.Settings) -> tuple[str, ...]:
     """See Channel.own_numbers."""
     return (settings["number"],)
-
-
-def redact_request(settings: base.Settings, carrier_id: str) -> None:
-    """See Channel.redact_request. The app forgets by its own setting, Messages, Log lifetime."""
 
 
 # read_answer
@@ -213,8 +162,3 @@ def read_answer(reply: base.WireReply) -> base.SendResult:
     if said_why and (reason := _STATUS_REASONS.get(reply.status)) is not None:
         return base.refused(reason, str(reply.status), base.retry_after(reply) if reply.status == 429 else None)
     return base.refused("server_error" if reply.status >= 500 else "unreadable", str(reply.status))
-
-
-def read_list(reply: base.WireReply) -> base.Page:
-    """See Channel.read_list."""
-    raise base.BadList("The app's list of messages holds no texts; there is nothing to read.")
