@@ -133,7 +133,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which piece of a long text this is: `number` of `total`, from 1; `reference` is the same in all of them."""
+    """Which part of a longer text this is: the `number`th of `total`, which share a `reference` that the phone uses again later."""
 
     reference: str
     number: int
@@ -152,7 +152,7 @@ class Inbound:
     opt_out: Literal["stop", "start", "help"] | None = None
     media: bool = False
     call: bool = False  # no text but a call to our number, which is never answered
-    part: Part | None = None  # of a long text that the carrier hands over in pieces
+    part: Part | None = None  # of a longer text that the carrier does not put together
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
+from functools import partial
 from random import Random
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from gateway.content import Content
 from gateway.domain.errors import Refused
@@ -25,6 +28,8 @@ OUTCOMES = {
     "reschedule": "rescheduled", "info": "answered_by_text", "unknown_sender": "no_action",
 }  # fmt: skip
 
+T = TypeVar("T")
+
 
 class Staff:
     """One supervisor's hands. `work` is called each morning."""
@@ -32,38 +37,45 @@ class Staff:
     def __init__(self, engine: Engine, vault: Vault, content: Content, actor: Actor, town: Sequence[Person], seed: int) -> None:
         self._engine, self._vault, self._content, self._actor, self._town = engine, vault, content, actor, town
         self._chance = Random(f"{seed}:staff")
-        self._plans: list[tuple[datetime, int, UUID, Callable[[Work, UUID, datetime], object]]] = []
+        self._plans: list[tuple[datetime, int, UUID, Callable[..., None]]] = []
         self.done: Counter[str] = Counter()
 
     def work(self, now: datetime) -> None:
-        """What a morning brings, each in a transaction of its kind."""
-        with unit_of_work(self._engine, self._actor) as work:
-            self._close_flags(work, now)
-        with unit_of_work(self._engine, self._actor) as work:
-            self._keep_appointments(work, now)
-        with unit_of_work(self._engine, self._actor) as work:
-            self._book(work, now)
-
-    def _close_flags(self, work: Work, now: datetime) -> None:
-        for flag in flags.list_open(work, most=5000):
-            if flag.opened_at < now - timedelta(hours=20):
-                flags.close(work, flag.id, OUTCOMES.get(flag.reason, "no_action"))
-                audit.add(work, "flag.close", "flag", flag.id, flag.unit_id, {"number": flag.number})
-                self.done["flags closed"] += 1
-
-    def _keep_appointments(self, work: Work, now: datetime) -> None:
+        """What a morning brings, each deed in a transaction of its own, as on the pages."""
+        deeds = [partial(self._close_flag, flag=flag) for flag in self._old_flags(now)]
         while self._plans and self._plans[0][0] <= now:
             _, _, appointment_id, act = heapq.heappop(self._plans)
+            deeds.append(partial(act, appointment_id=appointment_id, now=now))
+        for deed in deeds:
             try:
-                act(work, appointment_id, now)
-            except Refused:  # cancelled or moved meanwhile
+                self._do(deed)
+            except Refused:  # closed, cancelled or moved meanwhile
                 self.done["refused"] += 1
+        self._book(now)
 
-    def _book(self, work: Work, now: datetime) -> None:
+    def _do(self, deed: Callable[[Work], T]) -> T:
+        """One deed; done again when it met the clock's own work and one of both had to give way, as a person does who sees an error."""
+        try:
+            with unit_of_work(self._engine, self._actor) as work:
+                return deed(work)
+        except OperationalError:
+            self.done["done again"] += 1
+            with unit_of_work(self._engine, self._actor) as work:
+                return deed(work)
+
+    def _old_flags(self, now: datetime) -> list[flags.Flag]:
+        with unit_of_work(self._engine, self._actor) as work:
+            return [flag for flag in flags.list_open(work, most=5000) if flag.opened_at < now - timedelta(hours=20)]
+
+    def _close_flag(self, work: Work, flag: flags.Flag) -> None:
+        flags.close(work, flag.id, OUTCOMES.get(flag.reason, "no_action"))
+        audit.add(work, "flag.close", "flag", flag.id, flag.unit_id, {"number": flag.number})
+        self.done["flags closed"] += 1
+
+    def _book(self, now: datetime) -> None:
         for person in self._some(1 / EVERY_DAYS):
             starts_at = self._slot(now + timedelta(days=self._chance.randint(9, 24)))
-            found = clients.by_code(work, person.code)
-            appointment_id = book_appointment.book(work, found, starts_at)
+            appointment_id = self._do(partial(self._book_for, person=person, starts_at=starts_at))
             self.done["booked"] += 1
             fate = self._chance.random()
             if fate < 0.1:
@@ -72,8 +84,11 @@ class Staff:
                 self._plan(starts_at - timedelta(days=self._chance.randint(0, 5)), appointment_id, self._cancel)
             self._plan(starts_at + timedelta(days=1), appointment_id, self._close)
         for person in self._some(DISCHARGED_A_DAY):
-            enrolments.set_date(work, person.id, "discharge", now.date())
+            self._do(partial(enrolments.set_date, client_id=person.id, name="discharge", day=now.date()))
             self.done["discharged"] += 1
+
+    def _book_for(self, work: Work, person: Person, starts_at: datetime) -> UUID:
+        return book_appointment.book(work, clients.by_code(work, person.code), starts_at)
 
     def _some(self, share: float) -> list[Person]:
         wanted = share * len(self._town)
@@ -86,7 +101,7 @@ class Staff:
             day += timedelta(days=1)
         return datetime.combine(day.date(), time(self._chance.randint(1, 9), self._chance.choice((0, 30))), day.tzinfo)
 
-    def _plan(self, at: datetime, appointment_id: UUID, act: Callable[[Work, UUID, datetime], object]) -> None:
+    def _plan(self, at: datetime, appointment_id: UUID, act: Callable[..., None]) -> None:
         heapq.heappush(self._plans, (at, self._chance.getrandbits(60), appointment_id, act))
 
     def _move(self, work: Work, appointment_id: UUID, now: datetime) -> None:

@@ -106,7 +106,7 @@ class Year:
         self._chance = Random(f"{options.seed}:repeats")
         self._waiting = [*self.faults]
         self._lasting: Fault | None = None
-        self._to_kill = False
+        self._to_kill = self._staff_comes = False
         self._web_spent_s = 0.0
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class Year:
             *table.weltel(self.engine), *table.totals(self.engine), *table.counted("faults", faulty), *table.counted("staff", self.staff.done),
             *table.counted("what the processes complained of", self.places.complaints),
             *table.counted("seconds, by phase", {name: round(n) for name, n in phases.items()}, " s"),
-            *table.counted("of which tasks of the clock", {name: round(n) for name, n in tasks.items()}, " s"),
+            *table.counted("of which tasks of the clock, beside each other", {name: round(n) for name, n in tasks.items()}, " s"),
             *table.counted("seconds of CPU", self._cpu_seconds(), " s"),
             "", f"{self.count['looks']} looks, {self.count['looks between']} of them between, {self.count['killed while sending']} kills while sending",
         ]  # fmt: skip
@@ -167,11 +167,9 @@ class Year:
                     self._expect(person, person.lives(began))
         worked = began.weekday() == 6  # nobody does
         for at in self._moments(began, began + timedelta(days=1)):
+            self._staff_comes = at.hour >= STAFF_COME and not worked
+            worked = worked or self._staff_comes
             self._advance(at)
-            if at.hour >= STAFF_COME and not worked:
-                worked = True
-                with self._timed("staff"):
-                    self.staff.work(self.clock.now)
         with self._timed("ledger"):
             self.ledger.close_day(self.clock.now, [(f.at, f.until) for f in self.faults if f.until > f.at])
             self.places.look()
@@ -202,7 +200,11 @@ class Year:
     def _turn(self) -> None:
         self.count["looks"] += 1
         armed = self._arm() if self._to_kill else None
-        self.hands["clock"].begin()  # it works while texts and reports come in, as it does in a province
+        self.hands["clock"].begin()  # it works while staff do, texts and reports come in, as it does in a province
+        if self._staff_comes:
+            self._staff_comes = False
+            with self._timed("staff"):
+                self.staff.work(self.clock.now)
         with self._timed("texts in"):
             self._let_happen(self.clock.now)
         with self._timed("clock, after them"):
