@@ -41,10 +41,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
         threads=ThreadPoolExecutor(gateway.settings.web_threads + 1, "ussd"),
     )  # fmt: skip
 
-    @routes.post("/c/<uuid:channel_id>/inbound")
+    @routes.route("/c/<uuid:channel_id>/inbound", methods=["GET", "POST"])  # some aggregators know no other way than GET
     def inbound(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         texts.add((channel, carrier.read_inbound(callback)))
@@ -53,7 +53,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.post("/c/<uuid:channel_id>/call")
     def call(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         if (called := carrier.read_call(callback)) is None:
@@ -68,7 +68,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         dialled: Dialled | None = None
         try:
             channel = known.get(channel_id)
-            carrier = registry.by_kind(channel.kind)
+            carrier = registry.of(channel.kind, channel.settings)
             if not carrier.verify(channel.settings, callback):
                 return _forged(channel_id)
             dialled = carrier.read_ussd(callback)
@@ -85,10 +85,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
             screen = answer_ussd.not_now(gateway.content, dialled.phone)
         return _response(carrier.ussd_reply(screen.text, screen.goes_on))
 
-    @routes.post("/c/<uuid:channel_id>/report")
+    @routes.route("/c/<uuid:channel_id>/report", methods=["GET", "POST"])  # Kannel knows no other way than GET for a report
     def report(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         reports.add((channel_id, carrier.read_report(callback)))

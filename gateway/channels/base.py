@@ -225,13 +225,14 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of a channel; a secret one is stored encrypted and never shown again."""
+    """One setting of a channel; a secret one is stored encrypted and never shown again. A long one has many lines."""
 
     name: str
     about: str
     secret: bool = False
     required: bool = True
     default: str = ""
+    long: bool = False
 
 
 class Channel(Protocol):
@@ -333,13 +334,13 @@ def read(channel: Channel, phase: Phase, reply: WireReply | None) -> SendResult:
 
 def check_fields(fields: tuple[Field, ...], settings: Settings) -> list[str]:
     """What is missing, unknown or badly pasted in a channel's settings."""
-    known = {field.name for field in fields} | {"callback_url"}
+    known, long = {field.name for field in fields} | {"callback_url"}, {field.name for field in fields if field.long}
     faults = [N_("{name} is missing: {about}").format(name=f.name, about=f.about) for f in fields if f.required and not settings.get(f.name)]
     for name, value in settings.items():
         if name not in known:
             no_setting = N_("{name} is no setting of this channel; it has {names}")
             faults.append(no_setting.format(name=name, names=", ".join(f.name for f in fields)))
-        elif value != value.strip() or not value.isprintable():
+        elif name not in long and (value != value.strip() or not value.isprintable()):
             odd = N_("{name} has a space at an end or a character that cannot be seen: paste it again")
             faults.append(odd.format(name=name))
     if settings.get("base_url") and not _is_base_url(settings["base_url"]):

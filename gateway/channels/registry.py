@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from gateway.channels import africastalking, android, base, simulator, twilio
+from gateway.channels import africastalking, android, base, generic, simulator, twilio
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
+    generic.kind: generic.Generic(),
     simulator.kind: simulator,
     twilio.kind: twilio,
 }
@@ -25,9 +26,14 @@ def by_kind(kind: str) -> base.Channel:
     return _BY_KIND[kind]
 
 
-_CAN: dict[str, Callable[[base.Settings], base.Capabilities]] = {africastalking.kind: africastalking.can}
+_CAN: dict[str, Callable[[base.Settings], base.Capabilities]] = {africastalking.kind: africastalking.can, generic.kind: generic.can}
 
 
 def capabilities(kind: str, settings: base.Settings) -> base.Capabilities:
     """What a channel with these settings can do: all that its carrier can, unless they say less. Raises Refused."""
     return _CAN[kind](settings) if kind in _CAN else by_kind(kind).capabilities
+
+
+def of(kind: str, settings: base.Settings) -> base.Channel:
+    """The carrier of a channel: the same for all of its kind, unless its settings describe it. Raises Refused."""
+    return generic.of(settings) if kind == generic.kind else by_kind(kind)

@@ -25,7 +25,7 @@ def channel() -> None:
 @click.argument("name")
 @click.option("--kind", required=True, help="Which carrier: " + ", ".join(registry.kinds()) + ".")
 @click.option("--unit", required=True, help="Code of the unit it belongs to: texts from unknown phones go there.")
-@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out or left empty, one of many lines may be @FILE.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
 @click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
 @click.option("--replies-cost", is_flag=True, help="A reply costs the client money: texts that ask for one say so.")
@@ -37,8 +37,11 @@ def add(
     carrier = registry.by_kind(kind)
     settings = screen.pairs(pairs, N_("a setting"))
     for field in carrier.fields:
-        if field.required and field.secret and field.name not in settings:
+        given = settings.get(field.name)
+        if field.secret and (given == "" or (given is None and field.required)):
             settings[field.name] = click.prompt(shown(field.about), hide_input=True)
+        elif field.long and given and given.startswith("@"):
+            settings[field.name] = screen.text_of(given[1:])
     change_channel.check(kind, settings)
     can = registry.capabilities(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import click
 
@@ -93,6 +94,14 @@ def pairs(typed: Sequence[str], what: str) -> dict[str, str]:
     if not all(found) or any("=" not in each for each in typed):
         raise Refused("{what} is written as NAME=VALUE", what=Word(what))
     return found
+
+
+def text_of(path: str) -> str:
+    """What a file holds. Raises Refused."""
+    try:
+        return Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise Refused("{path} cannot be read: a text file in UTF-8 is wanted", path=path) from None
 
 
 def one_line(text: str) -> str:

@@ -53,7 +53,7 @@ def ask(found: Channel, public_url: str) -> bool:
 
     Raises Refused when it does not answer, or does not know us.
     """
-    carrier = registry.by_kind(found.kind)
+    carrier = registry.of(found.kind, found.settings)
     settings = found.settings | {"callback_url": f"{public_url}/c/{found.id}"}
     numbers = carrier.own_numbers(settings)
     request = carrier.list_request(settings, numbers[0]) if numbers else None

@@ -114,7 +114,9 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
         _ = page.gettext()
         kind = request.form.get("kind", "")
         given = {name: request.form.get(name, "").strip() for name in ("name", "unit", "prefix", "rate")}
-        settings = {field.name: value for field in registry.by_kind(kind).fields if (value := request.form.get(f"set-{field.name}", "").strip())}
+        fields = registry.by_kind(kind).fields
+        settings = {field.name: value for field in fields if (value := request.form.get(f"set-{field.name}", "").strip())}
+        given |= {f"set-{field.name}": settings.get(field.name, "") for field in fields if not field.secret}
         try:
             with page.work() as work:
                 home = units.by_code(work, given["unit"])
