@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.channels import africastalking, android, base, generic, simulator, twilio
+from gateway.channels import africastalking, android, base, generic, simulator, twilio, vonage
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
@@ -11,6 +11,7 @@ _BY_KIND: dict[str, base.Channel] = {
     generic.kind: generic.Generic(),
     simulator.kind: simulator,
     twilio.kind: twilio,
+    vonage.kind: vonage,
 }
 
 
