@@ -16,6 +16,17 @@ for voice in ("psycopg", "sqlalchemy"):
     logging.getLogger(voice).propagate = False
 
 
+class _Aside(logging.Handler):
+    """What a library says as a line of ours: its words without what it fills in, which comes from elsewhere."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(record.levelname.lower(), "library", {"voice": record.name, "said": record.msg})
+
+
+logging.getLogger("rq").addHandler(_Aside())
+logging.getLogger("rq").propagate = False
+
+
 def info(event: str, **fields: Any) -> None:
     """Write one line. Fields are ids, counts, codes and names of classes."""
     _write("info", event, fields)

@@ -75,6 +75,7 @@ _BY_NAME = text(f"{_CAMPAIGN} WHERE c.name = :name")
 _BY_ID = text(f"{_CAMPAIGN} WHERE c.id = :id")
 _LOCKED = text("SELECT id FROM campaigns WHERE name = :name FOR NO KEY UPDATE")
 _LIST = text(f"{_CAMPAIGN} ORDER BY c.created_at DESC, c.name")
+_PAGE = text(f"{_CAMPAIGN} ORDER BY c.state IN ('draft', 'running', 'paused') DESC, c.created_at DESC, c.name LIMIT :most OFFSET :skip")
 _LIVE = text(f"{_CAMPAIGN} WHERE c.state IN ('running', 'paused') OR (c.state = 'cancelled' AND c.spec ? 'to_do') ORDER BY c.started_at")
 
 
@@ -139,6 +140,11 @@ def by_id(work: Work, campaign_id: UUID) -> Campaign:
 def list_all(work: Work) -> list[Campaign]:
     """The actor's campaigns, the newest first."""
     return [_open(row) for row in work.all(_LIST)]
+
+
+def page(work: Work, most: int, skip: int = 0) -> list[Campaign]:
+    """Some of them: those that are not over come first."""
+    return [_open(row) for row in work.all(_PAGE, most=most, skip=skip)]
 
 
 def live(work: Work) -> list[Campaign]:

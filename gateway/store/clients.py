@@ -346,10 +346,21 @@ _NARROWER = {
 
 def page(work: Work, wanted: Wanted, most: int, after: str = "") -> list[Found]:
     """The actor's clients that are wanted, by code, those after this one."""
+    where, given = _narrower(wanted)
+    sql = text(f"SELECT {_FOUND} {_FROM} WHERE c.code > :after{where} ORDER BY c.code LIMIT :most")
+    return [_found(row) for row in work.all(sql, after=after, most=most, **given)]
+
+
+def count(work: Work, wanted: Wanted) -> int:
+    """How many of the actor's clients are wanted."""
+    where, given = _narrower(wanted)
+    found: int = work.value(text(f"SELECT count(*) FROM clients c WHERE true{where}"), **given)
+    return found
+
+
+def _narrower(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     given = {name: value for name in _NARROWER if (value := getattr(wanted, name)) is not None}
-    where = " AND ".join(["c.code > :after", *(_NARROWER[name] for name in given)])
-    rows = work.all(text(f"SELECT {_FOUND} {_FROM} WHERE {where} ORDER BY c.code LIMIT :most"), after=after, most=most, **given)
-    return [_found(row) for row in rows]
+    return "".join(f" AND {_NARROWER[name]}" for name in given), given
 
 
 def groups(work: Work) -> list[str]:

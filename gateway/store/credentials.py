@@ -154,23 +154,30 @@ def _hash_recovery(vault: Vault, staff_id: UUID, code: str) -> bytes:
 _COUNT = text("""
   INSERT INTO login_tries (hash, failures, tried_at) VALUES (:hash, 1, :now)
   ON CONFLICT (hash) DO UPDATE SET tried_at = :now,
-    failures = CASE WHEN login_tries.tried_at <= :forgotten THEN 1 ELSE login_tries.failures + 1 END""")
+    failures = CASE WHEN login_tries.tried_at <= :forgotten THEN 1 ELSE login_tries.failures + 1 END
+  RETURNING failures""")
 _TRIED = text("SELECT hash, failures, tried_at FROM login_tries WHERE hash = ANY(:hashes) ORDER BY hash FOR UPDATE")
 
 
-def count_try(work: Work, limits: Mapping[bytes, access.Limit]) -> float:
-    """Count a try as failed under each of these hashes, until `forgive` says otherwise; 0.
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try that is looked at now, or (`wait_s`) not yet. `used_up`: the limits whose last free try it is."""
 
-    When one of them must still wait, nothing is counted, and the seconds are returned.
-    """
+    wait_s: float
+    used_up: Sequence[access.Limit] = ()
+
+
+def count_try(work: Work, limits: Mapping[bytes, access.Limit]) -> Try:
+    """Count a try as failed under each of these hashes, until `forgive` says otherwise. When one of them must still wait, nothing is counted."""
     tried = work.all(_TRIED, hashes=sorted(limits))
     waits = [access.wait(limits[bytes(row.hash)], row.failures, row.tried_at, work.now) for row in tried]
     longest = max((each.total_seconds() for each in waits), default=0.0)
     if longest > 0:
-        return longest
-    for hashed in sorted(limits):
-        work.execute(_COUNT, {"hash": hashed, "now": work.now, "forgotten": work.now - access.FORGOTTEN_AFTER})
-    return 0.0
+        return Try(longest)
+    counted = {
+        hashed: work.value(_COUNT, hash=hashed, now=work.now, forgotten=work.now - access.FORGOTTEN_AFTER) for hashed in sorted(limits)
+    }
+    return Try(0.0, [limit for hashed, limit in limits.items() if counted[hashed] == limit.free])
 
 
 # Of those that are not counted any more none that somebody is just adding to: nobody waits for anybody here.

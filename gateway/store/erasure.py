@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from gateway.domain.errors import Refused
-from gateway.store import clients, consents
+from gateway.store import clients, consents, exports
 from gateway.store.base import Work
 from gateway.vault import Vault
 
@@ -47,6 +47,7 @@ def erase(work: Work, vault: Vault, client_id: UUID, by: UUID | None) -> None:
     for phone_hash in alone:
         consents.stop_phone(work, phone_hash, "stop", "staff", by)
     clients.cancel_planned(work, client_id, "client erased")
+    exports.forget_of(work, clients.get(work, client_id).unit_id)
     old_key = work.value(text("SELECT key_id FROM clients WHERE id = :id"), id=client_id)
     _empty(work, vault, client_id)
     for statement in _FORGET:

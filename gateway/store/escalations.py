@@ -67,10 +67,9 @@ _PLACES_NOW = text(f"""
   SELECT o.unit_id, o.hours, u.time_zone FROM on_call o JOIN staff s ON s.id = o.staff_id JOIN units u ON u.id = o.unit_id
   WHERE {_CAN_BE_TEXTED}""")
 _UNCOVERED = text(f"""
-  SELECT u.code FROM units u WHERE NOT EXISTS (
-    SELECT FROM unit_tree t LEFT JOIN staff s ON s.unit_id = t.ancestor_id AND {_CAN_BE_TEXTED}
-      AND (s.on_duty OR s.role IN ('supervisor', 'administrator'))
-    WHERE t.unit_id = u.id AND (s.id IS NOT NULL OR t.ancestor_id = ANY(:listed)))
+  SELECT u.code FROM units u WHERE u.id NOT IN (
+    SELECT t.unit_id FROM unit_tree t WHERE t.ancestor_id = ANY(:listed) OR t.ancestor_id IN (
+      SELECT s.unit_id FROM staff s WHERE {_CAN_BE_TEXTED} AND (s.on_duty OR s.role IN ('supervisor', 'administrator'))))
   ORDER BY u.code""")
 
 

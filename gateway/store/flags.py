@@ -91,18 +91,20 @@ def _values(
     }  # fmt: skip
 
 
-_COLUMNS = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,
+_TOLD = """f.id, f.number, f.unit_id, f.client_id, f.inbound_id, f.about_id, f.reason, f.severity, f.state, f.owner_id,
   f.opened_at, f.due_at, f.closed_at, f.outcome, c.code AS client_code, s.code AS owner_code, u.code AS unit_code, f.label,
-  f.snoozed_until, f.handed_up_at, f.revision, u.opens, u.closes, u.time_zone
-  FROM flags f JOIN units u ON u.id = f.unit_id LEFT JOIN clients c ON c.id = f.client_id LEFT JOIN staff s ON s.id = f.owner_id"""
+  f.snoozed_until, f.handed_up_at, f.revision, u.opens, u.closes, u.time_zone"""
+_WITH = "f JOIN units u ON u.id = f.unit_id LEFT JOIN clients c ON c.id = f.client_id LEFT JOIN staff s ON s.id = f.owner_id"
+_COLUMNS = f"{_TOLD} FROM flags {_WITH}"
+# Chosen first, then told whose they are: what a list does not show, nobody looks up.
+_LISTED = f"SELECT {_TOLD} FROM (SELECT * FROM flags f WHERE {{where}} ORDER BY {{order}} LIMIT :most OFFSET :skip) {_WITH} ORDER BY {{order}}"
 _GET = text(f"SELECT {_COLUMNS} WHERE f.id = :id")
 _BY_NUMBER = text(f"SELECT {_COLUMNS} WHERE f.number = :number")
 _HELD = text(f"SELECT {_COLUMNS} WHERE f.number = :number FOR NO KEY UPDATE OF f")
 _GRAVEST = "array_position('{urgent,high,medium,low}', f.severity), f.due_at, f.number"
 # What sleeps comes back by itself; whoever looks at one client sees it all the same.
-_OPEN = text(f"""
-  SELECT {_COLUMNS} WHERE f.state <> 'closed' AND (f.client_id = :client OR CAST(:client AS uuid) IS NULL AND
-    (f.snoozed_until IS NULL OR f.snoozed_until <= :now)) AND (f.reason = ANY(:reasons)) = :among ORDER BY {_GRAVEST} LIMIT :most""")
+_OPEN = text(_LISTED.format(order=_GRAVEST, where="""f.state <> 'closed' AND (f.client_id = :client OR CAST(:client AS uuid) IS NULL AND
+    (f.snoozed_until IS NULL OR f.snoozed_until <= :now)) AND (f.reason = ANY(:reasons)) = :among"""))
 
 
 def _flag(row: Any) -> Flag:
@@ -134,7 +136,7 @@ def list_open(
 
     Those of other reasons than these, or of these alone (`among`).
     """
-    rows = work.all(_OPEN, client=client_id, most=most, now=work.now, reasons=list(reasons), among=among)
+    rows = work.all(_OPEN, client=client_id, most=most, skip=0, now=work.now, reasons=list(reasons), among=among)
     return [_flag(row) for row in rows]
 
 
@@ -178,7 +180,7 @@ def search(work: Work, wanted: Wanted, most: int, skip: int = 0) -> list[Flag]:
     where = " AND ".join([_SHOWN[wanted.show], *(_NARROWER[name] for name in given)])
     order = "f.closed_at DESC, f.number DESC" if wanted.show == "closed" else _GRAVEST
     now = {"now": work.now} if ":now" in where else {}
-    rows = work.all(text(f"SELECT {_COLUMNS} WHERE {where} ORDER BY {order} LIMIT :most OFFSET :skip"), most=most, skip=skip, **given, **now)
+    rows = work.all(text(_LISTED.format(where=where, order=order)), most=most, skip=skip, **given, **now)
     return [_flag(row) for row in rows]
 
 

@@ -166,8 +166,10 @@ def set_language(work: Work, staff_id: UUID, language: str) -> None:
 
 
 def set_role(work: Work, staff_id: UUID, role: str) -> None:
-    """Another role, at once: every browser of theirs is signed out. An analyst is not on duty."""
+    """Another role, at once: every browser of theirs is signed out. An analyst is neither on duty nor on call."""
     work.execute(text("UPDATE staff SET role = :role, on_duty = on_duty AND :role <> 'analyst' WHERE id = :id"), {"id": staff_id, "role": role})
+    if role == "analyst":
+        work.execute(text("DELETE FROM on_call WHERE staff_id = :id"), {"id": staff_id})
 
 
 _MOVE = (

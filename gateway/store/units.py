@@ -26,6 +26,15 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a unit is called."""
+
+    id: UUID
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A unit as it is stored. `details` are public words: service name, call-back number, helplines."""
 
@@ -160,6 +169,14 @@ def list_seen(work: Work) -> list[Unit]:
     return [Unit(**row._asdict()) for row in work.all(_LIST, staff=work.actor.staff_id)]
 
 
+_NAMES = text("SELECT id, code, name FROM units WHERE id IN (SELECT unit_id FROM staff_units WHERE staff_id = :staff) ORDER BY code")
+
+
+def names(work: Work) -> list[Named]:
+    """The units of the staff member who acts, by code: for lists to choose from, which are on many pages."""
+    return [Named(**row._asdict()) for row in work.all(_NAMES, staff=work.actor.staff_id)]
+
+
 _CHILDREN = text(f"SELECT {_COLUMNS} FROM units u WHERE u.parent_id = :id ORDER BY u.code")
 
 
@@ -196,6 +213,11 @@ def below(work: Work, unit_id: UUID) -> Sequence[UUID]:
     """The unit and all below it."""
     return list(work.connection.execute(
         text("SELECT unit_id FROM unit_tree WHERE ancestor_id = :id"), {"id": unit_id}).scalars())  # fmt: skip
+
+
+def topmost(work: Work) -> Sequence[UUID]:
+    """The units that have none above them, each a gateway's whole house: most gateways have one."""
+    return [row.id for row in work.all(text("SELECT id FROM units WHERE parent_id IS NULL ORDER BY code"))]
 
 
 def any_there(work: Work) -> bool:

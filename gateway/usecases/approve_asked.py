@@ -5,15 +5,13 @@ from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import log
 from gateway.content import Content
-from gateway.domain.errors import NotAllowed, Refused
-from gateway.domain.told import N_
+from gateway.domain.errors import NotAllowed
 from gateway.store import approvals
+from gateway.store.approvals import Asked
 from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import launch_campaign
+from gateway.usecases import asked, launch_campaign
 from gateway.vault import Vault
 
 MAY_APPROVE = frozenset({"supervisor", "administrator"})
@@ -25,25 +23,22 @@ def approve(engine: Engine, vault: Vault, content: Content, self_approval_up_to:
     What it came to is kept: the campaign runs, or why it was not started. Killed in between it is done again from the beginning.
     """
     with unit_of_work(engine, SYSTEM, now) as work:
-        asked = approvals.next_asked(work)
-    if asked is None:
+        following = approvals.next_asked(work)
+    if following is None:
         return 0
-    refused = None
-    try:
-        if not asked.active or asked.actor.role not in MAY_APPROVE:
-            raise NotAllowed("whoever asked for this may not approve any more")
-        launch_campaign.approve(engine, vault, content, asked.actor, asked.name, now, self_approval_up_to,
-                                progress=partial(_progress, engine, asked.campaign_id))  # fmt: skip
-    except Refused as why:
-        refused = str(why)
-    except SQLAlchemyError:
-        raise  # the database went away: it is tried again
-    except Exception as error:
-        log.error("approval_failed", error, campaign=asked.campaign_id)
-        refused = N_("something went wrong here, and it is in the log ({error})").format(error=type(error).__name__)
+    _, refused = asked.come_to(
+        lambda: _approve(engine, vault, content, self_approval_up_to, following, now), "approval_failed", campaign=following.campaign_id
+    )
     with unit_of_work(engine, SYSTEM, now) as work:
-        approvals.settle(work, asked.campaign_id, refused)
+        approvals.settle(work, following.campaign_id, refused)
     return 1
+
+
+def _approve(engine: Engine, vault: Vault, content: Content, self_approval_up_to: int, following: Asked, now: datetime | None) -> None:
+    if not following.active or following.actor.role not in MAY_APPROVE:
+        raise NotAllowed("whoever asked for this may not approve any more")
+    launch_campaign.approve(engine, vault, content, following.actor, following.name, now, self_approval_up_to,
+                            progress=partial(_progress, engine, following.campaign_id))  # fmt: skip
 
 
 def _progress(engine: Engine, campaign_id: UUID, seen: int) -> None:

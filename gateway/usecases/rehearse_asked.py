@@ -1,19 +1,18 @@
 """Work out what was asked for on a page: all that a campaign would send. It may take minutes, so nobody waits for it."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import log
 from gateway.content import Content
 from gateway.domain.errors import NotAllowed, Refused
-from gateway.domain.told import N_
 from gateway.store import audit, campaigns, occurrences, rehearsals
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.rehearsals import Next
-from gateway.usecases import rehearse_campaign
+from gateway.usecases import asked, rehearse_campaign
+from gateway.usecases.rehearse_campaign import Rehearsal
 from gateway.vault import Vault
 
 MOST = 10_000
@@ -35,29 +34,24 @@ def ask(work: Work, campaign_id: UUID, days: int) -> None:
 def rehearse(engine: Engine, vault: Vault, content: Content, now: datetime | None = None) -> int:
     """Do the one that was asked for first; 0 when there is none. Killed in between it is done again from the beginning."""
     with unit_of_work(engine, SYSTEM, now) as work:
-        asked = rehearsals.next_asked(work)
-    if asked is None:
+        following = rehearsals.next_asked(work)
+    if following is None:
         return 0
-    found, refused = None, None
-    try:
-        if not asked.active:
-            raise NotAllowed("whoever asked for this may not any more")
-        with unit_of_work(engine, asked.actor, now) as work:
-            campaign = campaigns.by_id(work, asked.campaign_id)
-            until = work.now + timedelta(days=asked.days)
-            found = rehearse_campaign.rehearse(work, vault, content, campaign, until, progress=lambda seen: _progress(engine, asked, seen))
-    except Refused as why:
-        refused = str(why)
-    except SQLAlchemyError:
-        raise  # the database went away: it is tried again
-    except Exception as error:
-        log.error("rehearsal_failed", error, campaign=asked.campaign_id)
-        refused = N_("something went wrong here, and it is in the log ({error})").format(error=type(error).__name__)
+    found, refused = asked.come_to(lambda: _rehearse(engine, vault, content, following, now), "rehearsal_failed", campaign=following.campaign_id)
     with unit_of_work(engine, SYSTEM, now) as work:
-        rehearsals.settle(work, asked, None if found is None else found.to_dict(), refused)
+        rehearsals.settle(work, following, None if found is None else found.to_dict(), refused)
     return 1
 
 
-def _progress(engine: Engine, asked: Next, seen: int) -> None:
+def _rehearse(engine: Engine, vault: Vault, content: Content, following: Next, now: datetime | None) -> Rehearsal:
+    if not following.active:
+        raise NotAllowed("whoever asked for this may not any more")
+    with unit_of_work(engine, following.actor, now) as work:
+        campaign = campaigns.by_id(work, following.campaign_id)
+        until = work.now + timedelta(days=following.days)
+        return rehearse_campaign.rehearse(work, vault, content, campaign, until, progress=partial(_progress, engine, following))
+
+
+def _progress(engine: Engine, following: Next, seen: int) -> None:
     with unit_of_work(engine, SYSTEM) as work:
-        rehearsals.progress(work, asked, seen)
+        rehearsals.progress(work, following, seen)

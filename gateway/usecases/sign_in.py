@@ -8,7 +8,7 @@ same time and gets the same words as a wrong password.
 import base64
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +21,9 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.domain import access
 from gateway.domain.errors import Refused, TooMany
-from gateway.store import audit, credentials, logins, practice
+from gateway.store import audit, credentials, logins, practice, staff, units
 from gateway.store.base import Actor, Work, unit_of_work
-from gateway.store.credentials import Credentials
+from gateway.store.credentials import Credentials, Try
 from gateway.vault import Vault
 
 INVITED_FOR = timedelta(hours=72)
@@ -79,10 +79,9 @@ def by_password(house: House, door: Door, code: str, password: str) -> In:
         with house.work() as work:
             found = credentials.by_code(work, house.vault, code)
             own, others = _counted(house.vault, door, code, found)
-            if wait_s := credentials.count_try(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.ONE_NETWORK)}):
-                raise TooMany(wait_s)
+            tried = _count(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.ONE_NETWORK)})
         if not _fits(found, password) or found is None:
-            log.info("login_refused", staff=found and found.staff_id)
+            _failed(house, door, None if found is None else found.staff_id, tried, "password")
             raise Refused("The code or the password is wrong.")
     with house.work() as work:
         credentials.forgive(work, own, others)
@@ -99,6 +98,31 @@ def _turn() -> Iterator[None]:
             yield
     finally:
         _ROOM.release()
+
+
+def _count(work: Work, limits: Mapping[bytes, access.Limit]) -> Try:
+    """Raises TooMany when a try is not looked at yet."""
+    tried = credentials.count_try(work, limits)
+    if tried.wait_s:
+        raise TooMany(tried.wait_s)
+    return tried
+
+
+def _failed(house: House, door: Door, staff_id: UUID | None, tried: Try, at: str) -> None:
+    """A wrong try goes to the log. With the last free one somebody guesses: that is in the trail, once for the person and the network.
+
+    A network has no name there but the word that it is counted under, and where no person is known the line is of every topmost unit.
+    """
+    log.info("login_refused", at=at, staff=staff_id)
+    if not tried.used_up:
+        return
+    network = house.vault.hash_access(f"try:{door.network}").hex()
+    with house.work() as work:
+        if access.ONE_NETWORK in tried.used_up:
+            for unit_id in units.topmost(work):
+                audit.add(work, "network.guessed", "network", network, unit_id, {"at": at})
+        if staff_id is not None and {access.ONE_PERSON, access.SECOND} & {*tried.used_up}:
+            audit.add(work, "staff.guessed", "staff", staff_id, staff.get(work, staff_id).unit_id, {"at": at, "network": network})
 
 
 def _counted(vault: Vault, door: Door, code: str, found: Credentials | None) -> tuple[bytes, list[bytes]]:
@@ -143,15 +167,18 @@ def by_second(house: House, door: Door, login_id: UUID, staff_id: UUID, typed: s
         known = _knows(vault, door.known, staff_id)
         own = vault.hash_access(f"second:{staff_id}:{_device(door.known) if known else door.network}")
         others = [] if known else [vault.hash_access(f"second:{staff_id}")]
-        if wait_s := credentials.count_try(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.SECOND)}):
-            raise TooMany(wait_s)
-    with house.work() as work:
-        found = _theirs(work, vault, staff_id)
-        by = _taken(work, vault, found, typed)
-        credentials.forgive(work, own, others)
-        token = secrets.token_urlsafe(32)
-        logins.renew(work, login_id, token, "in")
-        return In(token, "in", _came_in(work, vault, door, found, by))
+        tried = _count(work, {own: access.ONE_PERSON, **dict.fromkeys(others, access.SECOND)})
+    try:
+        with house.work() as work:
+            found = _theirs(work, vault, staff_id)
+            by = _taken(work, vault, found, typed)
+            credentials.forgive(work, own, others)
+            token = secrets.token_urlsafe(32)
+            logins.renew(work, login_id, token, "in")
+            return In(token, "in", _came_in(work, vault, door, found, by))
+    except Refused:
+        _failed(house, door, staff_id, tried, "second factor")
+        raise
 
 
 def _taken(work: Work, vault: Vault, found: Credentials, typed: str) -> str:
@@ -166,9 +193,11 @@ def _taken(work: Work, vault: Vault, found: Credentials, typed: str) -> str:
 
 def _step(secret: str | None, typed: str, now: datetime) -> int:
     """The half minute whose code was typed, of the present one and its neighbours; 0 for none."""
-    totp = pyotp.TOTP(secret or "")
+    if not secret:
+        return 0
+    totp = pyotp.TOTP(secret)
     current = int(now.timestamp()) // HALF_MINUTE
-    steps = (step for step in (current, current - 1, current + 1) if secret and secrets.compare_digest(totp.generate_otp(step).encode(), typed.encode("utf-8", "replace")))
+    steps = (step for step in (current, current - 1, current + 1) if secrets.compare_digest(totp.generate_otp(step).encode(), typed.encode("utf-8", "replace")))
     return next(steps, 0)
 
 
@@ -202,7 +231,7 @@ def confirm_second(
     `password`: from who is signed in already, since an unattended browser must not lock its owner out. None right after it was typed.
     """
     if password is not None:
-        _proven(house, staff_id, password)
+        _proven(house, door, login_id, staff_id, password)
     codes = [_readable(7) for _ in range(RECOVERY_CODES)]
     with house.work() as work:
         found = _theirs(work, house.vault, staff_id)
@@ -218,9 +247,9 @@ def confirm_second(
         return In(token, "in", _remember(house.vault, door.known, staff_id)), codes
 
 
-def new_recovery(house: House, staff_id: UUID, password: str) -> list[str]:
+def new_recovery(house: House, door: Door, login_id: UUID, staff_id: UUID, password: str) -> list[str]:
     """Other recovery codes, on one's own password; the old ones are void. Raises Refused without a second factor."""
-    found = _proven(house, staff_id, password)
+    found = _proven(house, door, login_id, staff_id, password)
     if not found.confirmed:
         raise Refused("There is no second factor: set one up first.")
     codes = [_readable(7) for _ in range(RECOVERY_CODES)]
@@ -230,9 +259,9 @@ def new_recovery(house: House, staff_id: UUID, password: str) -> list[str]:
     return codes
 
 
-def drop_second(house: House, staff_id: UUID, password: str) -> None:
+def drop_second(house: House, door: Door, login_id: UUID, staff_id: UUID, password: str) -> None:
     """Switch the second factor off, on one's own password. Raises Refused for a role that must have one."""
-    found = _proven(house, staff_id, password)
+    found = _proven(house, door, login_id, staff_id, password)
     if found.role in access.MUST_HAVE_SECOND:
         raise Refused("Administrators have a second factor: it cannot be switched off.")
     with house.work() as work:
@@ -265,12 +294,12 @@ def by_invitation(house: House, door: Door, code: str, password: str) -> In:
     """Choose a password by an invitation, and sign in with it. Raises Refused, and TooMany."""
     own = house.vault.hash_access(f"invitation:{door.network}")
     with house.work() as work:
-        if wait_s := credentials.count_try(work, {own: access.ONE_NETWORK}):
-            raise TooMany(wait_s)
+        tried = _count(work, {own: access.ONE_NETWORK})
         found = credentials.by_invitation(work, house.vault, _plain(code))
         if found is not None:  # nobody guesses eighty bits: whatever their first password is like, theirs is no failure
             credentials.forgive(work, own)
     if found is None:
+        _failed(house, door, None, tried, "invitation")
         raise Refused("This invitation is not good any more: ask an administrator for another.")
     hashed = hash_password(password, found.code)
     with house.work() as work:
@@ -284,7 +313,7 @@ def by_invitation(house: House, door: Door, code: str, password: str) -> In:
 
 def change_password(house: House, door: Door, login_id: UUID, staff_id: UUID, old: str, new: str) -> In:
     """Another password, on the old one; every browser is signed out but this one, which gets a new token. Raises Refused, and TooMany."""
-    found = _proven(house, staff_id, old)
+    found = _proven(house, door, login_id, staff_id, old)
     hashed, token = hash_password(new, found.code), secrets.token_urlsafe(32)
     with house.work() as work:
         credentials.set_password(work, staff_id, hashed)
@@ -294,15 +323,18 @@ def change_password(house: House, door: Door, login_id: UUID, staff_id: UUID, ol
     return In(token, "in", _remember(house.vault, door.known, staff_id))
 
 
-def _proven(house: House, staff_id: UUID, password: str) -> Credentials:
-    """Whoever is signed in types their password again: a stolen browser must not guess it either. Raises Refused, and TooMany."""
-    own = house.vault.hash_access(f"again:{staff_id}")
+def _proven(house: House, door: Door, login_id: UUID, staff_id: UUID, password: str) -> Credentials:
+    """Whoever is signed in types their password again: a stolen browser must not guess it either. Raises Refused, and TooMany.
+
+    Counted for each browser: one that was stolen keeps its owner, at another, from nothing.
+    """
+    own = house.vault.hash_access(f"again:{login_id}")
     with _turn():
         with house.work() as work:
-            if wait_s := credentials.count_try(work, {own: access.ONE_PERSON}):
-                raise TooMany(wait_s)
+            tried = _count(work, {own: access.ONE_PERSON})
             found = _theirs(work, house.vault, staff_id)
         if not _fits(found, password):
+            _failed(house, door, staff_id, tried, "password again")
             raise Refused("The password is wrong.")
     with house.work() as work:
         credentials.forgive(work, own)

@@ -181,7 +181,7 @@ def _week(work: Work, day: str, worker: str, unit: str) -> str:
     zone = units.get(work, work.actor.unit_id).time_zone
     today = work.now.astimezone(windows.zone_of(zone)).date()
     monday = _day(day, today) - timedelta(days=_day(day, today).weekday())
-    known, places = staff.codes(work), units.list_seen(work)
+    known, places = staff.codes(work), units.names(work)
     chosen = next((each for each in places if each.code == unit), None)
     found = appointments.list_between(
         work, windows.instant(datetime.combine(monday, time()), zone), windows.instant(datetime.combine(monday + timedelta(days=7), time()), zone),

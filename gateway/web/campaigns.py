@@ -23,6 +23,7 @@ MOST = 200
 """People whose texts a page writes to count them; of more it estimates, and the approval goes through all."""
 LIVE_UP_TO = 20_000
 """Texts of a campaign that are counted while somebody looks; of a larger one the page shows what the clock counted last."""
+AT_ONCE, MOST_PAGES = 50, 10_000
 SPANS = (7, 31, 92, 366)
 
 
@@ -32,14 +33,16 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @routes.get("/")
     def show() -> str:
+        at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
         with page.work() as work:
-            found = campaigns.list_all(work)
+            found = campaigns.page(work, AT_ONCE + 1, (at - 1) * AT_ONCE)
+            found, more = found[:AT_ONCE], len(found) > AT_ONCE
             making = drafts.list_seen(work) if page.member().role in roles.CARE else []
         with unit_of_work(gateway.engine, SYSTEM, guard.now()) as work:  # clients may have moved beyond the member's units since
             started = [each.id for each in found if each.started_at is not None]
             kept = campaigns.kept_counts(work, started)
             counts = {each: kept.get(each) or campaigns.counts(work, each) for each in started}
-        return page.render("campaigns/list.html", campaigns=found, drafts=making, counts=counts)
+        return page.render("campaigns/list.html", campaigns=found, drafts=making, counts=counts, at=at, more=more)
 
     @routes.get("/<uuid:campaign>")
     def look(campaign: UUID) -> str:

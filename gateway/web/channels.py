@@ -24,7 +24,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.get("")
     def show() -> str:
         with page.work() as work:
-            codes, states = {unit.id: unit.code for unit in units.list_seen(work)}, channels.states(work)
+            codes, states = {unit.id: unit.code for unit in units.names(work)}, channels.states(work)
         return page.render("channels/list.html", channels=states, codes=codes, can=_abilities(), kinds=registry.kinds())
 
     @routes.get("/<uuid:channel>")
@@ -135,7 +135,7 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
 
 def _form(kind: str, given: dict[str, str], error: str = "") -> str:
     with page.work() as work:
-        return page.render("channels/new.html", carrier=registry.by_kind(kind), given=given, error=error, units=units.list_seen(work))
+        return page.render("channels/new.html", carrier=registry.by_kind(kind), given=given, error=error, units=units.names(work))
 
 
 def _rate(typed: str) -> float | None:

@@ -105,7 +105,7 @@ def _form(record: clients.Record | None, filled: dict[str, str], error: str = ""
         return page.render(
             "clients/edit.html", discreet_levels=[(level, _(words)) for level, words in enumerate(DISCREET)], record=record,
             tone_words={each: _(words) for each, words in TONES.items()}, masked_phones=", ".join(page.masked(each.e164) for each in record.phones) if record else "",
-            filled=filled, error=error, units=units.list_seen(work), tones=TONES,
+            filled=filled, error=error, units=units.names(work), tones=TONES,
             workers=staff.who_see(work, record.found.unit_id if record else page.member().unit_id), purposes=consents.PURPOSES,
         )  # fmt: skip
 

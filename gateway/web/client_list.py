@@ -1,19 +1,18 @@
 """Clients: the list with its filters, search, groups of many at once, and the list as a file."""
 
-from collections.abc import Iterator
 from uuid import UUID
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.domain import cells
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
-from gateway.store import clients, consents, staff, units
+from gateway.store import clients, consents, exports, staff, units
 from gateway.store.base import Work
 from gateway.store.clients import Wanted
-from gateway.usecases import change_client, export_clients, find_clients, sheets
+from gateway.usecases import change_client, export_clients, find_clients
 from gateway.web import forms, page
 
 AT_ONCE = 50
@@ -55,7 +54,7 @@ def _code_of(work: Work, client: str) -> str:
 
 def _wanted(work: Work, asked: MultiDict[str, str]) -> Wanted:
     """What the filters say; what they do not know is left out."""
-    seen = {unit.code: unit.id for unit in units.list_seen(work)} if asked.get("unit") else {}
+    seen = {unit.code: unit.id for unit in units.names(work)} if asked.get("unit") else {}
     workers = staff.codes(work) if asked.get("worker") else {}
     return Wanted(
         unit_id=seen.get(asked.get("unit", "")), status=asked.get("status") if asked.get("status") in STATUSES else None,
@@ -69,7 +68,7 @@ def _rendered(
     work: Work, found: list[clients.Found], asked: MultiDict[str, str], *, more: bool = False, searched: bool = False, error: str = ""
 ) -> str:
     chosen = {name: asked[name] for name in FILTERS if asked.get(name)}
-    seen, groups, workers = units.list_seen(work), clients.groups(work), sorted(staff.codes(work))
+    seen, groups, workers = units.names(work), clients.groups(work), sorted(staff.codes(work))
     known = {
         "known_units": [(each.code, f"{each.code} {each.name}") for each in seen], "known_groups": [(each, each) for each in groups],
         "known_statuses": [(each, page.shown(each)) for each in STATUSES], "known_workers": [(each, each) for each in workers],
@@ -97,19 +96,28 @@ def _add_many(routes: Blueprint, gateway: Gateway) -> None:
         page.tell(_("Changed: {count}"), count=count)
         return page.go("clients.listed", group=name) if request.form.get("do") != "out" else page.go("clients.listed")
 
+    _add_export(routes, gateway)
+
+
+def _add_export(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/export")
     def export() -> AnyResponse | tuple[str, int]:
-        """The list as a file, for a reason that is written down."""
+        """Have the list written as a file, for a reason that is written down."""
         with page.work() as work:
             try:
-                wanted = _wanted(work, request.form)
-                export_clients.begin(work, wanted, forms.field("reason", 200))
+                export_clients.ask(work, _wanted(work, request.form), forms.field("reason", 200))
             except Refused as refused:
                 return _rendered(work, [], request.form, error=refused.told(page.shown)), 400
+        return page.go("clients.exported")
 
-        def lines() -> Iterator[str]:
-            with page.work() as work:
-                yield "\ufeff"
-                yield from sheets.lines(export_clients.HEADINGS, export_clients.rows(work, gateway.vault, wanted))
+    @routes.get("/export")
+    def exported() -> str:
+        """How far it is."""
+        with page.work() as work:
+            return page.render("clients/export.html", export=exports.of(work))
 
-        return Response(stream_with_context(lines()), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="clients.csv"'})
+    @routes.post("/export/file")
+    def download() -> AnyResponse:
+        with page.work() as work:
+            file = export_clients.take(work, gateway.vault)
+        return page.go("clients.exported") if file is None else page.file(file, "clients.csv")

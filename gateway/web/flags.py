@@ -50,7 +50,7 @@ def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
             found = flags.search(work, wanted, AT_ONCE + 1, (at - 1) * AT_ONCE)
             return page.render(
                 "flags/list.html", flags=found[:AT_ONCE], more=len(found) > AT_ONCE, at=at, chosen=chosen, show=flag_words.SHOW,
-                rules=rules.RULES, outcomes=rules.OUTCOMES, severities=rules.SEVERITIES[::-1], labels=flags.labels(work), units=units.list_seen(work), now=work.now,
+                rules=rules.RULES, outcomes=rules.OUTCOMES, severities=rules.SEVERITIES[::-1], labels=flags.labels(work), units=units.names(work), now=work.now,
             )  # fmt: skip
 
     @routes.get("/urgent")
@@ -70,7 +70,7 @@ def _wanted(work: Work) -> tuple[Wanted, dict[str, str]]:
     """What the address asks for, and the same as it stands there; what it does not know is left out."""
     asked = {name: request.args.get(name, "") for name in ("show", "severity", "reason", "label", "unit")}
     mine = asked["show"] == "mine"
-    known = {unit.code: unit.id for unit in units.list_seen(work)} if asked["unit"] else {}
+    known = {unit.code: unit.id for unit in units.names(work)} if asked["unit"] else {}
     wanted = Wanted(
         show=asked["show"] if asked["show"] in flags.SHOW else "open", owner_id=work.actor.staff_id if mine else None,
         severity=asked["severity"] if asked["severity"] in rules.SEVERITIES else None,

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from gateway import log
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
-from gateway.store import logins
+from gateway.store import audit, logins
+from gateway.store.base import unit_of_work
 from gateway.usecases.sign_in import Door, House, In
 from gateway.web import roles
 
@@ -78,13 +80,30 @@ def _admit(gateway: Gateway) -> AnyResponse | None:
     if may is not roles.ANYBODY and found is not None and found.member.role not in may:
         if request.path == "/":  # the first page of those who have another one
             return _to(url_for(roles.home(found.member.role)))
+        refuse(gateway, "role")
         abort(403)
     request.max_content_length = roles.LARGE.get(endpoint, request.max_content_length)
     if request.method == "POST" and not (_is_same_site() and g.visit.is_ours(request.form.get("form_token", ""))):
+        refuse(gateway, "form")
         abort(400)
     if any("\0" in typed for sent in (request.args, request.form) for _name, typed in sent.items(multi=True)):
         raise Refused("what was sent holds a character that cannot be kept: type it anew")  # NUL: PostgreSQL keeps none
     return None
+
+
+def refuse(gateway: Gateway, why: str) -> None:
+    """Keep in the trail that somebody who is signed in asked for what is not theirs; of anybody else the log alone tells.
+
+    `why`: "role", "form" (not one of ours, or too old) or "not there" (or of another unit).
+    """
+    found: logins.Found | None = g.visit.found
+    log.info("page_refused", page=request.endpoint, why=why, staff=found and found.member.id)
+    if found is None:
+        return
+    asked = request.view_args or {}
+    subject, asked_id = next(iter(asked.items()), ("page", request.endpoint))
+    with unit_of_work(gateway.engine, found.member.actor, now()) as work:
+        audit.add(work, "page.refused", subject, str(asked_id), found.member.unit_id, {"page": request.endpoint, "why": why})
 
 
 def _visit(gateway: Gateway) -> Visit:
@@ -118,14 +137,20 @@ def _to(address: str) -> AnyResponse:
 
 def _return_path() -> str | None:
     """Where to go after signing in: to the page, also where htmx asked for a part of it. Our addresses hold ids only."""
-    path = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.path
+    path = _path_of(request.headers.get("HX-Current-URL", "")) or request.path
     return path if request.method == "GET" and path != "/" else None
 
 
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""
+
+
 def is_own_path(path: str) -> bool:
-    """Whether an address leads to a page of ours, and nowhere else."""
-    parts = urlsplit(path)
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc) and path.isprintable()
+    """Whether an address leads to a page of ours, and nowhere else: one slash, and no other behind it, names no host."""
+    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
 
 
 def house(gateway: Gateway) -> House:

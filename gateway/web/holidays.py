@@ -76,4 +76,4 @@ def _page(code: str, error: str = "") -> str:
         unit = _unit(work, code)
         found = holidays.list_for(work, unit.id, date(work.now.year, 1, 1), date(work.now.year + 1, 12, 31))
         today = work.now.astimezone(page.zone()).date()
-        return page.render("holidays/list.html", unit=unit, units=units.list_seen(work), holidays=found, today=today, error=error)
+        return page.render("holidays/list.html", unit=unit, units=units.names(work), holidays=found, today=today, error=error)

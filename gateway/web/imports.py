@@ -113,7 +113,7 @@ def _shown(gateway: Gateway, register: UUID, error: str = "") -> str:
             "imports/show.html", register=found, title=TITLES[found.kind], back=BACK[found.kind], undoing=UNDOING[found.kind], states=STATES,
             error=error, bad=imports.bad_rows(work, gateway.vault, register)[:BAD_SHOWN],
             columns=[(place, name, chosen.get(place, guess or "")) for place, (name, guess) in enumerate(zip(headings, guessed, strict=True))],
-            fields=[(name, _field(name)) for name in _fields(found.kind)], units=units.list_seen(work), purposes=consents.PURPOSES,
+            fields=[(name, _field(name)) for name in _fields(found.kind)], units=units.names(work), purposes=consents.PURPOSES,
             counts=[(label, found.counts[name]) for name, label in COUNTS.items() if name in found.counts],
             taken=sum(found.counts.get(name, 0) for name in TAKEN),
             can_undo=found.state == "done" and found.applied_at is not None and work.now - found.applied_at < imports.KEPT,

@@ -160,7 +160,7 @@ def _render(gateway: Gateway, work: Work, draft: Draft, step: str, made: forms.M
 def _choices(work: Work, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What an audience may be chosen from; what was asked for is among it, even if nobody is in it now."""
     return {
-        "units": units.list_seen(work), "groups": sorted({*clients.groups(work), *asked.get("groups", [])}),
+        "units": units.names(work), "groups": sorted({*clients.groups(work), *asked.get("groups", [])}),
         "workers": sorted({*staff.codes(work), *asked.get("workers", [])}),
     }  # fmt: skip
 

@@ -25,7 +25,7 @@ def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
     @routes.get("")
     def show() -> str:
         with page.work() as work:
-            codes = {unit.id: unit.code for unit in units.list_seen(work)}
+            codes = {unit.id: unit.code for unit in units.names(work)}
             return page.render("members/list.html", members=staff.list_all(work, gateway.vault), codes=codes)
 
     @routes.get("/new")
@@ -59,11 +59,11 @@ def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
 
 def _form(given: dict[str, str], error: str = "") -> str:
     with page.work() as work:
-        return page.render("members/new.html", given=given, error=error, roles=staff.ROLES, units=units.list_seen(work))
+        return page.render("members/new.html", given=given, error=error, roles=staff.ROLES, units=units.names(work))
 
 
 def _look(work: Work, member: staff.Member, error: str = "", invitation: str = "") -> str:
-    return page.render("members/look.html", member=staff.named(work, page.gateway().vault, member.id), error=error, invitation=invitation, roles=staff.ROLES, units=units.list_seen(work))
+    return page.render("members/look.html", member=staff.named(work, page.gateway().vault, member.id), error=error, invitation=invitation, roles=staff.ROLES, units=units.names(work))
 
 
 def _add_deeds(routes: Blueprint, gateway: Gateway) -> None:

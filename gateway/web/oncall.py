@@ -27,7 +27,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         with page.work() as work:
             if code := request.args.get("unit"):
                 return page.go("oncall.look", unit=units.by_code(work, code).id)
-            seen, places = units.list_seen(work), escalations.places(work)
+            seen, places = units.names(work), escalations.places(work)
         with page.system() as work:
             bare = set(escalations.uncovered(work, work.now)) & {unit.code for unit in seen}
         lists = [(unit, own) for unit in seen if (own := [place for place in places if place.unit_code == unit.code])]

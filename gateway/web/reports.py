@@ -78,7 +78,7 @@ def _unit(work: Work, code: str) -> units.Unit:
 def _page(code: str) -> str | tuple[str, int]:
     _ = page.gettext()
     with page.work() as work:
-        unit, seen = _unit(work, code), units.list_seen(work)
+        unit, seen = _unit(work, code), units.names(work)
         today = read_report.today_in(work, unit)
     asked, error, found = _Asked.read(unit.code), "", None
     try:

@@ -51,7 +51,7 @@ MAY: dict[str, frozenset[str]] = {
     "clients.listed": PEOPLE,
     "clients.search": PEOPLE,
     "clients.group": CARE,
-    "clients.export": CARE,
+    **dict.fromkeys(("clients.export", "clients.exported", "clients.download"), CARE),
     "clients.new": CARE,
     "clients.keep": CARE,
     "clients.show": PEOPLE,

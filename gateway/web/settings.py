@@ -60,13 +60,12 @@ def _id(typed: str) -> UUID:
 def _add_proofs(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/password")
     def password() -> Response | tuple[str, int]:
-        form, found = request.form, page.signed_in()
-        assert found is not None
+        form = request.form
         try:
             if form.get("password", "") != form.get("again", ""):
                 raise Refused("The two passwords differ: type the same one twice.")
             came = sign_in.change_password(
-                guard.house(gateway), guard.door(gateway), found.login.id, found.member.id, form.get("old", ""), form.get("password", "")
+                guard.house(gateway), guard.door(gateway), *_who(), form.get("old", ""), form.get("password", "")
             )
         except Refused as refused:
             return _page(gateway, refused), _status(refused)
@@ -78,7 +77,7 @@ def _add_proofs(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/second-factor/off")
     def drop_second() -> Response | tuple[str, int]:
         try:
-            sign_in.drop_second(guard.house(gateway), page.member().id, request.form.get("old", ""))
+            sign_in.drop_second(guard.house(gateway), guard.door(gateway), *_who(), request.form.get("old", ""))
         except Refused as refused:
             return _page(gateway, refused), _status(refused)
         _ = page.gettext()
@@ -88,10 +87,17 @@ def _add_proofs(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/recovery")
     def recovery() -> str | tuple[str, int]:
         try:
-            codes = sign_in.new_recovery(guard.house(gateway), page.member().id, request.form.get("old", ""))
+            codes = sign_in.new_recovery(guard.house(gateway), guard.door(gateway), *_who(), request.form.get("old", ""))
         except Refused as refused:
             return _page(gateway, refused), _status(refused)
         return page.render("access/recovery.html", codes=codes)
+
+
+def _who() -> tuple[UUID, UUID]:
+    """The browser, and who is signed in at it."""
+    found = page.signed_in()
+    assert found is not None
+    return found.login.id, found.member.id
 
 
 def _status(refused: Refused) -> int:

@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import IO
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import log
@@ -83,8 +83,10 @@ def _failed(error: Exception) -> Response | HTTPException | tuple[str, int] | tu
         case TooMany():
             return (*_page(429, error.told(_)), {"Retry-After": str(round(error.wait_s) + 1)})
         case NotFound():
+            _keep_refusal("not there")
             return _page(404, _("There is no such thing here, or it belongs to another unit."))
         case NotAllowed():
+            _keep_refusal("role")
             return _page(403, error.told(_))
         case Refused():
             return _page(400, error.told(_))
@@ -96,6 +98,11 @@ def _failed(error: Exception) -> Response | HTTPException | tuple[str, int] | tu
             return _page(code or 500, _("This cannot be done."))
     log.error("page_failed", error, page=request.endpoint)
     return _page(500, _("Something went wrong here, and it is in the log. What you typed may not be kept: look before you try again."))
+
+
+def _keep_refusal(why: str) -> None:
+    if "visit" in g:
+        guard.refuse(page.gateway(), why)
 
 
 def _page(code: int, said: str) -> tuple[str, int]:

@@ -27,7 +27,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
                 silent=flags.list_open(work, most=MOST, reasons=rules.SILENT, among=True), rules=rules.RULES, now=work.now, most=MOST,
                 appointments=_expected(work), campaigns=[each for each in campaigns.live(work) if each.state in ("running", "paused")],
                 channels=[each for each in channels.states(work) if each.state != "disabled"], is_sending=switches.is_on(work, "sending"),
-                uncovered=_uncovered({unit.code for unit in units.list_seen(work)}), health=health.look(gateway.engine),
+                uncovered=_uncovered({unit.code for unit in units.names(work)}), health=health.look(gateway.engine),
             )  # fmt: skip
 
     return routes

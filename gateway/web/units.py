@@ -97,7 +97,7 @@ def _branch(found: list[Unit], code: str) -> dict[str, Any]:
 
 def _form(given: dict[str, str], error: str = "") -> str:
     with page.work() as work:
-        return page.render("units/new.html", given=given, error=error, kinds=units.KINDS, units=units.list_seen(work))
+        return page.render("units/new.html", given=given, error=error, kinds=units.KINDS, units=units.names(work))
 
 
 def _look(unit: Unit, error: str = "") -> str:

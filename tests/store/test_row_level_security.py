@@ -21,6 +21,8 @@ from tests.builders import World
 EVERYONES = {"unit_tree", "staff_units", "channels", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; counts of small groups; what proves who staff are.
 SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts"}
+# What only whoever asked for it sees.
+ONES_OWN = {"exports"}
 
 # Without a unit of their own: seen by whoever sees the text, or the flag, that they are about.
 BY_ANOTHER = ("attempts", "alert_steps")
@@ -97,6 +99,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
            VALUES (:step, :unit, :client, :key, '', :staff, :now)""",
         """INSERT INTO imports (id, unit_id, staff_id, key_id, kind, state, bytes, made_at)
            VALUES (:step, :unit, :staff, :key, 'clients', 'checked', 1, :now)""",
+        "INSERT INTO exports (staff_id, unit_id, asked_at, wanted) VALUES (:staff, :unit, :now, '{}')",
         "INSERT INTO import_rows (import_id, row_id, client_id, unit_id) VALUES (:step, :client, :client, :unit)",
     ):  # fmt: skip
         world.run(sql, **{name: value for name, value in values.items() if f":{name}" in sql})
@@ -111,7 +114,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
 def _tables(world: World) -> list[str]:
     rows = world.rows("""SELECT table_name FROM information_schema.columns
                          WHERE table_schema = 'public' AND column_name = 'unit_id' ORDER BY 1""")
-    return [row.table_name for row in rows if row.table_name not in EVERYONES | SYSTEMS]
+    return [row.table_name for row in rows if row.table_name not in EVERYONES | SYSTEMS | ONES_OWN]
 
 
 def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
@@ -127,7 +130,7 @@ def test_a_query_without_a_where_sees_only_the_own_unit(two: Two) -> None:
 
 def test_every_table_with_a_unit_forces_its_policies_on_everybody(two: Two) -> None:
     rows = two.world.rows("SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY(:tables)",
-                          tables=[*_tables(two.world), *SYSTEMS, *BY_ANOTHER])  # fmt: skip
+                          tables=[*_tables(two.world), *SYSTEMS, *ONES_OWN, *BY_ANOTHER])  # fmt: skip
     assert [row.relname for row in rows if not (row.relrowsecurity and row.relforcerowsecurity)] == []
 
 
@@ -137,6 +140,21 @@ def test_staff_may_not_even_ask_for_what_is_the_systems_alone(two: Two, table: s
         work.all(text(f"SELECT 1 FROM {table}"))
 
 
+@pytest.mark.parametrize("table", sorted(ONES_OWN))
+def test_staff_see_what_they_asked_for_and_nothing_that_a_colleague_did(two: Two, table: str) -> None:
+    for unit in (two.world.unit_id, two.other_unit):  # the other: where they were before
+        two.world.run(f"INSERT INTO {table} (staff_id, unit_id, asked_at, wanted) VALUES (:staff, :unit, now(), '{{}}')", staff=two.staff_id, unit=unit)
+    with two.as_staff() as work:
+        assert [tuple(row) for row in work.all(text(f"SELECT staff_id, unit_id FROM {table}"))] == [(two.staff_id, two.world.unit_id)]
+
+
+def test_what_a_reviewer_may_see_is_looked_for_in_their_own_units_first(two: Two) -> None:
+    """Else a word that half a province has in its name costs a look at the flags of half a province."""
+    rows = two.world.rows("SELECT tablename, qual FROM pg_policies WHERE policyname = 'reviewer'")
+    assert len(rows) > 10
+    assert [row.tablename for row in rows if not row.qual.startswith("((unit_id IN ( SELECT own_units()")] == []
+
+
 def test_the_system_sees_both(two: Two) -> None:
     for table in _tables(two.world):
         seen = {row.unit_id for row in two.world.rows(f"SELECT unit_id FROM {table}")}
@@ -144,7 +162,7 @@ def test_the_system_sees_both(two: Two) -> None:
 
 
 def test_staff_change_nothing_of_another_unit(two: Two) -> None:
-    for table in set(_tables(two.world)) - {"audit"}:
+    for table in set(_tables(two.world)) - {"audit", "staff", "on_call"}:  # which they do not even change in their own
         with two.as_staff() as work:
             changed = work.execute(text(f"UPDATE {table} SET unit_id = unit_id WHERE unit_id = :unit"), {"unit": two.other_unit})
             assert changed.rowcount == 0, table
@@ -325,3 +343,82 @@ def test_an_analyst_counts_in_the_own_units_and_writes_nothing_but_the_audit_tra
 def _as_analyst(two: Two) -> Iterator[Work]:
     with unit_of_work(two.world.engine, Actor(two.staff_id, two.world.unit_id, "analyst")) as work:
         yield work
+
+
+# --- what a role writes -------------------------------------------------------------------------------------------------
+
+
+def _role(two: Two, role: str) -> Actor:
+    two.world.run("UPDATE staff SET role = :role WHERE id = :id", role=role, id=two.staff_id)
+    return Actor(two.staff_id, two.world.unit_id, role)
+
+
+@pytest.mark.parametrize("role", ["case_worker", "reviewer", "administrator", "analyst"])
+@pytest.mark.parametrize("forged", ["staff_id", "nobody", "number"])
+def test_a_row_of_the_trail_is_the_actors_own_and_has_no_number_before_it_is_sealed(two: Two, role: str, forged: str) -> None:
+    actor = _role(two, role)
+    with unit_of_work(two.world.engine, actor) as work:
+        audit.add(work, "report.show", "report", "a", two.world.unit_id)
+    someone = {"staff_id": uuid4(), "nobody": None, "number": two.staff_id}[forged]
+    number = ("number, ", "7, ") if forged == "number" else ("", "")
+    with pytest.raises(DBAPIError, match=r"row-level security|permission denied"), unit_of_work(two.world.engine, actor) as work:
+        work.execute(text(f"""INSERT INTO audit ({number[0]}unit_id, staff_id, action, subject, subject_id, at)
+                              VALUES ({number[1]}:unit, :staff, 'client.show', 'client', 'x', now())"""),
+                     {"unit": two.world.unit_id, "staff": someone})  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["case_worker", "administrator"])
+@pytest.mark.parametrize("deed", [
+    "UPDATE staff SET role = 'administrator'", "UPDATE staff SET phone_enc = NULL", "UPDATE staff SET active = true", "UPDATE staff SET unit_id = unit_id",
+    "INSERT INTO staff SELECT * FROM staff", "DELETE FROM on_call", "UPDATE on_call SET hours = hours", "INSERT INTO on_call SELECT * FROM on_call",
+    "UPDATE channels SET state = 'disabled'", "UPDATE switches SET is_on = false", "INSERT INTO staff_units SELECT * FROM staff_units", "DELETE FROM stops",
+])  # fmt: skip
+def test_no_role_of_staff_writes_what_the_system_writes_for_administrators(two: Two, role: str, deed: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"), unit_of_work(two.world.engine, _role(two, role)) as work:
+        work.execute(text(deed))
+
+
+@pytest.mark.parametrize(("role", "many"), [("case_worker", 1), ("supervisor", 2)])
+def test_staff_say_of_themselves_that_they_are_on_duty_and_a_lead_of_others(two: Two, role: str, many: int) -> None:
+    with unit_of_work(two.world.engine, _role(two, role)) as work:
+        assert work.execute(text("UPDATE staff SET on_duty = true")).rowcount == many
+
+
+HOLIDAY = "INSERT INTO holidays (unit_id, on_date, name, source, changed_at) VALUES (:unit, '2026-04-30', 'x', 'staff', now())"
+SERVICE = """INSERT INTO services (id, unit_id, code, category, name, short_name, updated_at)
+             VALUES (gen_random_uuid(), :unit, 'NEW', 'food', '', '', now())"""
+CHANGE = """INSERT INTO text_changes (id, unit_id, purpose, base, version, texts, made_by, made_at)
+            VALUES (gen_random_uuid(), :unit, 'x', '1', '2', '{}', :staff, now())"""
+
+
+@pytest.mark.parametrize("deed", [HOLIDAY, SERVICE, CHANGE])
+def test_what_a_lead_writes_no_case_worker_writes(two: Two, deed: str) -> None:
+    values = {"unit": two.world.unit_id} | ({"staff": two.staff_id} if ":staff" in deed else {})
+    for role in ("case_worker", "reviewer"):
+        with pytest.raises(DBAPIError, match="row-level security"), unit_of_work(two.world.engine, _role(two, role)) as work:
+            work.execute(text(deed), values)
+    with unit_of_work(two.world.engine, _role(two, "supervisor")) as work:
+        work.execute(text(deed), values)
+
+
+def test_a_role_that_only_the_program_believes_in_opens_nothing(two: Two) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"), unit_of_work(two.world.engine, Actor(two.staff_id, two.world.unit_id, "administrator")) as work:
+        work.execute(text(HOLIDAY), {"unit": two.world.unit_id})
+
+
+def test_staff_add_a_stop_for_those_they_see_and_weaken_none(two: Two) -> None:
+    add = text("INSERT INTO stops (phone_hash, reason, source, stopped_at) SELECT :hash, :reason, 'import', now()")
+    hashes = {client: two.world.value("SELECT phone_hash FROM phones WHERE client_id = :id", id=client) for client in (two.own_client, two.other_client)}
+    with two.as_staff() as work:
+        work.execute(add, {"hash": hashes[two.own_client], "reason": "stop"})
+    two.world.run("INSERT INTO stops (phone_hash, reason, source, stopped_at) VALUES (:hash, 'stop', 'inbound', now())", hash=hashes[two.other_client])
+    for deed, values in (
+        (add, {"hash": b"nobody's", "reason": "stop"}),
+        (add, {"hash": hashes[two.other_client], "reason": "stop"}),
+        (text("UPDATE stops SET reason = 'in_doubt' WHERE phone_hash = :hash"), {"hash": hashes[two.own_client]}),
+    ):
+        with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
+            work.execute(deed, values)
+    with two.as_staff() as work:
+        assert work.execute(text("UPDATE stops SET stopped_at = now() WHERE phone_hash = :hash"), {"hash": hashes[two.other_client]}).rowcount == 0
+        assert work.value(text("SELECT count(*) FROM stops")) == 2  # whoever types the number in is told

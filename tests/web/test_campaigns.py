@@ -284,6 +284,20 @@ def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Of
     assert "2,500,000" in browser.read("/campaigns/")
 
 
+def test_of_many_campaigns_the_list_shows_some_and_those_that_are_not_over_first(office: Office) -> None:
+    office.world.client()
+    browser = office.browser("supervisor")
+    draft = make(browser)
+    office.world.run("UPDATE campaigns SET created_at = created_at - interval '1 year'")
+    office.world.run("""INSERT INTO campaigns (id, unit_id, name, kind, consent_purpose, spec, state, created_at)
+      SELECT gen_random_uuid(), unit_id, 'old ' || n, kind, consent_purpose, jsonb_set(spec, '{asked,name}', to_jsonb('old ' || n)), 'done', now() - n * interval '1 hour'
+      FROM campaigns, generate_series(1, 55) n""")
+    first, second = browser.read("/campaigns/"), browser.read("/campaigns/?page=2")
+    assert draft in first
+    assert (">old 49<" in first, ">old 50<" in first) == (True, False)
+    assert (">old 50<" in second, ">old 55<" in second, draft in second) == (True, True, False)
+
+
 def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")

@@ -1,9 +1,7 @@
 """The pages about clients."""
 
-import csv
 import re
 from datetime import timedelta
-from io import StringIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -162,17 +160,6 @@ def test_lists_narrow_and_many_are_put_into_a_group(office: Office) -> None:
     assert str(first) not in browser.read("/clients/?language=fr")
     browser.press("/clients/group", client=[str(first)], group="Tổ 3", do="out")
     assert office.world.value("SELECT groups FROM clients WHERE id = :id", id=first) == []
-
-
-def test_an_export_holds_own_units_alone_runs_no_formula_and_takes_a_reason(office: Office) -> None:
-    _named(office, "=HYPERLINK(1)")
-    office.world.client(unit_id=office.other_id)
-    browser = office.browser()
-    assert browser.post("/clients/export").status_code == 400
-    answer = browser.post("/clients/export", reason="yearly report")
-    rows = list(csv.DictReader(StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
-    assert [(row["name"], row["unit"]) for row in rows] == [("'=HYPERLINK(1)", "P01")]
-    assert office.world.value("SELECT count(*) FROM audit WHERE action = 'client.export'") == 1
 
 
 def test_a_check_in_begins_once_however_often_the_button_is_pressed(office: Office) -> None:
