@@ -46,7 +46,7 @@ _KNOWN: Mapping[str, Mapping[str, Any]] = {
     },
 }  # fmt: skip
 _NEEDED = {"send": ("address", "body"), "answer": ("id",), "inbound": ("from", "text"), "report": ("state", "states"), "callback": ()}
-_HEADER = re.compile(r"[A-Za-z0-9-]{1,60}")
+_HEADER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _OF_THE_WIRE = ("host", "content-length", "transfer-encoding", "connection", "content-type")
 
 

@@ -34,14 +34,10 @@ def add(
     name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, replies_cost: bool, as_code: str
 ) -> None:
     """Add a channel; its secrets are stored encrypted and never shown again."""
-    carrier = registry.by_kind(kind)
-    settings = screen.pairs(pairs, N_("a setting"))
-    for field in carrier.fields:
-        given = settings.get(field.name)
-        if field.secret and (given == "" or (given is None and field.required)):
+    settings = _typed(kind, pairs)
+    for field in registry.by_kind(kind).fields:
+        if field.secret and field.required and field.name not in settings:
             settings[field.name] = click.prompt(shown(field.about), hide_input=True)
-        elif field.long and given and given.startswith("@"):
-            settings[field.name] = screen.text_of(given[1:])
     change_channel.check(kind, settings)
     can = registry.capabilities(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:
@@ -57,6 +53,33 @@ def add(
         screen.say(POSTED[what], address=address)
     if can.texts and not can.two_way:
         screen.say("It cannot receive: clients have no way to answer or to stop by text.")
+
+
+def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
+    """Settings as they were typed: an empty secret is asked for, a long one may be in a file."""
+    settings = screen.pairs(pairs, N_("a setting"))
+    for field in registry.by_kind(kind).fields:
+        given = settings.get(field.name)
+        if field.secret and given == "":
+            settings[field.name] = click.prompt(shown(field.about), hide_input=True)
+        elif field.long and given and given.startswith("@"):
+            settings[field.name] = screen.text_of(given[1:])
+    return settings
+
+
+@channel.command("set")
+@click.argument("name")
+@click.option("--set", "pairs", multiple=True, required=True, metavar="NAME=VALUE", help="A setting; an empty secret is asked for, a long one may be @FILE.")
+@session.as_staff
+def set_settings(name: str, pairs: tuple[str, ...], as_code: str) -> None:
+    """Change settings of a channel: a secret, the sender, a description. Its addresses stay."""
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.system() as work:
+            found = _by_name(work, s, name)
+        changes = _typed(found.kind, pairs)
+        with s.system() as work:
+            change_channel.set_settings(work, s.vault, found, changes, s.actor)
+    screen.say("channel {name} is changed; every process uses it within seconds", name=name)
 
 
 @channel.command("list")

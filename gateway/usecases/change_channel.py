@@ -20,7 +20,7 @@ from gateway.wire import Wire
 def check(kind: str, settings: Mapping[str, str]) -> None:
     """Raises Refused with all that is wrong in the settings of a carrier."""
     if faults := registry.by_kind(kind).check(settings):
-        raise Refused("the channel was not added:", *faults)
+        raise Refused("the channel's settings are wrong:", *faults)
 
 
 def add(
@@ -85,6 +85,17 @@ def text_staff(work: Work, vault: Vault, content: Content, found: Channel, code:
         send_before=work.now + timedelta(minutes=10), channel_id=found.id,
     )  # fmt: skip
     audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=by)
+
+
+def set_settings(work: Work, vault: Vault, found: Channel, changes: Mapping[str, str], by: Actor) -> None:
+    """Change some settings of a channel, such as a secret that was changed at the carrier; an empty one is dropped. Runs as the system.
+
+    Every process uses them within seconds. Raises Refused, with all that would be wrong.
+    """
+    settings = {name: value for name, value in {**found.settings, **changes}.items() if value}
+    check(found.kind, settings)
+    channels.set_settings(work, vault, found.id, settings, registry.capabilities(found.kind, settings).texts)
+    audit.add(work, "channel.set", "channel", found.id, found.unit_id, {"name": found.name, "settings": ", ".join(sorted(changes))}, by=by)
 
 
 def set_replies(work: Work, channel_id: UUID, unit_id: UUID, name: str, cost: bool, by: Actor) -> None:

@@ -151,6 +151,21 @@ def test_what_it_can_do_is_what_it_says() -> None:
     assert not generic.can({}).texts
 
 
+def test_zalo_s_notifications_are_one_parameter_of_a_registered_template() -> None:
+    settings = SETTINGS | {"description": (EXAMPLES / "zalo-zns.toml").read_text("utf-8"), "user": "4711", "password": "token-of-the-account"}
+    zalo = generic.of(settings)
+    assert (zalo.capabilities.two_way, zalo.capabilities.max_chars) == (False, 200)
+    request = zalo.send_request(settings, Outgoing(uuid4(), "t-1", "+84912345678", "Mai 9h"))
+    assert (request.url, request.headers["access_token"]) == ("https://business.openapi.zalo.me/message/template", "token-of-the-account")
+    assert json.loads(request.body) == {"phone": "84912345678", "template_id": "4711", "tracking_id": "t-1", "template_data": {"text": "Mai 9h"}}
+    taken = answered(200, {"error": 0, "message": "Success", "data": {"msg_id": "9f3c01aa", "sent_time": "1626926349402"}})
+    assert zalo.read_answer(taken) == base.SendResult("accepted", "9f3c01aa")
+    for code, outcome in ((-124, "channel_down"), (-115, "channel_down"), (-118, "permanent"), (-100, "unknown"), (-999, "unknown")):
+        assert zalo.read_answer(answered(200, {"error": code, "message": "Phone number 84912345678"})).outcome == outcome
+    report = {"event_name": "user_received_message", "message": {"msg_id": "9f3c01aa", "tracking_id": "t-1", "delivery_time": "1626926349402"}}
+    assert zalo.read_report(posted("report", report)) == Report("t-1", "9f3c01aa", "delivered")
+
+
 # requests
 
 
