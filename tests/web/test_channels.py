@@ -1,5 +1,7 @@
 """Channels on pages: added, tried, stopped."""
 
+from pathlib import Path
+
 from tests.web.office import Office
 
 
@@ -36,3 +38,16 @@ def test_a_channel_of_the_units_above_is_seen_and_not_touched(office: Office) ->
     admin = office.browser("administrator")
     assert "sim" in admin.read("/channels")
     assert admin.get(f"/channels/{office.world.channel_id}").status_code == 404
+
+
+def test_a_description_with_a_fault_is_given_back_to_be_mended_and_its_secrets_are_not(office: Office) -> None:
+    admin = office.browser("administrator", unit_id=office.top_id)
+    written = Path("examples/carriers/json-aggregator.toml").read_text("utf-8").replace("\n", "\r\n")  # as a browser sends it
+    form = {"name": "own", "unit": "P", "prefix": "+84", "kind": "generic", "set-user": "clinic", "set-password": "c4nary-password",
+            "set-secret": "c4nary-secret-of-22-letters"}  # fmt: skip
+    answer = admin.post("/channels/new", **form, **{"set-description": written.replace("[answer]", "[answers]")})
+    html = answer.get_data(as_text=True)
+    assert answer.status_code == 400 and "[answers] is not known" in html and "messages.0.status" in html and "c4nary" not in html
+    html = admin.press("/channels/new", **form, **{"set-description": written})
+    assert "own was added" in html and "/report" in html and "c4nary" not in html
+    assert "passed to the network" in admin.read("/channels")
