@@ -78,6 +78,13 @@ def _network(value: str) -> str:
     return value
 
 
+def _hosts(value: str) -> frozenset[str]:
+    hosts = frozenset(host.strip().lower() for host in value.split(",") if host.strip())
+    if wrong := sorted(host for host in hosts if set("/@?# ") & set(host)):
+        raise Refused("{value!r} is no host: a name or an address alone, without https://", value=wrong[0])
+    return hosts
+
+
 def _setting(name: str, read: Callable[[str], Any], default: str, *, secret: bool = False) -> Any:
     return field(repr=not secret, metadata={"name": name, "read": read, "default": default})
 
@@ -115,6 +122,7 @@ class Settings:
     hook_url: str = _setting("GATEWAY_HOOK_URL", _url("https", "http"), "", secret=True)
     hook_key: str = _setting("GATEWAY_HOOK_KEY", str, "", secret=True)
     hook_network: str = _setting("GATEWAY_HOOK_NETWORK", _network, "public")
+    private_hosts: frozenset[str] = _setting("GATEWAY_PRIVATE_HOSTS", _hosts, "")
     silent_after_seconds: float = _setting("GATEWAY_SILENT_AFTER_SECONDS", _duration(1, 3600), "300")
     embedded: bool = False
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -40,10 +41,10 @@ def blueprint(gateway: Gateway) -> Blueprint:
         threads=ThreadPoolExecutor(gateway.settings.web_threads + 1, "ussd"),
     )  # fmt: skip
 
-    @routes.post("/c/<uuid:channel_id>/inbound")
+    @routes.route("/c/<uuid:channel_id>/inbound", methods=["GET", "POST"])  # some aggregators know no other way than GET
     def inbound(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         texts.add((channel, carrier.read_inbound(callback)))
@@ -52,7 +53,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.post("/c/<uuid:channel_id>/call")
     def call(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         if (called := carrier.read_call(callback)) is None:
@@ -67,7 +68,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         dialled: Dialled | None = None
         try:
             channel = known.get(channel_id)
-            carrier = registry.by_kind(channel.kind)
+            carrier = registry.of(channel.kind, channel.settings)
             if not carrier.verify(channel.settings, callback):
                 return _forged(channel_id)
             dialled = carrier.read_ussd(callback)
@@ -87,7 +88,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
     @routes.route("/c/<uuid:channel_id>/report", methods=["GET", "POST"])  # Kannel knows no other way than GET for a report
     def report(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         reports.add((channel_id, carrier.read_report(callback)))
@@ -151,7 +152,7 @@ def _callback(gateway: Gateway) -> CallbackRequest:
     path = request.environ.get("RAW_URI", "").partition("?")[0] or request.path
     url = f"{gateway.settings.public_url}{path}" + (f"?{query}" if query else "")
     headers = {name.lower(): value for name, value in request.headers}
-    return CallbackRequest(url, path, query, headers, request.get_data(cache=False))
+    return CallbackRequest(url, path, query, headers, request.get_data(cache=False), datetime.now(UTC))
 
 
 def _forged(channel_id: UUID) -> Response:

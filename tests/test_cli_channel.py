@@ -1,6 +1,7 @@
 """Channels and the switch for sending, by command, on a real database and against the fake carrier."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -119,3 +120,33 @@ def test_rules_are_kept_listed_tried_and_dropped(run: Run, carrier: FakeCarrier)
 def test_a_rule_that_speaks_of_what_there_is_not_is_refused(run: Run, carrier: FakeCarrier, wrong: tuple[str, ...]) -> None:
     run.add(carrier)
     run("route", "add", "tw", *wrong, "--as", "boss", exit_code=2)
+
+
+def test_settings_are_changed_under_the_same_key_and_wrong_ones_are_refused(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
+    run.add(carrier)
+    assert "within seconds" in run("channel", "set", "tw", "--set", "auth_token=another", "--as", "boss")
+    assert "bas_url" in run("channel", "set", "tw", "--set", "bas_url=x", "--as", "boss", exit_code=2)
+    assert "no channel" in run("channel", "set", "wt", "--set", "auth_token=x", "--as", "boss", exit_code=2)
+    with unit_of_work(engine) as work:
+        (channel,) = channels.list_all(work, vault)
+    assert (channel.settings["auth_token"], channel.settings["sender"]) == ("another", "+15005550006")
+    assert "another" not in run("audit", "list", "--as", "boss")
+
+
+def test_a_described_carrier_is_added_from_a_file_and_told_what_is_wrong_with_it(run: Run, tmp_path: Path, engine: Engine, vault: Vault) -> None:
+    file, written = tmp_path / "mine.toml", Path("examples/carriers/json-aggregator.toml").read_text("utf-8")
+    add = ("channel", "add", "own", "--kind", "generic", "--unit", "P1", "--set", f"description=@{file}", "--set", "user=clinic", "--set", "password=p",
+           "--set", "secret=q7TqYw2nB5mZx0LkVd9sRfAa", "--as", "boss")  # fmt: skip
+    assert "cannot be read" in run(*add, exit_code=2)
+    file.write_text(written.replace("[answer]", "[answers]"), "utf-8")
+    said = run(*add, exit_code=2)
+    assert "[answers] is not known" in said and "[answer] is missing" in said
+    file.write_text(written, "utf-8")
+    assert "/inbound" in run(*add)
+    assert "passed to the network" in run("channel", "list", "--as", "boss")
+    file.write_text(written[: written.index("[inbound]")], "utf-8")
+    run("channel", "set", "own", "--set", f"description=@{file}", "--as", "boss")
+    assert "never known" in run("channel", "list", "--as", "boss")
+    with unit_of_work(engine) as work:
+        (channel,) = channels.list_all(work, vault)
+    assert channel.settings["description"] == file.read_text("utf-8")

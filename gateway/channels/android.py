@@ -21,7 +21,6 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.channels import base, without
@@ -104,7 +103,7 @@ def read_inbound(request: base.CallbackRequest) -> base.Inbound:
     carrier_id = base.opaque(f"{told.get('messageId') or event.get('id') or ''} {told.get('receivedAt') or ''}".strip())
     if event["event"] != "sms:received" or not isinstance(text, str) or not isinstance(sender, str) or not sender or carrier_id is None:
         raise base.BadCallback("The callback is no text that came in: have sms:received alone posted to this address.")
-    return base.Inbound(carrier_id, sender, str(told.get("recipient") or ""), base.well_formed(text), _instant(told.get("receivedAt")))
+    return base.Inbound(carrier_id, sender, str(told.get("recipient") or ""), base.well_formed(text), base.instant(told.get("receivedAt")))
 
 
 def read_report(request: base.CallbackRequest) -> base.Report:
@@ -124,14 +123,6 @@ def _read(request: base.CallbackRequest) -> tuple[dict[str, Any], dict[str, Any]
     if not isinstance(event.get("event"), str) or not isinstance(told, dict):
         raise base.BadCallback("The callback lacks {missing}: see the protocol.", missing="event, payload")
     return event, told
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else None
 
 
 # request

@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any, Literal, Protocol
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -79,12 +79,16 @@ class BadList(Refused):
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """An HTTP request, ready to be written. Host and Content-Length are the wire's."""
+    """An HTTP request, ready to be written. Host and Content-Length are the wire's.
+
+    `guarded`: a person typed the address, so it leads to no private network but to hosts that the settings of the process name.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class CallbackRequest:
     """A carrier's post to us, untouched.
 
     `url` is the configured public address + raw path + raw query, never what a Host header says. Header names are in lower case.
+    `received_at` tells posts apart of a carrier that gives them no id.
     """
 
     url: str
@@ -108,6 +113,7 @@ class CallbackRequest:
     raw_query: str
     headers: Mapping[str, str]
     body: bytes
+    received_at: datetime | None = None
 
     def header(self, name: str) -> str:
         """A header by its lower-case name, "" when it is absent."""
@@ -233,13 +239,14 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of a channel; a secret one is stored encrypted and never shown again."""
+    """One setting of a channel; a secret one is stored encrypted and never shown again. A long one has many lines."""
 
     name: str
     about: str
     secret: bool = False
     required: bool = True
     default: str = ""
+    long: bool = False
 
 
 class Channel(Protocol):
@@ -341,13 +348,13 @@ def read(channel: Channel, phase: Phase, reply: WireReply | None) -> SendResult:
 
 def check_fields(fields: tuple[Field, ...], settings: Settings) -> list[str]:
     """What is missing, unknown or badly pasted in a channel's settings."""
-    known = {field.name for field in fields} | {"callback_url"}
+    known, long = {field.name for field in fields} | {"callback_url"}, {field.name for field in fields if field.long}
     faults = [N_("{name} is missing: {about}").format(name=f.name, about=f.about) for f in fields if f.required and not settings.get(f.name)]
     for name, value in settings.items():
         if name not in known:
             no_setting = N_("{name} is no setting of this channel; it has {names}")
             faults.append(no_setting.format(name=name, names=", ".join(f.name for f in fields)))
-        elif value != value.strip() or not value.isprintable():
+        elif name not in long and (value != value.strip() or not value.isprintable()):
             odd = N_("{name} has a space at an end or a character that cannot be seen: paste it again")
             faults.append(odd.format(name=name))
     if settings.get("base_url") and not _is_base_url(settings["base_url"]):
@@ -397,7 +404,7 @@ def check_secret(settings: Settings) -> list[str]:
 
 def check_encrypted(settings: Settings) -> list[str]:
     """Whether texts and passwords on their way to `base_url` can be read by others."""
-    near = not settings.get("base_url", "").lower().startswith("http://") or _is_near(host_of(settings["base_url"]))
+    near = not settings.get("base_url", "").lower().startswith("http://") or is_near(host_of(settings["base_url"]))
     leaves = N_("base_url leads out of the house without encryption: https:// to everything but a machine in your own network")
     return [] if near else [leaves]
 
@@ -410,7 +417,8 @@ def host_of(url: str) -> str:
         return ""
 
 
-def _is_near(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """Whether a host lies in the house, by its address or the end of its name: only there a text may go unencrypted."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -427,6 +435,15 @@ def opaque(value: object) -> str | None:
 def well_formed(text: str) -> str:
     """The text with lone surrogates, which nothing else can carry, escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def instant(value: object) -> datetime | None:
+    """A moment in ISO 8601 with its zone; None for anything else: a clock whose zone is not told says nothing."""
+    try:
+        at = datetime.fromisoformat(str(value))
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def read_form(body: bytes, errors: str = "backslashreplace") -> dict[str, list[str]]:

@@ -1,14 +1,18 @@
 """The channels there are. Adding a carrier adds one line here."""
 
-from gateway.channels import africastalking, android, base, kannel, simulator, twilio
+from collections.abc import Callable
+
+from gateway.channels import africastalking, android, base, generic, kannel, simulator, twilio, vonage
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
+    generic.kind: generic.Generic(),
     kannel.kind: kannel,
     simulator.kind: simulator,
     twilio.kind: twilio,
+    vonage.kind: vonage,
 }
 
 
@@ -22,3 +26,16 @@ def by_kind(kind: str) -> base.Channel:
     if kind not in _BY_KIND:
         raise Refused("There is no channel of kind {kind!r}; choose one of: {kinds}.", kind=kind, kinds=[*_BY_KIND])
     return _BY_KIND[kind]
+
+
+_CAN: dict[str, Callable[[base.Settings], base.Capabilities]] = {africastalking.kind: africastalking.can, generic.kind: generic.can}
+
+
+def capabilities(kind: str, settings: base.Settings) -> base.Capabilities:
+    """What a channel with these settings can do: all that its carrier can, unless they say less. Raises Refused."""
+    return _CAN[kind](settings) if kind in _CAN else by_kind(kind).capabilities
+
+
+def of(kind: str, settings: base.Settings) -> base.Channel:
+    """The carrier of a channel: the same for all of its kind, unless its settings describe it. Raises Refused."""
+    return generic.of(settings) if kind == generic.kind else by_kind(kind)

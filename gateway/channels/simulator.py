@@ -26,7 +26,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.channels import base, without
@@ -90,7 +89,7 @@ def read_inbound(request: base.CallbackRequest) -> base.Inbound:
         sender_phone=sent["from"],
         to_phone=sent["to"],
         text=base.well_formed(sent["text"]),
-        sent_at=_instant(sent.get("sent_at")),
+        sent_at=base.instant(sent.get("sent_at")),
     )
 
 
@@ -112,14 +111,6 @@ def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, A
     if missing or base.opaque(sent["id"]) is None:
         raise base.BadCallback("The callback lacks {missing}: see the protocol.", missing=", ".join(missing) or "a readable id")
     return sent
-
-
-def _instant(value: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else None
 
 
 def read_ussd(request: base.CallbackRequest) -> base.Dialled:

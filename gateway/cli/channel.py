@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.channels import registry
+from gateway.channels.base import Capabilities
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain.errors import NotFound, Refused
@@ -45,7 +46,7 @@ def channel() -> None:
 @click.argument("name")
 @click.option("--kind", required=True, help="Which carrier: " + ", ".join(registry.kinds()) + ".")
 @click.option("--unit", required=True, help="Code of the unit it belongs to: texts from unknown phones go there.")
-@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out or left empty, one of many lines may be @FILE.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
 @click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
 @_terms
@@ -55,12 +56,12 @@ def add(
     name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, replies_cost: bool, as_code: str, **options: Any
 ) -> None:
     """Add a channel; its secrets are stored encrypted and never shown again."""
-    carrier = registry.by_kind(kind)
-    settings = screen.pairs(pairs, N_("a setting"))
-    for field in carrier.fields:
-        if field.required and field.secret and field.name not in settings:
+    settings = _typed(kind, pairs)
+    for field in registry.by_kind(kind).fields:
+        if field.secret and field.required and field.name not in settings:
             settings[field.name] = click.prompt(shown(field.about), hide_input=True)
     change_channel.check(kind, settings)
+    can = registry.capabilities(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:
         with s.work() as work:
             home = units.by_code(work, unit)
@@ -72,11 +73,11 @@ def add(
             if (asked := _asked(terms, options)) != terms:
                 change_channel.set_terms(work, channel_id, home.id, name, asked, s.actor)
             one_way = channels.terms(work, channel_id).one_way
-        addresses = change_channel.addresses(channel_id, kind, s.settings.public_url)
+        addresses = change_channel.addresses(channel_id, can, s.settings.public_url)
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
     for what, address in addresses.items():
         screen.say(POSTED[what], address=address)
-    if carrier.capabilities.texts and one_way:
+    if can.texts and one_way:
         screen.say("It cannot receive from {phones}: those clients have no way to answer or to stop by text.", phones=_phones(one_way))
 
 
@@ -98,19 +99,39 @@ def _asked(before: Terms, options: dict[str, Any]) -> Terms:
     return replace(before, **given)
 
 
+def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
+    """Settings as they were typed: an empty secret is asked for, a long one may be in a file."""
+    settings = screen.pairs(pairs, N_("a setting"))
+    for field in registry.by_kind(kind).fields:
+        given = settings.get(field.name)
+        if field.secret and given == "":
+            settings[field.name] = click.prompt(shown(field.about), hide_input=True)
+        elif field.long and given and given.startswith("@"):
+            settings[field.name] = screen.text_of(given[1:])
+    return settings
+
+
 @channel.command("set")
 @click.argument("name")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; an empty secret is asked for, one of many lines may be @FILE.")
 @click.option("--prefix", help="Of the phones it reaches.")
 @click.option("--rate", type=click.FloatRange(min=0), help="Messages a second; 0: as fast as the carrier answers.")
 @click.option("--reserved", type=click.FloatRange(0, 0.99), help="Share of rate and day that is kept for urgent texts and answers: 0.2.")
 @_terms
 @session.as_staff
-def set_terms(name: str, as_code: str, **options: Any) -> None:
-    """Change what a channel reaches, at what price, how fast and how much in a day."""
-    with session.open(as_code, *session.ADMIN) as s, s.system() as work:
-        found = _by_name(work, s, name)
-        change_channel.set_terms(work, found.id, found.unit_id, name, _asked(channels.terms(work, found.id), options), s.actor)
-    screen.say("channel {name} is changed", name=name)
+def change(name: str, pairs: tuple[str, ...], as_code: str, **options: Any) -> None:
+    """Change settings of the carrier, what a channel reaches, at what price, how fast and how much in a day. Its addresses stay."""
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.system() as work:
+            found = _by_name(work, s, name)
+        settings = _typed(found.kind, pairs)
+        with s.system() as work:
+            if settings:
+                change_channel.set_settings(work, s.vault, found, settings, s.actor)
+            terms = channels.terms(work, found.id)
+            if (asked := _asked(terms, options)) != terms or not settings:
+                change_channel.set_terms(work, found.id, found.unit_id, name, asked, s.actor)
+    screen.say("channel {name} is changed; every process uses it within seconds", name=name)
 
 
 @channel.command("list")
@@ -118,15 +139,15 @@ def set_terms(name: str, as_code: str, **options: Any) -> None:
 def list_channels(as_code: str) -> None:
     """All channels, what they can do and how they are. Weight: the share of its clients that a channel keeps while it works badly."""
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
+        can = change_channel.abilities(work, s.vault)
         screen.table(
             (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow"), _("segments today"), _("prefix"), _("rate/s"),
              _("two-way"), _("delivered means"), _("replies"), _("a segment")),
-            [_row(each) for each in channels.states(work, measured=True)],
+            [_row(each, can[each.id]) for each in channels.states(work, measured=True)],
         )  # fmt: skip
 
 
-def _row(each: State) -> tuple[object, ...]:
-    can = change_channel.capabilities(each.kind)
+def _row(each: State, can: Capabilities) -> tuple[object, ...]:
     return (
         each.name, each.kind, shown(each.state), " ".join(filter(None, (shown(each.state_reason) if each.state_reason else "", *each.off))),
         f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,

@@ -9,7 +9,7 @@ from gateway.cli.language import _
 from gateway.domain import charts, reports
 from gateway.domain.errors import Refused
 from gateway.domain.reports import BY, REPORTS, Table
-from gateway.store import channels, units
+from gateway.store import units
 from gateway.usecases import change_channel, read_report, sheets
 
 
@@ -49,7 +49,7 @@ def show(
                 raise Refused("over time give --from and --to, not --period")
             if by not in read_report.GRAINS and (since or until):
                 raise Refused("by unit, language or channel give --period, not --from and --to")
-            network_only = change_channel.network_only(channels.states(work)) if name == "delivery" else []
+            network_only = change_channel.network_only(work, s.vault) if name == "delivery" else []
             found = read_report.ask(
                 work, s.actor, name, unit, by, reports.read_period(period) if period else None, screen.day(since) if since else None,
                 screen.day(until) if until else None,

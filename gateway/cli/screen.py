@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import click
 
@@ -101,6 +102,14 @@ def price(typed: str) -> float:
         return float(typed)
     except ValueError:
         raise Refused("a price is a number, such as +84=450") from None
+
+
+def text_of(path: str) -> str:
+    """What a file holds. Raises Refused."""
+    try:
+        return Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise Refused("{path} cannot be read: a text file in UTF-8 is wanted", path=path) from None
 
 
 def one_line(text: str) -> str:

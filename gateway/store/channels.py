@@ -66,6 +66,17 @@ def add(
     return channel_id
 
 
+_KEY = text("SELECT k.id, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id WHERE c.id = :id")
+
+
+def set_settings(work: Work, vault: Vault, channel_id: UUID, settings: Mapping[str, Any], texts: bool) -> None:
+    """Put other settings in the place of a channel's, under its own key."""
+    row = work.one(_KEY, id=channel_id)
+    assert row is not None
+    sealed = vault.open_key(row.wrapped, row.id).encrypt(json.dumps(dict(settings)), "channels.settings", channel_id)
+    work.execute(text("UPDATE channels SET settings_enc = :sealed, texts = :texts WHERE id = :id"), {"sealed": sealed, "texts": texts, "id": channel_id})
+
+
 def get(work: Work, vault: Vault, channel_id: UUID) -> Channel:
     """The channel. Raises NotFound."""
     row = work.one(_GET, id=channel_id)

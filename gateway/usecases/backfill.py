@@ -34,7 +34,7 @@ def backfill(
         asked, began_at = [c for c in channels.list_all(work, vault) if c.state != "disabled"], work.now
     missing = 0
     for channel in asked:
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         if not carrier.capabilities.can_list:
             continue
         look = _Look.of(channel, carrier, began_at)

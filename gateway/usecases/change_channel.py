@@ -1,7 +1,7 @@
 """Channels: added, tried out, stopped and used again; and the switch that stops all but urgent texts."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches
 from gateway.store.base import Actor, Work
-from gateway.store.channels import Channel, State, Terms
+from gateway.store.channels import Channel, Terms
 from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -22,7 +22,7 @@ from gateway.wire import Wire
 def check(kind: str, settings: Mapping[str, str]) -> None:
     """Raises Refused with all that is wrong in the settings of a carrier."""
     if faults := registry.by_kind(kind).check(settings):
-        raise Refused("the channel was not added:", *faults)
+        raise Refused("the channel's settings are wrong:", *faults)
 
 
 def add(
@@ -31,25 +31,31 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel of a unit that the actor sees; its secrets are encrypted and never shown again. Runs as the system. Raises Refused."""
     check(kind, settings)
-    can = registry.by_kind(kind).capabilities
-    one_way = ("+",) if not can.two_way or is_name(settings.get("sender", "")) else can.one_way
+    can = registry.capabilities(kind, settings)
     channel_id = channels.add(
-        work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=can.texts, one_way=one_way
-    )
+        work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=can.texts,
+        one_way=_one_way(kind, settings),
+    )  # fmt: skip
     channels.set_replies_cost(work, channel_id, replies_cost)
     audit.add(work, "channel.add", "channel", channel_id, home_id, {"name": name, "kind": kind}, by=by)
     return channel_id
 
 
-def network_only(found: Sequence[State]) -> list[str]:
-    """Of these channels, those whose reports do not come from the phone; of some countries alone where it says so."""
-    lines = []
-    for each in found:
-        can = capabilities(each.kind)
+def network_only(work: Work, vault: Vault) -> list[str]:
+    """Of all channels, those whose reports do not come from the phone, or of some countries alone where it says so."""
+    lines, abilities_of = [], abilities(work, vault)
+    for each in channels.states(work):
+        can = abilities_of[each.id]
         beginnings = [prefix for prefix in can.no_handset if prefix.startswith(each.prefix) or each.prefix.startswith(prefix)]
         if can.texts and (can.receipts != "handset" or beginnings):
             lines.append(each.name if can.receipts != "handset" else f"{each.name} ({', '.join(prefix + '…' for prefix in beginnings)})")
     return lines
+
+
+def _one_way(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Beginnings of phones whose answers do not come back, as far as the carrier and its settings tell."""
+    can = registry.capabilities(kind, settings)
+    return ("+",) if not can.two_way or is_name(settings.get("sender", "")) else can.one_way
 
 
 def is_name(sender: str) -> bool:
@@ -84,16 +90,16 @@ def is_prefix(typed: str) -> bool:
     return typed.startswith("+") and typed.isascii() and (typed[1:].isdigit() or typed == "+") and len(typed) < 16
 
 
-def addresses(channel_id: UUID, kind: str, public_url: str) -> dict[str, str]:
+def addresses(channel_id: UUID, can: base.Capabilities, public_url: str) -> dict[str, str]:
     """Where the carrier is to post what, by what it is: inbound, report, call, ussd."""
-    can, address = capabilities(kind), f"{public_url}/c/{channel_id}"
+    address = f"{public_url}/c/{channel_id}"
     wanted = {"inbound": can.texts, "report": can.texts, "call": can.calls, "ussd": can.ussd}
     return {what: f"{address}/{what}" for what, is_wanted in wanted.items() if is_wanted}
 
 
-def capabilities(kind: str) -> base.Capabilities:
-    """What the carrier can do."""
-    return registry.by_kind(kind).capabilities
+def abilities(work: Work, vault: Vault) -> dict[UUID, base.Capabilities]:
+    """What each channel can do. Runs as the system: some carriers' settings say it, and those are secret."""
+    return {each.id: registry.capabilities(each.kind, each.settings) for each in channels.list_all(work, vault)}
 
 
 def ask(found: Channel, public_url: str) -> bool:
@@ -101,7 +107,7 @@ def ask(found: Channel, public_url: str) -> bool:
 
     Raises Refused when it does not answer, or does not know us.
     """
-    carrier = registry.by_kind(found.kind)
+    carrier = registry.of(found.kind, found.settings)
     settings = found.settings | {"callback_url": f"{public_url}/c/{found.id}"}
     numbers = carrier.own_numbers(settings)
     request = carrier.list_request(settings, numbers[0]) if numbers else None
@@ -133,6 +139,20 @@ def text_staff(work: Work, vault: Vault, content: Content, found: Channel, code:
         send_before=work.now + timedelta(minutes=10), channel_id=found.id,
     )  # fmt: skip
     audit.add(work, "channel.test", "channel", found.id, found.unit_id, {"to": code}, by=by)
+
+
+def set_settings(work: Work, vault: Vault, found: Channel, changes: Mapping[str, str], by: Actor) -> None:
+    """Change some settings of a channel, such as a secret that was changed at the carrier; an empty one is dropped. Runs as the system.
+
+    Every process uses them within seconds. Raises Refused, with all that would be wrong.
+    """
+    settings = {name: value for name, value in {**found.settings, **changes}.items() if value}
+    check(found.kind, settings)
+    channels.set_settings(work, vault, found.id, settings, registry.capabilities(found.kind, settings).texts)
+    terms, before = channels.terms(work, found.id), _one_way(found.kind, found.settings)
+    if list(terms.one_way) == [*before]:  # nobody has said otherwise
+        channels.set_terms(work, found.id, replace(terms, one_way=[*_one_way(found.kind, settings)]))
+    audit.add(work, "channel.set", "channel", found.id, found.unit_id, {"name": found.name, "settings": ", ".join(sorted(changes))}, by=by)
 
 
 def set_replies(work: Work, channel_id: UUID, unit_id: UUID, name: str, cost: bool, by: Actor) -> None:

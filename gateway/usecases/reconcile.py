@@ -111,7 +111,7 @@ def _ask_all(
 
 def _ask(channel: channels.Channel, wire: Wire, phone: _Phone) -> list[base.Found] | None:
     """What the carrier shows for the phone since the first attempt; None when it cannot be asked at all."""
-    carrier = registry.by_kind(channel.kind)
+    carrier = registry.of(channel.kind, channel.settings)
     oldest = min(row.started_at for row in phone.attempts) - rule.EARLIER
     found: list[base.Found] = []
     page: str | None = None

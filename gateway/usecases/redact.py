@@ -24,7 +24,7 @@ def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None
 
     def is_blank(row: Any) -> bool:
         channel = by_id[row.channel_id]
-        request = registry.by_kind(channel.kind).redact_request(channel.settings, row.carrier_id)
+        request = registry.of(channel.kind, channel.settings).redact_request(channel.settings, row.carrier_id)
         return request is None or _is_blanked(wire.call(request).reply)
 
     with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:

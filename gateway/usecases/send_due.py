@@ -259,7 +259,7 @@ class Sender:
         return list(self._in_doubt)
 
     def _submit(self, channel: channels.Channel, claimed: Claim, since: float) -> None:
-        carrier = registry.by_kind(channel.kind)
+        carrier = registry.of(channel.kind, channel.settings)
         settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
         pairs = []
         for sent in claimed.sends:

@@ -7,6 +7,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from gateway.channels import registry
+from gateway.channels.base import Capabilities
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
 from gateway.store import channels, units
@@ -73,7 +74,7 @@ def _list(gateway: Gateway, error: str = "") -> str:
     with page.system() as work:  # figures of traffic, no persons
         found, rules = channels.states(work, measured=True), store.list_all(work)
     return page.render(
-        "channels/list.html", channels=found, codes=codes, can=change_channel.capabilities, kinds=registry.kinds(), rules=rules, error=error,
+        "channels/list.html", channels=found, codes=codes, can=_abilities(), kinds=registry.kinds(), rules=rules, error=error,
         purposes=change_routes.purposes(gateway.content),
     )  # fmt: skip
 
@@ -139,14 +140,19 @@ def _own(channel_id: UUID) -> State:
 
 
 def _look(found: State, said: str = "", error: str = "") -> str:
-    addresses = change_channel.addresses(found.id, found.kind, page.gateway().settings.public_url)
+    can = _abilities()[found.id]
+    addresses = change_channel.addresses(found.id, can, page.gateway().settings.public_url)
     typed = request.form if request.endpoint == "channels.terms" and error else {
         "prefix": found.prefix, "rate": f"{found.rate:g}" if found.rate else "", "daily": found.daily or "", "one_way": " ".join(found.one_way),
         "prices": " ".join(f"{prefix}={price:g}" for prefix, price in found.prices.items()),
     }  # fmt: skip
-    can = change_channel.capabilities(found.kind)
     return page.render("channels/look.html", channel=found, can=can, addresses=addresses, said=said, error=error, typed=typed,
                        senders=", ".join(map(page.shown, can.senders)))  # fmt: skip
+
+
+def _abilities() -> dict[UUID, Capabilities]:
+    with page.system() as work:
+        return change_channel.abilities(work, page.gateway().vault)
 
 
 def _add_tests(routes: Blueprint, gateway: Gateway) -> None:
@@ -189,7 +195,9 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
         _ = page.gettext()
         kind = request.form.get("kind", "")
         given = {name: request.form.get(name, "").strip() for name in ("name", "unit", "prefix", "rate")}
-        settings = {field.name: value for field in registry.by_kind(kind).fields if (value := request.form.get(f"set-{field.name}", "").strip())}
+        fields = registry.by_kind(kind).fields
+        settings = {field.name: value for field in fields if (value := request.form.get(f"set-{field.name}", "").strip())}
+        given |= {f"set-{field.name}": settings.get(field.name, "") for field in fields if not field.secret}
         try:
             with page.work() as work:
                 home = units.by_code(work, given["unit"])

@@ -13,7 +13,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.reports import BY, REPORTS, Period, Table, period_of, read_period
 from gateway.domain.told import N_
 from gateway.parts import Gateway
-from gateway.store import channels, units
+from gateway.store import units
 from gateway.store.base import Work
 from gateway.usecases import change_channel, read_report, sheets
 from gateway.web import page
@@ -99,7 +99,7 @@ def _network_only(asked: _Asked) -> list[str]:
     if asked.report != "delivery":
         return []
     with page.system() as work:
-        return change_channel.network_only(channels.states(work))
+        return change_channel.network_only(work, page.gateway().vault)
 
 
 def _choices(today: date) -> Iterator[tuple[str, list[tuple[str, str]]]]:

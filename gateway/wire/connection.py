@@ -32,15 +32,15 @@ class Job:
 
 
 class Origin:
-    """A scheme, host and port: its idle connections, and the requests that wait for one.
+    """A scheme, host, port and guard: its idle connections, and the requests that wait for one.
 
     At least as many connections are being opened as requests wait, so one that fails can fail one request.
     """
 
-    __slots__ = ("host", "idle", "lookup", "lookup_until", "opening", "port", "tls", "waiting")
+    __slots__ = ("host", "idle", "lookup", "lookup_until", "opening", "port", "public_only", "tls", "waiting")
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
-        self.host, self.port, self.tls = host, port, tls
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, public_only: bool) -> None:
+        self.host, self.port, self.tls, self.public_only = host, port, tls, public_only
         self.idle: dict[Connection, None] = {}  # the one used last is last
         self.waiting: deque[Job] = deque()
         self.opening = 0

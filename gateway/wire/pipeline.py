@@ -21,7 +21,7 @@ class Pipeline:
         self.buffer = memoryview(bytearray(64 << 10))
         self._line: deque[Job] = deque()
         self._open: set[Job] = set()
-        self._origins: dict[tuple[str, str], Origin] = {}
+        self._origins: dict[tuple[str, str, bool], Origin] = {}
         self._connecting: set[asyncio.Task[None]] = set()
         self._tls = ssl.create_default_context(cafile=limits.ca_file)
 
@@ -40,22 +40,24 @@ class Pipeline:
             job = self._line.popleft()
             self._open.add(job)
             try:
-                origin = self._origin(job.request.url)
+                origin = self._origin(job.request.url, job.request.guarded or self.limits.public_only)
                 job.message = message_of(job.request)
             except ValueError:
                 self._settle(job, WireResult(None, "not_sent", "bad_request"))
             else:
                 self._dispatch(job, origin)
 
-    def _origin(self, url: str) -> Origin:
+    def _origin(self, url: str, public_only: bool) -> Origin:
         parts = urlsplit(url)
-        key = parts.scheme, parts.netloc
+        key = parts.scheme, parts.netloc, public_only
         if key not in self._origins:
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("the address is neither http nor https")
             secure = parts.scheme == "https"
             port = parts.port or (443 if secure else 80)
-            self._origins[key] = Origin(parts.hostname, port, self._tls if secure else None)
+            self._origins[key] = Origin(
+                parts.hostname, port, self._tls if secure else None, public_only and parts.hostname not in self.limits.private_hosts
+            )
         return self._origins[key]
 
     def _next(self, origin: Origin, to_leave: bool = True) -> Job | None:
@@ -113,7 +115,7 @@ class Pipeline:
         failure = OSError("no address")
         new, name = partial(Connection, self, origin), origin.host if origin.tls else None
         for *_, (ip, port, *_) in await asyncio.shield(origin.lookup):
-            if not (is_public(ip) if self.limits.public_only else is_reachable(ip)):
+            if not (is_public(ip) if origin.public_only else is_reachable(ip)):
                 failure = NotPublic()
                 continue
             try:

@@ -44,7 +44,8 @@ class Limits:
     The first byte of a request leaves within `connect_s` of its submission (or `since`) or never, even if this process
     stood still meanwhile: by then others may have taken it for dead. The whole answer must be there `read_s` after
     that, however it trickles. `ca_file` stands in for the system's certificates. `public_only`: connects to no address of
-    this machine or a private network, whatever a name resolves to; without it too to none of a cloud's own services.
+    this machine or a private network, whatever a name resolves to; so does every guarded request, but for `private_hosts`.
+    Nothing connects to one of a cloud's own services.
     """
 
     max_open: int = 2000
@@ -55,6 +56,7 @@ class Limits:
     max_reply_bytes: int = 4 << 20
     ca_file: str | None = None
     public_only: bool = False
+    private_hosts: frozenset[str] = frozenset()
 
     @property
     def tick_s(self) -> float:

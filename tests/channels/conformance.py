@@ -35,6 +35,7 @@ class Carrier:
     refusals    its other answers and what they mean
     never       outcomes it has no word for, and why
     signs_body  False: it proves who it is by a secret alone, so that an altered body is not seen
+    bears_token False: its requests and reports know nothing of our token, its own id must do
     at          the settings with the carrier at this address
     """
 
@@ -50,6 +51,7 @@ class Carrier:
     refusals: Sequence[tuple[WireReply, Reason]] = ()
     never: Mapping[Outcome, str] = field(default_factory=dict)
     signs_body: bool = True
+    bears_token: bool = True
     at: Callable[[Settings, str], Settings] = lambda settings, url: {**settings, "base_url": url}
 
 

@@ -1,5 +1,7 @@
 """Channels on pages: added, tried, stopped."""
 
+from pathlib import Path
+
 from tests.web.office import Office
 
 
@@ -66,3 +68,16 @@ def test_figures_for_a_monitor_are_given_to_this_machine_alone(office: Office) -
     assert said.status_code == 200 and 'gateway_channel_weight{channel="sim",kind="simulator"} 75' in said.get_data(as_text=True)
     assert office.app.test_client().get("/metrics", headers={"Host": "localhost", "X-Forwarded-For": "203.0.113.9"}).status_code == 404
     assert office.app.test_client().get("/metrics", headers={"Host": "gateway.example.org"}).status_code == 404
+
+
+def test_a_description_with_a_fault_is_given_back_to_be_mended_and_its_secrets_are_not(office: Office) -> None:
+    admin = office.browser("administrator", unit_id=office.top_id)
+    written = Path("examples/carriers/json-aggregator.toml").read_text("utf-8").replace("\n", "\r\n")  # as a browser sends it
+    form = {"name": "own", "unit": "P", "prefix": "+84", "kind": "generic", "set-user": "clinic", "set-password": "c4nary-password",
+            "set-secret": "c4nary-secret-of-22-letters"}  # fmt: skip
+    answer = admin.post("/channels/new", **form, **{"set-description": written.replace("[answer]", "[answers]")})
+    html = answer.get_data(as_text=True)
+    assert answer.status_code == 400 and "[answers] is not known" in html and "messages.0.status" in html and "c4nary" not in html
+    html = admin.press("/channels/new", **form, **{"set-description": written})
+    assert "own was added" in html and "/report" in html and "c4nary" not in html
+    assert "passed to the network" in admin.read("/channels")
