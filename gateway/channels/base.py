@@ -4,6 +4,8 @@ A channel is a module of pure functions: it makes requests and reads answers, `g
 a carrier file can neither hold a transaction open nor send anything twice.
 """
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ LONGEST_DIALLED = 2_000
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
+Road = Literal["http", "smpp", "files"]
+"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/roads.md)."""
 
 OUTCOMES: Mapping[Reason, Outcome] = {
     "not_reached": "not_sent_retry",
@@ -122,6 +126,15 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a long text this is; the parts of one bear the same `reference` and come in any order."""
+
+    reference: str
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """A client's text. `text` is as typed: nothing stripped; bytes that are no UTF-8 are kept as \\xNN."""
 
@@ -133,6 +146,7 @@ class Inbound:
     opt_out: Literal["stop", "start", "help"] | None = None
     media: bool = False
     call: bool = False  # no text but a call to our number, which is never answered
+    part: Part | None = None  # `text` is one part of a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +215,7 @@ class Capabilities:
     validity: bool = False
     calls: bool = False  # it reports calls to our numbers
     texts: bool = True  # it carries texts; False: menus alone
+    road: Road = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +227,7 @@ class Field:
     secret: bool = False
     required: bool = True
     default: str = ""
+    made: bool = False  # made up by us where it is left empty: nobody else has to know it
 
 
 class Channel(Protocol):
@@ -277,6 +293,29 @@ class Channel(Protocol):
 
     def redact_request(self, settings: Settings, carrier_id: str) -> WireRequest | None:
         """Blank the text at the carrier, once its state is final. None: the carrier keeps none."""
+
+
+class Held(Channel, Protocol):
+    """A carrier at the end of a line that a process of ours holds open. What comes in by it, that process posts to the channel's callbacks."""
+
+    def hold_request(self, settings: Settings) -> WireRequest:
+        """What the line is held by: where it leads, and as JSON all that its keeper has to know.
+
+        "callback_url" and "secret" are among that: what comes in is posted there, signed as `is_signed` checks it.
+        """
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The X-Signature of what a line's keeper posts."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def is_signed(settings: Settings, request: CallbackRequest) -> bool:
+    """Whether a line's keeper posted this: X-Timestamp, and X-Signature by the channel's "secret". Never raises."""
+    timestamp, given, secret = request.header("x-timestamp"), request.header("x-signature"), settings.get("secret")
+    if not (secret and timestamp.isascii() and timestamp.isdigit() and given.isascii()):
+        return False
+    return hmac.compare_digest(sign(secret, timestamp, request.body), given)
 
 
 def refused(reason: Reason, code: str | None = None, retry_after_s: int | None = None) -> SendResult:

@@ -1,19 +1,32 @@
 """The channels there are. Adding a carrier adds one line here."""
 
-from gateway.channels import africastalking, android, base, simulator, twilio
+from gateway.channels import africastalking, android, base, simulator, smpp, twilio
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
     simulator.kind: simulator,
+    smpp.kind: smpp,
     twilio.kind: twilio,
 }
+_HELD: dict[str, base.Held] = {smpp.kind: smpp}
+"""Those of another road than HTTP, once more."""
 
 
 def kinds() -> tuple[str, ...]:
     """The names by which a channel can be chosen."""
     return tuple(_BY_KIND)
+
+
+def of_road(road: base.Road) -> tuple[str, ...]:
+    """The kinds whose texts travel by that road."""
+    return tuple(kind for kind, channel in _BY_KIND.items() if channel.capabilities.road == road)
+
+
+def held(kind: str) -> base.Held:
+    """The channel of that kind, whose road is a line held open."""
+    return _HELD[kind]
 
 
 def by_kind(kind: str) -> base.Channel:

@@ -1,7 +1,7 @@
 """Our connections to carriers: one row each, its secrets encrypted under a key of its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -170,14 +170,14 @@ class Room:
     bulk: int
 
 
-def room(work: Work, channel_id: UUID, wanted: int) -> Room:
+def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Room:
     """What the channel's rate lets leave in the next second, at most `wanted`; locks its row when it has a rate.
 
     GCRA: the row keeps the instant at which the channel is next free. A share of each second stays reserved for the
-    urgent and reply lanes. Nothing when the channel is paused or another claim holds it just now.
+    urgent and reply lanes. Nothing when the channel is paused, another claim holds it just now, or it is of none of these kinds.
     """
-    quick = work.one(text("SELECT rate, state, paused_until FROM channels WHERE id = :id"), id=channel_id)
-    if quick is None or not _is_open(quick, work.now):
+    quick = work.one(text("SELECT kind, rate, state, paused_until FROM channels WHERE id = :id"), id=channel_id)
+    if quick is None or quick.kind not in kinds or not _is_open(quick, work.now):
         return Room(0, 0)
     if quick.rate is None:
         return Room(wanted, wanted)
@@ -224,14 +224,14 @@ def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = Non
 _DUE = text("""
   SELECT c.id, (SELECT min(o.lane) FROM outbound o WHERE o.channel_id = c.id AND o.lane = ANY(:lanes) AND o.state = 'planned'
     AND o.waits_for IS NULL AND o.send_after <= :now) AS lane
-  FROM channels c WHERE c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now)""")
+  FROM channels c WHERE c.kind = ANY(:kinds) AND (c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now))""")
 
 
-def due(work: Work) -> list[UUID]:
-    """Channels with something due, those with urgent or reply rows first."""
+def due(work: Work, kinds: Sequence[str]) -> list[UUID]:
+    """Channels of these kinds with something due, those with urgent or reply rows first."""
     first: list[UUID] = []
     for lane in (0, 1, 2):
-        rows = work.all(_DUE, lanes=[lane], now=work.now)
+        rows = work.all(_DUE, lanes=[lane], now=work.now, kinds=list(kinds))
         first += [row.id for row in rows if row.lane is not None and row.id not in first]
     return first
 
