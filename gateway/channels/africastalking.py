@@ -6,35 +6,33 @@
 It signs nothing: a secret of our own in the callback address, ?key=…, or in the header X-Gateway-Key, says that it is the carrier.
 """
 
-import hmac
-
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field
 from gateway.domain.told import N_
 
 # settings
 kind = "africastalking"
-_LONG_ENOUGH = 22
 fields: tuple[Field, ...] = (
     Field("secret", N_("our own, 22 characters or more: the callback address ends in ?key= and it"), secret=True),
 )
 capabilities = Capabilities(two_way=False, receipts="none", charset="UCS-2", max_chars=160, ussd=True, texts=False)
 
+# without
+read_call, call_reply = without.calls
+list_request, inbound_list_request, read_list = without.lists
+redact_request = without.redaction
+inbound_reply = without.content
+
 
 def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
-    faults = base.check_fields(fields, settings)
-    if 0 < len(settings.get("secret", "")) < _LONG_ENOUGH:
-        faults.append(N_("secret is too short: 22 characters or more"))
-    return faults
+    return base.check_fields(fields, settings) + base.check_secret(settings)
 
 
 # verify
 def verify(settings: base.Settings, request: base.CallbackRequest) -> bool:
     """See Channel.verify."""
-    query = base.read_form(request.raw_query.encode("latin-1", "replace"))
-    given = request.header("x-gateway-key") or base.first(query, "key")
-    return hmac.compare_digest(settings["secret"].encode(), given.encode("utf-8", "replace"))
+    return base.bears_secret(settings, request)
 
 
 # read
@@ -61,23 +59,8 @@ def read_report(request: base.CallbackRequest) -> base.Report:
     raise _no_texts()
 
 
-def read_call(request: base.CallbackRequest) -> base.Inbound | None:
-    """See Channel.read_call."""
-    raise _no_texts()
-
-
 def _no_texts() -> base.BadCallback:
     return base.BadCallback("This channel takes no texts and no calls.")
-
-
-def call_reply() -> base.WireReply:
-    """See Channel.call_reply."""
-    return base.WireReply(204, {})
-
-
-def inbound_reply() -> base.WireReply:
-    """See Channel.inbound_reply."""
-    return base.WireReply(204, {})
 
 
 # request
@@ -86,31 +69,12 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     raise base.BadCallback("This channel carries no texts.")
 
 
-def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
-    """See Channel.list_request. There is nothing to list."""
-
-
-def inbound_list_request(
-    settings: base.Settings, number: str, since_at: object = None, page: str | None = None
-) -> None:
-    """See Channel.inbound_list_request. There is nothing to list."""
-
-
 def own_numbers(settings: base.Settings) -> tuple[str, ...]:
     """See Channel.own_numbers."""
     return ()
-
-
-def redact_request(settings: base.Settings, carrier_id: str) -> None:
-    """See Channel.redact_request. No text is kept there."""
 
 
 # read_answer
 def read_answer(reply: base.WireReply) -> base.SendResult:
     """See Channel.read_answer."""
     return base.refused("misconfigured")
-
-
-def read_list(reply: base.WireReply) -> base.Page:
-    """See Channel.read_list."""
-    raise base.BadList("This channel keeps no list of messages.")

@@ -26,7 +26,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, Reason, State
 from gateway.domain.told import N_
 
@@ -44,6 +44,13 @@ fields: tuple[Field, ...] = (
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
 PUBLIC_CLOUD = "sms-gate.app"
 _IN_THE_HOUSE = (".local", ".lan", ".home.arpa", ".internal")
+
+# without
+read_call, call_reply = without.calls
+read_ussd, ussd_reply = without.ussd
+list_request, inbound_list_request, read_list = without.lists  # what can be asked holds no texts; what came in is posted for two days
+redact_request = without.redaction  # the app forgets by its own setting, Messages, Log lifetime
+inbound_reply = without.content
 
 # report table: an event is a state
 _STATES: Mapping[str, State] = {"sms:sent": "sent", "sms:delivered": "delivered", "sms:failed": "failed"}
@@ -141,31 +148,6 @@ def _instant(value: object) -> datetime | None:
     return at.astimezone(UTC) if at.tzinfo else None
 
 
-def inbound_reply() -> base.WireReply:
-    """See Channel.inbound_reply."""
-    return base.WireReply(204, {})
-
-
-def read_call(request: base.CallbackRequest) -> base.Inbound | None:
-    """See Channel.read_call."""
-    raise base.BadCallback("The app reports no calls.")
-
-
-def call_reply() -> base.WireReply:
-    """See Channel.call_reply."""
-    return base.WireReply(204, {})
-
-
-def read_ussd(request: base.CallbackRequest) -> base.Dialled:
-    """See Channel.read_ussd."""
-    raise base.no_ussd()
-
-
-def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
-    """See Channel.ussd_reply."""
-    raise base.no_ussd()
-
-
 # request
 def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireRequest:
     """See Channel.send_request."""
@@ -181,23 +163,9 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     return base.WireRequest("POST", f"{settings['base_url'].rstrip('/')}/messages", headers, json.dumps(message).encode())
 
 
-def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
-    """See Channel.list_request. What can be asked holds no texts."""
-
-
-def inbound_list_request(
-    settings: base.Settings, number: str, since_at: datetime | None = None, page: str | None = None
-) -> None:
-    """See Channel.inbound_list_request. What the phone has, it tries to post for two days."""
-
-
 def own_numbers(settings: base.Settings) -> tuple[str, ...]:
     """See Channel.own_numbers."""
     return (settings["number"],)
-
-
-def redact_request(settings: base.Settings, carrier_id: str) -> None:
-    """See Channel.redact_request. The app forgets by its own setting, Messages, Log lifetime."""
 
 
 # read_answer
@@ -213,8 +181,3 @@ def read_answer(reply: base.WireReply) -> base.SendResult:
     if said_why and (reason := _STATUS_REASONS.get(reply.status)) is not None:
         return base.refused(reason, str(reply.status), base.retry_after(reply) if reply.status == 429 else None)
     return base.refused("server_error" if reply.status >= 500 else "unreadable", str(reply.status))
-
-
-def read_list(reply: base.WireReply) -> base.Page:
-    """See Channel.read_list."""
-    raise base.BadList("The app's list of messages holds no texts; there is nothing to read.")

@@ -37,6 +37,8 @@ Reason = Literal[
 ]  # fmt: skip
 LONGEST_DIALLED = 2_000
 """Characters of all that is typed in one dialogue by USSD, which lasts three minutes."""
+LONG_ENOUGH = 22
+"""Characters of a secret of 128 bits."""
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
@@ -337,11 +339,6 @@ def dialled(session_id: object, caller: object, text: object) -> Dialled:
     return Dialled(session, f"+{phone}", well_formed(text))
 
 
-def no_ussd() -> BadCallback:
-    """For a carrier without USSD."""
-    return BadCallback("This carrier has no USSD.")
-
-
 def retry_after(reply: WireReply) -> int | None:
     """The Retry-After header in seconds, at most a day; None when absent or not a plain number."""
     value = reply.headers.get("retry-after", "").strip()
@@ -390,6 +387,23 @@ def report_url(settings: Settings, token: str) -> str:
 def token_of(request: CallbackRequest) -> str | None:
     """Our token from a report's address; None when it carries none."""
     return opaque(first(read_form(request.raw_query.encode("latin-1", "replace")), "t"))
+
+
+def is_secret(secret: str | None, given: str) -> bool:
+    """Whether that is the secret, in constant time. Nobody knows one that is empty or missing."""
+    return bool(secret) and hmac.compare_digest(str(secret).encode(), given.encode("utf-8", "replace"))
+
+
+def bears_secret(settings: Settings, request: CallbackRequest) -> bool:
+    """For carriers that sign nothing: whether the channel's `secret` comes as ?key=… or in the header X-Gateway-Key."""
+    query = read_form(request.raw_query.encode("latin-1", "replace"))
+    return is_secret(settings.get("secret"), request.header("x-gateway-key") or first(query, "key"))
+
+
+def check_secret(settings: Settings) -> list[str]:
+    """Whether the channel's `secret` has the 128 bits that nobody guesses."""
+    given = len(settings.get("secret", ""))
+    return [N_("secret is too short: 22 characters or more")] if 0 < given < LONG_ENOUGH else []
 
 
 def opaque(value: object) -> str | None:

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, State
 from gateway.domain.told import N_
 
@@ -41,6 +41,11 @@ fields: tuple[Field, ...] = (
     Field("base_url", N_("where the simulator runs, if not at this gateway's own address"), required=False),
 )
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, calls=True, ussd=True)
+
+# without
+list_request, inbound_list_request, read_list = without.lists
+redact_request = without.redaction  # its messages are synthetic
+inbound_reply = call_reply = without.content
 
 # inbound fields
 _INBOUND = ("id", "from", "to", "text")
@@ -71,7 +76,7 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
 def verify(settings: base.Settings, request: base.CallbackRequest) -> bool:
     """See Channel.verify."""
     timestamp, given = request.header("x-timestamp"), request.header("x-signature")
-    if not (timestamp.isascii() and timestamp.isdigit() and given.isascii()):
+    if not (timestamp.isascii() and timestamp.isdigit() and given.isascii() and settings.get("secret")):
         return False
     return hmac.compare_digest(sign(settings["secret"], timestamp, request.body), given)
 
@@ -117,11 +122,6 @@ def _instant(value: object) -> datetime | None:
     return at.astimezone(UTC) if at.tzinfo else None
 
 
-def inbound_reply() -> base.WireReply:
-    """See Channel.inbound_reply."""
-    return base.WireReply(204, {})
-
-
 def read_ussd(request: base.CallbackRequest) -> base.Dialled:
     """See Channel.read_ussd."""
     sent = base.read_object(request.body)
@@ -132,11 +132,6 @@ def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
     """See Channel.ussd_reply."""
     answer = {"screen": screen, "ends": not goes_on}
     return base.WireReply(200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
-
-
-def call_reply() -> base.WireReply:
-    """See Channel.call_reply. The network has hung up by now."""
-    return base.WireReply(204, {})
 
 
 # request
@@ -155,23 +150,9 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     return base.WireRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(message).encode())
 
 
-def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
-    """See Channel.list_request. The simulator cannot be asked."""
-
-
-def inbound_list_request(
-    settings: base.Settings, number: str, since_at: datetime | None = None, page: str | None = None
-) -> None:
-    """See Channel.inbound_list_request. The simulator cannot be asked."""
-
-
 def own_numbers(settings: base.Settings) -> tuple[str, ...]:
     """See Channel.own_numbers."""
     return (settings["sender"],)
-
-
-def redact_request(settings: base.Settings, carrier_id: str) -> None:
-    """See Channel.redact_request. The simulator's messages are synthetic."""
 
 
 # read_answer
@@ -187,8 +168,3 @@ def read_answer(reply: base.WireReply) -> base.SendResult:
         reasons = [reason for reason in base.OUTCOMES if reason == answer["error"]]
         return base.refused(reasons[0] if reasons else "unrecognised", base.opaque(answer["error"]))
     return base.refused("server_error" if reply.status >= 500 else "unreadable", str(reply.status))
-
-
-def read_list(reply: base.WireReply) -> base.Page:
-    """See Channel.read_list. The simulator cannot be asked."""
-    raise base.BadList("The simulator keeps no list of messages; there is nothing to read.")

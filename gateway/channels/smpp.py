@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, Reason, State
 from gateway.domain import gsm7, segments
 from gateway.domain.told import N_
@@ -30,12 +30,12 @@ from gateway.domain.told import N_
 kind = "smpp"
 fields: tuple[Field, ...] = (
     Field("host", N_("the SMSC's name or address")),
-    Field("port", N_("its port"), default="2775"),
+    Field("port", N_("its port"), required=False, default="2775"),
     Field("system_id", N_("the login that the carrier gave, at most 15 characters")),
     Field("password", N_("its password, at most 8 characters"), secret=True),
     Field("sender", N_("the number, short code or name that texts come from, as it was registered")),
     Field("numbers", N_("the numbers clients text to, with spaces between them, if they are not the sender"), required=False),
-    Field("tls", N_("yes or no: encrypted. Without it everybody between here and there can read every text"), default="yes"),
+    Field("tls", N_("yes or no: encrypted. Without it everybody between here and there can read every text"), required=False, default="yes"),
     Field("ca_file", N_("a file of certificates to trust, where the SMSC's is not of a public authority"), required=False),
     Field("system_type", N_("if the carrier asks for one"), required=False),
     Field("window", N_("how many may wait for their answer at once; ask the carrier"), required=False, default="10"),
@@ -53,6 +53,13 @@ _BOUNDS = {"port": (1, 65_535), "window": (1, 1000)}
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "sender": 20}
 _ADDRESS = re.compile(r"\+?[0-9]{3,20}|[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 
+# without
+read_call, call_reply = without.calls
+read_ussd, ussd_reply = without.ussd
+list_request, inbound_list_request, read_list = without.lists  # query_sm asks by the carrier's id, which an unknown attempt lacks
+redact_request = without.redaction  # how long the carrier keeps a text is for the contract with it
+inbound_reply = without.content
+
 # inbound fields
 _POSTED: Mapping[str, type] = {
     "id": str, "from": str, "from_ton": int, "to": str, "to_ton": int, "esm_class": int, "data_coding": int, "octets": str,
@@ -65,7 +72,7 @@ _INTERNATIONAL, _UNKNOWN, _ALPHANUMERIC = 1, 0, 5
 # report table: stat, or the number in message_state
 _STATES: Mapping[str, tuple[State | None, Reason | None]] = {
     "ENROUTE": ("sent", None), "ACCEPTD": ("accepted", None), "DELIVRD": ("delivered", None), "EXPIRED": ("expired", None),
-    "DELETED": ("cancelled", "unrecognised"), "UNDELIV": ("failed", "unreachable"), "REJECTD": ("failed", "unrecognised"),
+    "DELETED": ("cancelled", None), "UNDELIV": ("failed", "unreachable"), "REJECTD": ("failed", "unrecognised"),
     "UNKNOWN": (None, None),
 }  # fmt: skip
 _NUMBERED = {1: "ENROUTE", 2: "DELIVRD", 3: "EXPIRED", 4: "DELETED", 5: "UNDELIV", 6: "ACCEPTD", 7: "UNKNOWN", 8: "REJECTD"}
@@ -216,31 +223,6 @@ def _phone(address: str, ton: int) -> str:
     return f"+{digits}" if is_whole else digits
 
 
-def inbound_reply() -> base.WireReply:
-    """See Channel.inbound_reply."""
-    return base.WireReply(204, {})
-
-
-def read_call(request: base.CallbackRequest) -> base.Inbound | None:
-    """See Channel.read_call."""
-    raise base.BadCallback("SMPP reports no calls.")
-
-
-def call_reply() -> base.WireReply:
-    """See Channel.call_reply."""
-    return base.WireReply(204, {})
-
-
-def read_ussd(request: base.CallbackRequest) -> base.Dialled:
-    """See Channel.read_ussd."""
-    raise base.no_ussd()
-
-
-def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
-    """See Channel.ussd_reply."""
-    raise base.no_ussd()
-
-
 # request
 def hold_request(settings: base.Settings) -> base.WireRequest:
     """See Held.hold_request."""
@@ -294,28 +276,18 @@ def _validity(seconds: int | None) -> str:
     return f"0000{days:02}{hours:02}{minutes:02}{rest:02}000R"
 
 
-def list_request(settings: base.Settings, to: str, page: str | None = None) -> None:
-    """See Channel.list_request. query_sm asks by the carrier's id, which is what an unknown attempt lacks."""
-
-
-def inbound_list_request(settings: base.Settings, number: str, since_at: object = None, page: str | None = None) -> None:
-    """See Channel.inbound_list_request. What we did not acknowledge, the SMSC keeps and tries again."""
-
-
 def own_numbers(settings: base.Settings) -> tuple[str, ...]:
     """See Channel.own_numbers."""
     return tuple(settings.get("numbers", "").split()) or (settings["sender"],)
-
-
-def redact_request(settings: base.Settings, carrier_id: str) -> None:
-    """See Channel.redact_request. How long the carrier keeps a text is for the contract with it."""
 
 
 # read_answer
 def read_answer(reply: base.WireReply) -> base.SendResult:
     """See Channel.read_answer. The keeper gives {"parts": [[command_status, id], ...]}: all that was answered for the parts of one text."""
     parts = base.read_object(reply.body).get("parts")
-    if not isinstance(parts, list) or not parts or not all(isinstance(p, list) and len(p) == 2 and type(p[0]) is int for p in parts):
+    if reply.status != 200 or not isinstance(parts, list) or not parts:
+        return base.refused("unreadable")
+    if not all(isinstance(part, list) and len(part) == 2 and type(part[0]) is int for part in parts):
         return base.refused("unreadable")
     bad = [status for status, _ in parts if status != 0]
     if len(bad) == len(parts):
@@ -326,8 +298,3 @@ def read_answer(reply: base.WireReply) -> base.SendResult:
     if carrier_id is None:
         return base.refused("unreadable")
     return base.SendResult("accepted", _given_id(carrier_id, reply.headers.get("report_ids", "same")))
-
-
-def read_list(reply: base.WireReply) -> base.Page:
-    """See Channel.read_list."""
-    raise base.BadList("SMPP has no list of messages; there is nothing to read.")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, quote_plus, urlencode, urlsplit
 
 from twilio.request_validator import RequestValidator
 
-from gateway.channels import base
+from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, Reason, State
 from gateway.domain.told import N_
 
@@ -44,6 +44,9 @@ fields: tuple[Field, ...] = (
 capabilities = Capabilities(
     two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, can_list=True, validity=True, calls=True
 )
+
+# without
+read_ussd, ussd_reply = without.ussd
 _VALIDITY_S = (1, 36_000)
 _PAGE_SIZE = 100
 _API = "/2010-04-01/Accounts/"
@@ -199,16 +202,6 @@ def _read(request: base.CallbackRequest, needed: tuple[str, ...]) -> dict[str, l
 def inbound_reply() -> base.WireReply:
     """See Channel.inbound_reply. An empty TwiML document: anything else would be texted to the client."""
     return base.WireReply(200, {"content-type": "text/xml"}, b"<Response/>")
-
-
-def read_ussd(request: base.CallbackRequest) -> base.Dialled:
-    """See Channel.read_ussd. Twilio has no USSD."""
-    raise base.no_ussd()
-
-
-def ussd_reply(screen: str, goes_on: bool) -> base.WireReply:
-    """See Channel.ussd_reply. Twilio has no USSD."""
-    raise base.no_ussd()
 
 
 def call_reply() -> base.WireReply:

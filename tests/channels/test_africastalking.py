@@ -1,11 +1,14 @@
 """Raw posts as Africa's Talking sends them, and what it gets back."""
 
+from urllib.parse import urlencode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels import africastalking
 from gateway.channels.base import BadCallback, CallbackRequest, Dialled, Outgoing, WireReply
+from tests.channels import conformance
 
 SECRET = "q7TqYw2nB5mZx0LkVd9sRfAa"
 SETTINGS = {"secret": SECRET, "callback_url": "https://gateway.example.org/c/1"}
@@ -15,6 +18,14 @@ GOOD = b"sessionId=ATUid_9f3c&serviceCode=%2A123%23&phoneNumber=%2B84912345678&n
 def posted(body: bytes = GOOD, query: str = f"key={SECRET}", **headers: str) -> CallbackRequest:
     path = "/c/1/ussd"
     return CallbackRequest(f"https://gateway.example.org{path}?{query}", path, query, headers, body)
+
+
+CARRIER = conformance.Carrier(
+    settings=SETTINGS,
+    posted=lambda settings, what, body, _: conformance.post(settings, what, body, f"key={settings.get('secret', '')}"),
+    ussd=lambda session, phone, text: urlencode({"sessionId": session, "serviceCode": "*1#", "phoneNumber": phone, "text": text}).encode(),
+    signs_body=False,
+)
 
 
 def test_a_step_is_read_with_its_stars() -> None:

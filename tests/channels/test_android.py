@@ -24,6 +24,7 @@ from gateway.usecases.send_due import Sender
 from gateway.vault import Vault
 from gateway.wire import Wire
 from tests import builders, simulated
+from tests.channels import conformance
 from tests.usecases.test_send_due import until
 
 KEY = "kD9sR2fAq7TqYw2n"
@@ -49,6 +50,37 @@ def posted(body: bytes | dict[str, Any] = RECEIVED, key: str = KEY, what: str = 
 
 def event(name: str, **told: Any) -> dict[str, Any]:
     return {"event": name, "id": "e1", "deviceId": "d", "webhookId": "w", "payload": {"messageId": TOKEN, **told}}
+
+
+def _posted(settings: base.Settings, what: str, body: bytes, query: str) -> CallbackRequest:
+    stamp = "1782117971"
+    return conformance.post(settings, what, body, query, x_timestamp=stamp, x_signature=android.sign(settings.get("signing_key", ""), stamp, body))
+
+
+def _read_sent(request: base.WireRequest) -> tuple[str, str]:
+    sent = json.loads(request.body)
+    return sent["phoneNumbers"][0], sent["textMessage"]["text"]
+
+
+def _received(carrier_id: str, phone: str, text: str) -> tuple[bytes, str]:
+    told = {"messageId": carrier_id, "message": text, "sender": phone, "receivedAt": "2026-06-22T15:46:11.000+07:00"}
+    return json.dumps(event("sms:received", **told)).encode(), ""
+
+
+CARRIER = conformance.Carrier(
+    settings=SETTINGS,
+    posted=_posted,
+    text=_received,
+    report=lambda token, word: (json.dumps({"event": word, "id": "e1", "payload": {"messageId": token, "sender": "+84912345678"}}).encode(), ""),
+    states={"sms:sent": "sent", "sms:delivered": "delivered", "sms:failed": "failed"},
+    reads=_read_sent,
+    accepted=WireReply(202, {}, json.dumps({"id": conformance.CARRIER_ID, "state": "Pending"}).encode()),
+    refusals=[
+        (WireReply(400, {}, b'{"message": "invalid phone +84912345678"}'), "unrecognised"), (WireReply(401, {}, b""), "bad_credentials"),
+        (WireReply(404, {}, b""), "misconfigured"), (WireReply(503, {}, b'{"error": "QueueLimitExceeded"}'), "queue_full"),
+    ],
+    never={"opted_out": "a SIM knows no stop of the network's", "filtered": "a network that filters a SIM's text does not say so"},
+)  # fmt: skip
 
 
 def test_a_signed_text_is_read_as_typed_and_the_same_once_more_is_the_same() -> None:

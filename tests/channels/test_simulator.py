@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.channels import base, registry, simulator
 from gateway.channels.base import CallbackRequest, Outgoing, WireReply
 from gateway.domain.errors import Refused
+from tests.channels import conformance
 
 SETTINGS = {
     "secret": "s3cret",
@@ -25,6 +26,29 @@ def callback(content: object, secret: str = "s3cret", stamp: str = "1760000000")
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     headers = {"x-timestamp": stamp, "x-signature": simulator.sign(secret, stamp, body)}
     return CallbackRequest(SETTINGS["callback_url"] + "/inbound", "/c/sim/inbound", "", headers, body)
+
+
+def _posted(settings: base.Settings, what: str, body: bytes, query: str) -> CallbackRequest:
+    stamp = "1760000000"
+    return conformance.post(settings, what, body, query, x_timestamp=stamp, x_signature=simulator.sign(settings.get("secret", ""), stamp, body))
+
+
+def _read_sent(request: base.WireRequest) -> tuple[str, str]:
+    sent = json.loads(request.body)
+    return sent["to"], sent["body"]
+
+
+CARRIER = conformance.Carrier(
+    settings=SETTINGS,
+    posted=_posted,
+    ussd=lambda session, phone, text: json.dumps({"session": session, "from": phone, "code": "*1#", "text": text}).encode(),
+    text=lambda carrier_id, phone, text: (json.dumps({**TEXT, "id": carrier_id, "from": phone, "text": text}).encode(), ""),
+    report=lambda token, word: (json.dumps({"token": token, "id": conformance.CARRIER_ID, "state": word}).encode(), ""),
+    states={"accepted": "accepted", "sent": "sent", "delivered": "delivered", "failed": "failed", "expired": "expired"},
+    reads=_read_sent,
+    accepted=WireReply(201, {}, json.dumps({"id": conformance.CARRIER_ID}).encode()),
+    refusals=[(WireReply(400, {}, json.dumps({"error": reason}).encode()), reason) for reason in base.OUTCOMES if reason != "not_reached"],
+)
 
 
 def answer(status: int, body: object, **headers: str) -> base.SendResult:

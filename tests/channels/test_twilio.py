@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator
 
 from gateway.channels import base, twilio
 from gateway.channels.base import CallbackRequest, WireReply
+from tests.channels.conformance import CARRIER_ID, Carrier
 
 SETTINGS = {
     "account_sid": "AC" + "a" * 32,
@@ -49,6 +50,41 @@ def unsigned(body: bytes, url: str, headers: dict[str, str]) -> CallbackRequest:
 
 def form(**fields: str) -> bytes:
     return urlencode({"MessageSid": SID, "From": "+84912345678", "To": "+15550001111"} | fields).encode()
+
+
+def posted(settings: base.Settings, what: str, body: bytes, query: str) -> CallbackRequest:
+    address = f"{settings['callback_url']}/{what}" + (f"?{query}" if query else "")
+    return callback(body, address, settings.get("auth_token", ""))
+
+
+def refusal(status: int, code: int, reason: base.Reason) -> tuple[WireReply, base.Reason]:
+    return WireReply(status, {}, json.dumps({"code": code, "message": "about +84912345678", "status": status}).encode()), reason
+
+
+def _read_sent(request: base.WireRequest) -> tuple[str, str]:
+    sent = base.read_form(request.body)
+    return sent["To"][0], sent["Body"][0]
+
+
+CARRIER = Carrier(
+    settings=SETTINGS,
+    posted=posted,
+    text=lambda carrier_id, phone, text: (form(MessageSid=carrier_id, From=phone, Body=text), ""),
+    report=lambda token, word: (form(MessageSid=CARRIER_ID, MessageStatus=word), f"t={token}"),
+    states={
+        "queued": "accepted", "sending": "accepted", "sent": "sent", "delivered": "delivered", "undelivered": "failed", "failed": "failed",
+        "canceled": "cancelled",
+    },
+    reads=_read_sent,
+    accepted=WireReply(201, {}, json.dumps({"sid": CARRIER_ID, "status": "queued", "error_code": None}).encode()),
+    refusals=[
+        refusal(429, 20429, "rate_limited"), refusal(429, 63038, "daily_limit"), refusal(400, 21611, "queue_full"),
+        refusal(400, 21211, "bad_number"), refusal(400, 21614, "landline"), refusal(400, 21617, "bad_text"), refusal(400, 21610, "opted_out"),
+        refusal(400, 30007, "filtered"), refusal(401, 20003, "bad_credentials"), refusal(400, 21606, "bad_sender"),
+        refusal(400, 21408, "country_off"), refusal(403, 30002, "suspended"), refusal(400, 30029, "misconfigured"),
+        refusal(400, 99999, "unrecognised"), refusal(500, 20500, "server_error"),
+    ],
+)  # fmt: skip
 
 
 def report(status: str, **fields: str) -> base.Report:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOMAIN_MAY_USE = {"phonenumbers", "dateutil", "rapidfuzz"}
 IMPURE = {"asyncio", "datetime.now", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
-SHARED_CHANNEL_FILES = {"base", "registry", "__init__"}
+SHARED_CHANNEL_FILES = {"base", "registry", "__init__", "without"}
 
 
 def _imports(path: Path) -> list[str]:
