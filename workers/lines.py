@@ -53,7 +53,6 @@ class Line:
     """One channel's line, and who sends by it."""
 
     settings: dict[str, str]
-    road: base.Road
     wire: Wire
     sender: Sender
     serving: threading.Thread | None = None
@@ -140,10 +139,12 @@ class Keeper:
         settings, road = self.gateway.settings, _road(channel)
         callback_url = f"{settings.local_url}/c/{channel.id}"
         hold = registry.held(channel.kind).hold_request(channel.settings | {"callback_url": callback_url})
-        wire = lines.opened(road, hold, self._http, self.recorder.flush, settings.connect_timeout_seconds, settings.read_timeout_seconds)
-        sender = Sender(self.gateway.engine, self.gateway.vault, wire, self.recorder, settings.public_url, road)
+        line = lines.opened(road, hold, self._http, self.recorder.flush, settings.connect_timeout_seconds, settings.read_timeout_seconds)
+        sender = Sender(
+            self.gateway.engine, self.gateway.vault, line.wire, self.recorder, settings.public_url, road, line.batch, line.spare
+        )
         log.info("line_opened", channel=channel.id, road=road)
-        return Line(channel.settings, road, wire, sender)
+        return Line(channel.settings, line.wire, sender)
 
     def _close(self, channel_id: UUID) -> None:
         line = self._lines.pop(channel_id)

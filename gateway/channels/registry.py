@@ -1,16 +1,17 @@
 """The channels there are. Adding a carrier adds one line here."""
 
-from gateway.channels import africastalking, android, base, simulator, smpp, twilio
+from gateway.channels import africastalking, android, base, gammu, simulator, smpp, twilio
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
+    gammu.kind: gammu,
     simulator.kind: simulator,
     smpp.kind: smpp,
     twilio.kind: twilio,
 }
-_HELD: dict[str, base.Held] = {smpp.kind: smpp}
+_HELD: dict[str, base.Held] = {gammu.kind: gammu, smpp.kind: smpp}
 """Those of another road than HTTP, once more."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from secrets import token_urlsafe
 from uuid import UUID, uuid4
 
 from gateway.channels import base, registry
@@ -29,6 +30,7 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel of a unit that the actor sees; its secrets are encrypted and never shown again. Runs as the system. Raises Refused."""
     check(kind, settings)
+    settings = {field.name: token_urlsafe(32) for field in registry.by_kind(kind).fields if field.made} | settings
     texts = registry.by_kind(kind).capabilities.texts
     channel_id = channels.add(work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=texts)
     channels.set_replies_cost(work, channel_id, replies_cost)

@@ -174,14 +174,15 @@ def _open(row: Any, vault: Vault) -> Sent:
 class Sender:
     """One process's pipeline: claims while the wire has room, and records as answers come.
 
-    `due` may be called from several threads (the doorbell, the poll); each channel is claimed by one at a time.
+    A claim brings at most `batch`, and bulk leaves `spare` of the wire's room to alerts and answers. `due` may be called from several threads (the doorbell, the poll); each channel is claimed by one at a time.
     """
 
     def __init__(
-        self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str, road: base.Road = "http"
-    ) -> None:
+        self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str, road: base.Road = "http",
+        batch: int = BATCH, spare: int = SPARE,
+    ) -> None:  # fmt: skip
         self._engine, self._vault, self._wire, self._recorder, self._road = engine, vault, wire, recorder, road
-        self._callback_base = callback_base
+        self._callback_base, self._batch, self._spare = callback_base, batch, spare
         self._locks: dict[UUID, threading.Lock] = {}
         self._again: set[UUID] = set()
         self._in_doubt: dict[UUID, list[Sent]] = {}  # of claims whose commit nobody answered, by channel
@@ -215,8 +216,8 @@ class Sender:
     def _slice(self, channel_id: UUID) -> int:
         until, sent, more, looked = time.monotonic() + SLICE_SECONDS, 0, True, 0.0
         while more and time.monotonic() < until and not self._stopping.is_set():
-            room = min(self._wire.free(), BATCH + SPARE)
-            is_full = room < BATCH // 4 + SPARE
+            room = min(self._wire.free(), self._batch + self._spare)
+            is_full = room < max(self._batch // 4, 1) + self._spare
             if not self._recorder.healthy or (is_full and (room <= 0 or time.monotonic() - looked < LOOK_SECONDS)):
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
@@ -224,7 +225,7 @@ class Sender:
             self._settle_doubt(channel_id)
             began, looked = awake_s(), time.monotonic()
             try:
-                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - SPARE, road=self._road)
+                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - self._spare, road=self._road)
             except InDoubt as doubt:
                 self._in_doubt[channel_id] = doubt.sends
                 raise

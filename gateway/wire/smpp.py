@@ -21,7 +21,7 @@ from gateway.channels.base import WireReply, WireRequest
 from gateway.wire import pdu
 from gateway.wire.connection import Job
 from gateway.wire.incoming import Incoming
-from gateway.wire.posting import Poster
+from gateway.wire.posting import Http, Poster
 from gateway.wire.values import Error, Limits, WireResult, awake_s
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -50,7 +50,7 @@ class Bind:
     """A bind as a `Road` of the wire. `hold` says where to and as whom; `outcomes_written` waits until what was answered is recorded."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, limits: Limits, hold: WireRequest, http: Any, outcomes_written: Callable[[], object]
+        self, loop: asyncio.AbstractEventLoop, limits: Limits, hold: WireRequest, http: Http, outcomes_written: Callable[[], object]
     ) -> None:
         self.loop, self.limits = loop, limits
         self.finished = 0

@@ -1,10 +1,7 @@
 """Lines held open, with the real processes: a bind to an SMSC that speaks SMPP by code that is not ours."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine
@@ -14,8 +11,7 @@ from tests import builders
 from tests.builders import World
 from tests.faults.processes import Processes, free_port, until
 from tests.smsc import FakeSmsc
-
-SHORT = {"GATEWAY_READ_TIMEOUT_SECONDS": "3", "GATEWAY_LEASE_SECONDS": "6", "GATEWAY_WEB_WORKERS": "1"}
+from tests.workers.conftest import plan
 
 
 @pytest.fixture
@@ -23,14 +19,6 @@ def smsc() -> Iterator[FakeSmsc]:
     started = FakeSmsc(free_port()).start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def processes(environ: dict[str, str], tmp_path: Path) -> Iterator[Processes]:
-    port = str(free_port())
-    started = Processes(environ | SHORT | {"GATEWAY_PORT": port, "GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}"}, tmp_path)
-    yield started
-    started.kill_all()
 
 
 def world_of(engine: Engine, vault: Vault, port: int, **settings: str) -> World:
@@ -41,12 +29,6 @@ def world_of(engine: Engine, vault: Vault, port: int, **settings: str) -> World:
             "secret": "signed-by-our-own-process", "window": "10"}  # fmt: skip
     channel_id = builders.channel(engine, vault, now, unit_id, kind="smpp", name="bind", settings=told | settings)
     return World(engine, vault, unit_id, channel_id, now)
-
-
-def plan(world: World, body: str = "Canary body", **changes: Any) -> UUID:
-    """A text that is due now."""
-    now = datetime.now(UTC)
-    return world.planned(world.client(), body, **({"send_after": now, "send_before": now + timedelta(hours=1)} | changes))
 
 
 def test_a_text_goes_out_by_the_bind_its_report_and_the_answer_come_back(
