@@ -39,6 +39,7 @@ fields: tuple[Field, ...] = (
     Field("ca_file", N_("a file of certificates to trust, where the SMSC's is not of a public authority"), required=False),
     Field("system_type", N_("if the carrier asks for one"), required=False),
     Field("window", N_("how many may wait for their answer at once; ask the carrier"), required=False, default="10"),
+    Field("enquire_s", N_("after how many quiet seconds the SMSC is asked whether it is there"), required=False, default="20"),
     Field("alphabet", N_("gsm, or ucs2 where the carrier's default alphabet is another"), required=False, default="gsm"),
     Field("reference_bits", N_("8 or 16: how the parts of a long text are numbered"), required=False, default="8"),
     Field("report_ids", N_("same, hex-decimal (answers in hexadecimal, reports in decimal) or decimal-hex"), required=False, default="same"),
@@ -49,7 +50,7 @@ LONGEST_VALIDITY_S = 7 * 86_400
 _CHOICES = {
     "tls": ("yes", "no"), "alphabet": ("gsm", "ucs2"), "reference_bits": ("8", "16"), "report_ids": ("same", "hex-decimal", "decimal-hex"),
 }  # fmt: skip
-_BOUNDS = {"port": (1, 65_535), "window": (1, 1000)}
+_BOUNDS = {"port": (1, 65_535), "window": (1, 1000), "enquire_s": (1, 600)}
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "sender": 20}
 _ADDRESS = re.compile(r"\+?[0-9]{3,20}|[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 
@@ -94,10 +95,10 @@ def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
     faults = base.check_fields(fields, settings)
     for name, choices in _CHOICES.items():
-        if settings.get(name, choices[0]) not in choices:
+        if (settings.get(name) or choices[0]) not in choices:
             faults.append(N_("{name} is one of: {choices}").format(name=name, choices=", ".join(choices)))
     for name, (low, high) in _BOUNDS.items():
-        value = settings.get(name, "1")
+        value = settings.get(name) or "1"
         if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
             faults.append(N_("{name} is a whole number from {low} to {high}").format(name=name, low=low, high=high))
     for name, most in _LONGEST.items():
@@ -227,7 +228,8 @@ def _phone(address: str, ton: int) -> str:
 def hold_request(settings: base.Settings) -> base.WireRequest:
     """See Held.hold_request."""
     told = {name: settings.get(name, "") for name in ("system_id", "password", "system_type", "ca_file", "secret", "callback_url")}
-    body = told | {"window": int(settings.get("window") or 10), "report_ids": settings.get("report_ids") or "same"}
+    numbers = {"window": int(settings.get("window") or 10), "enquire_s": int(settings.get("enquire_s") or 20)}
+    body = told | numbers | {"report_ids": settings.get("report_ids") or "same"}
     return base.WireRequest("HOLD", _address(settings), {}, json.dumps(body).encode())
 
 
@@ -238,7 +240,7 @@ def _address(settings: base.Settings) -> str:
 
 def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireRequest:
     """See Channel.send_request."""
-    encoding = segments.count(outgoing.body).encoding if settings.get("alphabet", "gsm") == "gsm" else "UCS-2"
+    encoding = segments.count(outgoing.body).encoding if (settings.get("alphabet") or "gsm") == "gsm" else "UCS-2"
     wide = settings.get("reference_bits") == "16"
     texts = segments.split(outgoing.body, encoding, 7 if wide else 6)
     octets = [gsm7.encode(text) if encoding == "GSM-7" else text.encode("utf-16-be") for text in texts]

@@ -27,8 +27,8 @@ from gateway.wire.values import Error, Limits, WireResult, awake_s
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """Between one try to bind and the next, doubling."""
 BIND_S = 10.0
-QUIET_S, ANSWER_S = 20.0, 10.0
-"""After so long without a word the SMSC is asked whether it is there, and given so long to say so."""
+ANSWER_S = 10.0
+"""How long an SMSC that has been quiet is given to say that it is there; no longer than it may be quiet."""
 SLOW_DOWN_S = 1.0
 """How long nothing is written after the SMSC said that it is too much."""
 
@@ -59,6 +59,7 @@ class Bind:
         self._host, self._port = parts.hostname or "", parts.port or 2775
         self._tls = ssl.create_default_context(cafile=self._told["ca_file"] or None) if parts.scheme == "smpps" else None
         self._window: int = self._told["window"]
+        self.quiet_s: int = self._told["enquire_s"]
         self._incoming = Incoming(Poster(http, self._told["callback_url"], self._told["secret"]), self._told["report_ids"], outcomes_written)
         self._line: deque[_Text] = deque()
         self._open: dict[_Text, None] = {}  # every text without a result, in order
@@ -255,6 +256,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._heard_at = loop.time()
         self._asked_at = 0.0
+        self._quiet_s = bind.quiet_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -266,10 +268,10 @@ class Connection(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """Ask an SMSC that has been quiet whether it is there; cut the connection to one that does not say so."""
-        if self._asked_at and now - self._asked_at > ANSWER_S:
+        if self._asked_at and now - self._asked_at > min(ANSWER_S, self._quiet_s):
             log.warning("smsc_does_not_answer")
             self.transport.abort()
-        elif not self._asked_at and now - self._heard_at > QUIET_S:
+        elif not self._asked_at and now - self._heard_at > self._quiet_s:
             self._asked_at = now
             self.transport.write(pdu.plain(self.numbers, "enquire_link")[1])
 

@@ -89,6 +89,17 @@ class FakeSmsc:
         """Any deliver_sm, by the bind that came last; the status with which it was acknowledged."""
         return self.run(self._deliver(destination_addr, octets, fields))
 
+    @property
+    def binds_made(self) -> int:
+        """How often somebody logged in."""
+        return len(self.binds)
+
+    def release(self) -> None:
+        """Answer what was left without an answer."""
+        held, self.held = self.held, []
+        for number, event in enumerate(held, 1_000_000):
+            self._loop.call_soon_threadsafe(event.accept, str(number))
+
     def run(self, what: Coroutine[Any, Any, T]) -> T:
         """What the server's own loop makes of it."""
         done: Future[T] = asyncio.run_coroutine_threadsafe(what, self._loop)
