@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
+from gateway.channels import registry
 from gateway.channels.base import Inbound
 from gateway.content import Content
 from gateway.domain import decide, interpret, phone
@@ -20,6 +21,7 @@ from gateway.store import channels, flags, inbound, sessions, units
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, escalate, read_sessions
+from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -45,15 +47,17 @@ class Scene:
 
 def receive(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound,
-    ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False,
+    ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False, already: Already = NOTHING,
 ) -> UUID | None:  # fmt: skip
     """Keep an inbound text, or a missed call, and apply what follows from it; its id, or None for a repeat of the carrier's.
+
+    `already`: what was said about it while PostgreSQL was away, and is not said again.
 
     Durable when it returns. If deciding or applying raises, the text is kept all the same in a transaction of its own,
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
     Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    text = came(engine, vault, channel, message)
+    text = replace(came(engine, vault, channel, message), already=already)
     try:
         return untangled(lambda: _receive(engine, vault, content, [text], ring, now, late))[0]
     except (OperationalError, InterfaceError):
@@ -90,6 +94,7 @@ class Came:
     phone: str
     phone_hash: bytes
     body_hash: bytes
+    already: Already = NOTHING
 
 
 def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
@@ -129,8 +134,11 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
     sessions.hear(work, seen.sessions, work.now)
-    if apply_effects.apply(work, vault, content, source_of(scene), effects):
-        told.add(text.channel.id)
+    source = replace(source_of(scene), already=text.already)
+    if not registry.by_kind(text.channel.kind).capabilities.texts:
+        source = replace(source, channel_id=channels.texting(work, text.channel.id, text.phone))
+    if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
+        told.add(source.channel_id)
     return True
 
 
@@ -147,7 +155,9 @@ def keep_undecided(
         sessions.hear(work, seen.sessions, work.now)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
-        if flag is not None and escalate.begin(work, vault, content, arrived.unit_id, flag.id, flag.number):
+        if flag is not None and escalate.begin(
+            work, vault, content, arrived.unit_id, flag.id, flag.number, already=text.already
+        ):
             work.after_commit(lambda: ring(text.channel.id))
         return arrived.id
 
@@ -177,6 +187,13 @@ def e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
         return sender
     with unit_of_work(engine, SYSTEM) as work:
         region = units.get(work, channel.unit_id).region
+    return as_e164(sender, region)
+
+
+def as_e164(sender: str, region: str) -> str:
+    """The same, in a unit of that region."""
+    if _E164.fullmatch(sender):
+        return sender
     try:
         return phone.parse(sender, region).e164
     except phone.PhoneRefused:
