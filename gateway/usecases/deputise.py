@@ -148,7 +148,8 @@ class Deputy:
         if tries and (tries[-1].get("outcome", "unknown") in TOOK or now - tries[-1]["at"] < TRY_AGAIN):
             return
         self._flying.add(key)
-        self._threads = self._threads or ThreadPoolExecutor(16, "deputy")
+        if self._threads is None:
+            self._threads, _, _ = ThreadPoolExecutor(16, "deputy"), self._wire(), self._second()
         self._threads.submit(self._do, key, do, *about)
 
     def _do(self, key: str, do: Callable[..., None], *about: Any) -> None:

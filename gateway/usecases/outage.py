@@ -136,12 +136,13 @@ class Outage:
         if not waits:
             self._all_kept()
             return
-        if time.monotonic() - self._tried >= TRY_SECONDS and self._flush():
-            self.stands_in = self.spool.look()
-        else:
-            self.stands_in = True
-            self._deputise(time.time() if now is None else now)
-        self._tried = time.monotonic()
+        self.stands_in = True
+        if time.monotonic() - self._tried >= TRY_SECONDS:
+            flushed, self._tried = self._flush(), time.monotonic()
+            if flushed:
+                self.stands_in = self.spool.look()
+                return
+        self._deputise(time.time() if now is None else now)
 
     def _all_kept(self) -> None:
         self._heard.clear()
