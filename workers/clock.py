@@ -111,6 +111,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("imports", 1, lambda: run_imports.run_next(engine, vault, content)),
         Task("zones", 60, lambda: mend_zones.mend(engine)),
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
+        Task("parts", 600, lambda: sweep.forget_parts(engine)),
         Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         Task("redact", 10, lambda: redact.redact(engine, vault, wire)),
         Task("campaigns", 1, lambda: count_campaigns.count_next(engine)),

@@ -12,12 +12,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import registry
-from gateway.channels.base import Inbound
+from gateway.channels.base import Inbound, Part
 from gateway.content import Content
-from gateway.domain import decide, interpret, phone
+from gateway.domain import decide, interpret, parts, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
 from gateway.store import channels, flags, inbound, sessions, units
+from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, escalate, read_sessions
@@ -129,17 +130,74 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
         return False
+    part = text.message.part
+    if part is not None and parts.is_part(part.number, part.total):
+        return _part_turn(work, vault, content, text, part, seen, told, late)
     scene = arrive(work, vault, text, seen)
     around = situate(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
     sessions.hear(work, seen.sessions, work.now)
+    _apply(work, vault, content, text, scene, effects, told)
+    return True
+
+
+def _apply(work: Work, vault: Vault, content: Content, text: Came, scene: Scene, effects: Sequence[Effect], told: set[UUID]) -> None:
     source = replace(source_of(scene), already=text.already)
     if not registry.by_kind(text.channel.kind).capabilities.texts:
         source = replace(source, channel_id=channels.texting(work, text.channel.id, text.phone))
     if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
         told.add(source.channel_id)
+
+
+def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Part, seen: Seen, told: set[UUID], late: bool) -> bool:
+    """A part is kept, and the text it belongs to is decided about once it is whole; stop and danger in what is there count at once.
+
+    The text is one row from its first part on, so that what was done for a part is not done again for the whole.
+    """
+    kept = store_parts.like(work, text.channel.id, text.phone_hash, part.reference, part.total)
+    if parts.is_repeat(part.number, text.message.carrier_id, text.body_hash, kept, work.now):
+        return False
+    scene, bodies = arrive(work, vault, text, seen), {part.number: text.message.text}
+    inbound_id = parts.belongs_to(part.number, kept, work.now)
+    if inbound_id is not None:
+        begun = store_parts.begun(work, vault, inbound_id)
+        bodies |= begun.bodies
+        row = begun.row
+        same = {"id": inbound_id, "unit_id": row.unit_id, "client_id": row.client_id, "key_id": row.key_id, "carrier_id": row.carrier_id,
+                "key": vault.open_key(row.wrapped, row.key_id)}  # fmt: skip
+        scene = replace(scene, arrived=replace(scene.arrived, **same))
+    body = parts.join(bodies, part.total)
+    arrived = replace(scene.arrived, body=body, body_hash=vault.hash_body(body))
+    if inbound_id is None:
+        inbound.add(work, arrived, text.message.sent_at, late, None)
+    else:
+        store_parts.grow(work, arrived)
+    store_parts.add(work, arrived, reference=part.reference, number=part.number, total=part.total, carrier_id=text.message.carrier_id,
+                    body=text.message.text, body_hash=text.body_hash)  # fmt: skip
+    sought = inbound.Sought(arrived.id, arrived.channel_id, arrived.carrier_id, arrived.phone_hash, arrived.body_hash)
+    (seen,) = inbound.look(work, vault, [sought])
+    scene = Scene(arrived, seen, scene.unit)
+    around = situate(work, content, scene, text.message.opt_out)
+    if len(bodies) < part.total:
+        _apply(work, vault, content, text, scene, _at_once(content, text.message.text, body, around, work.now), told)
+        return True
+    understood, effects = _understand(content, arrived, around, work.now)
+    inbound.write_understood(work, arrived, understood)
+    sessions.hear(work, seen.sessions, work.now)
+    _apply(work, vault, content, text, scene, effects, told)
     return True
+
+
+def _at_once(content: Content, part: str, so_far: str, around: Around, now: datetime) -> list[Effect]:
+    """What a stop or a cry for help leads to, in a part alone or in all that is there; nothing else is decided yet."""
+    situation = replace(around.situation, questions=(), sessions=(), suspended=(), seconds_since_same=None, echo=False)
+    read = [of_all(meaning_of(content, said, situation.language, interpret.Expecting("none")), content, said, situation) for said in (part, so_far)]
+    wants = [each for each in ("crisis", "stop") if any(each in (one.meaning, *one.also) for one in read)]
+    if not wants and situation.carrier_stop != "stop":
+        return []
+    meaning = interpret.Meaning(wants[0] if wants else "other", also=tuple(wants[1:]), why="in a part of a longer text")
+    return decide.decide(meaning, situation, now, part)
 
 
 def keep_undecided(
