@@ -27,7 +27,7 @@ LANGUAGES = {"en": "en-GB", "vi": "vi-VN", "fr": "fr-FR"}
 """Language of the pages -> how days and figures are written there. (In fields only if the browser has that language: Debian's `chromium-l10n`.)"""
 # Those of staff.css, with the greys between them: 16 take four bits each, and what is urgent stays red.
 COLOURS = """ffffff f6f7f8 e4e8ea cfd6da a9b1b6 7d888e 55626a 1c2327 1d5b6b 14546a 8fb0ba a3122a d98f9a fdecee 1f5d33 e7f4ea"""
-NOT_PAGES = frozenset({"asset", "health", "flags.urgent"})
+NOT_PAGES = frozenset({"asset", "health", "metrics", "flags.urgent"})
 WITH_CRISIS = frozenset({"today-show", "flags-listed"})
 CRISIS = "flags-crisis"
 VIEWS = {"reports.show": f"?by=month&since={YEAR[0]}&until={YEAR[1]}", "texts.look": "?of=check_in"}
