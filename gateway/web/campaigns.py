@@ -33,7 +33,7 @@ MOST = 200
 """People whose texts a page writes to count them; of more it estimates, and the approval goes through all."""
 LIVE_UP_TO = 20_000
 """Texts of a campaign that are counted while somebody looks; of a larger one the page shows what the clock counted last."""
-AT_ONCE, MOST_PAGES = 50, 10_000
+AT_ONCE = 50
 SPANS = (7, 31, 92, 366)
 
 
@@ -43,7 +43,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 
     @paths.get("/")
     def show() -> str:
-        at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
+        at = page.at()
         with page.work() as work:
             found = campaigns.page(work, AT_ONCE + 1, (at - 1) * AT_ONCE)
             found, more = found[:AT_ONCE], len(found) > AT_ONCE

@@ -20,7 +20,6 @@ from gateway.usecases import escalate, handle_flag, look_at_client, reply_to_cli
 from gateway.web import client_words, flag_words, forms, page, safely, spoken
 
 AT_ONCE = 50
-MOST_PAGES = 10_000
 LATEST_TEXTS = 8
 
 Answer = Response | str | tuple[str, int]
@@ -45,7 +44,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
 def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
     @routes.get("/")
     def listed() -> str:
-        at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
+        at = page.at()
         with page.work() as work:
             wanted, chosen = _wanted(work)
             found = flags.search(work, wanted, AT_ONCE + 1, (at - 1) * AT_ONCE)

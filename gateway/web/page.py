@@ -20,6 +20,8 @@ from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
+MOST_PAGES = 10_000  # of a list
+
 
 def gateway() -> Gateway:
     """The parts of this process."""
@@ -118,6 +120,11 @@ def gettext() -> Gettext:
 def retold() -> Retold:
     """What tells texts that were kept in English, such as a state or a reason, in that language."""
     return _retold(language())
+
+
+def at() -> int:
+    """Which part of a long list is asked for, from 1."""
+    return min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
 
 
 def render(template: str, **values: Any) -> str:

@@ -19,6 +19,8 @@ from gateway.store.services import Entry
 from gateway.usecases import find_services, import_services, keep_service
 from gateway.web import page
 
+AT_ONCE = 100
+
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The list, one entry with its form, and what is done with it."""
@@ -28,16 +30,18 @@ def blueprint(gateway: Gateway) -> Blueprint:
     def show() -> str:
         category = request.args.get("category", "")
         category = category if category in rules.CATEGORIES else ""
-        only_due = "due" in request.args
+        only_due, at = "due" in request.args, page.at()
+        chosen = {name: request.args[name] for name in ("due", "category") if name in request.args}
         with page.work() as work:
             today, zone = _today(work)
             due = keep_service.due(work, today)
             found = due if only_due else services.list_seen(work)
             found = [each for each in found if category in ("", each.service.category)]
+            count, found = len(found), found[(at - 1) * AT_ONCE : at * AT_ONCE]
             calendars = find_services.calendars(work)
             standing = {each.service.id: _standing(work.now, each, zone, calendars) for each in found}
         return page.render("services/list.html", entries=found, due={each.service.id for each in due}, only_due=only_due, category=category,
-                           categories=rules.CATEGORIES, standing=standing)  # fmt: skip
+                           categories=rules.CATEGORIES, standing=standing, count=count, at=at, more=count > at * AT_ONCE, chosen=chosen)  # fmt: skip
 
     @routes.get("/<uuid:service>")
     def look(service: UUID) -> str:

@@ -4,6 +4,7 @@ import os
 import random
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -35,16 +36,18 @@ def main() -> int:
                 "GATEWAY_MASTER_KEYS": new_setting("1"), "GATEWAY_INDEX_KEYS": new_setting("1"), "DATABASE_URL": database.url,
                 "GATEWAY_ADMIN_DATABASE_URL": database.admin_url, "REDIS_URL": servers.shared().redis_url, "GATEWAY_VAR": kept,
             }  # fmt: skip
-            made = app.create_app(Settings.from_env(environ))
+            settings = Settings.from_env(environ)
+            made, practice = app.create_app(settings), app.create_app(replace(settings, embedded=True))
             try:
                 place = district.District(made, clock, Path(kept))
                 place.live(today - timedelta(days=8))
                 morning.book(place)
                 scene = morning.begin(place, Path(kept))
-                made.config["NOW"] = clock.now
-                camera.take_all(made, scene, ROOT / "docs" / "pictures", sys.argv[1:])
+                made.config["NOW"] = practice.config["NOW"] = clock.now
+                camera.take_all(made, practice, scene, ROOT / "docs" / "pictures", sys.argv[1:])
             finally:
-                made.extensions["gateway"].engine.dispose()
+                for each in (made, practice):
+                    each.extensions["gateway"].engine.dispose()
                 clock.close()
     finally:
         servers.end_run()

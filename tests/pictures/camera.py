@@ -27,7 +27,7 @@ LANGUAGES = {"en": "en-GB", "vi": "vi-VN", "fr": "fr-FR"}
 """Language of the pages -> how days and figures are written there. (In fields only if the browser has that language: Debian's `chromium-l10n`.)"""
 # Those of staff.css, with the greys between them: 16 take four bits each, and what is urgent stays red.
 COLOURS = """ffffff f6f7f8 e4e8ea cfd6da a9b1b6 7d888e 55626a 1c2327 1d5b6b 14546a 8fb0ba a3122a d98f9a fdecee 1f5d33 e7f4ea"""
-NOT_PAGES = frozenset({"asset", "health", "flags.urgent", "tour.show"})  # the tour is there on a gateway for practice alone
+NOT_PAGES = frozenset({"asset", "health", "metrics", "flags.urgent"})
 WITH_CRISIS = frozenset({"today-show", "flags-listed"})
 CRISIS = "flags-crisis"
 VIEWS = {"reports.show": f"?by=month&since={YEAR[0]}&until={YEAR[1]}", "texts.look": "?of=check_in"}
@@ -41,9 +41,10 @@ WHO = ("supervisor", "administrator")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A page, and who looks at it."""
+    """A page, where it is served, and who looks at it."""
 
     name: str
+    address: str
     path: str
     role: str | None
     stage: str = "in"
@@ -63,8 +64,8 @@ def name_of(endpoint: str) -> str:
 class Camera:
     """A browser with a window for each language, and the gateway that it looks at."""
 
-    def __init__(self, app: Flask, looking: dict[str, UUID], browser: Browser, address: str, folder: Path) -> None:
-        self._engine, self._staff, self._address, self._folder = app.extensions["gateway"].engine, looking, address, folder
+    def __init__(self, app: Flask, looking: dict[str, UUID], browser: Browser, folder: Path) -> None:
+        self._engine, self._staff, self._folder = app.extensions["gateway"].engine, looking, folder
         self._windows = {
             language: browser.new_context(locale=locale, reduced_motion="reduce", color_scheme="light").new_page()
             for language, locale in LANGUAGES.items()
@@ -80,8 +81,8 @@ class Camera:
             page.context.clear_cookies()
             if shown.role is not None:
                 token = self._sign_in(self._staff[shown.role], shown.stage, language)
-                page.context.add_cookies([{"name": "visit", "value": token, "url": self._address}])
-            answer = page.goto(self._address + shown.path)
+                page.context.add_cookies([{"name": "visit", "value": token, "url": shown.address}])
+            answer = page.goto(shown.address + shown.path)
             assert answer is not None and answer.status == 200, (shown, answer and answer.status)
             page.wait_for_function(ASKED)
             for width, most in WIDTHS.items():
@@ -114,42 +115,49 @@ def _seen(page: Page, width: int, most: int) -> Image.Image:
     return Image.open(io.BytesIO(taken))
 
 
-def shown(app: Flask, rule: Rule, places: dict[str, object]) -> Shown:
+def shown(app: Flask, address: str, rule: Rule, places: dict[str, object]) -> Shown:
     """The page of a route, as its pictures show it."""
     may = roles.MAY[rule.endpoint]
     role = None if may is roles.ANYBODY else next(each for each in WHO if each in may)
     with app.test_request_context():
         built = rule.build({place: places[place] for place in rule.arguments})
     assert built is not None
-    return Shown(name_of(rule.endpoint), built[1] + VIEWS.get(rule.endpoint, ""), role, STAGES.get(rule.endpoint, "in"))
+    return Shown(name_of(rule.endpoint), address, built[1] + VIEWS.get(rule.endpoint, ""), role, STAGES.get(rule.endpoint, "in"))
 
 
-def take_all(app: Flask, scene: Scene, folder: Path, only: Sequence[str] = ()) -> None:
-    """Every page, or those of these names. The cry for help comes when the other pages are taken, and stands on the last."""
-    pages = [shown(app, rule, scene.places) for rule in pictured(app)]
-    late = [each for each in pages if each.name in WITH_CRISIS]
-    with _at_work(app) as (browser, address):
-        camera = Camera(app, scene.staff, browser, address, folder)
+def take_all(app: Flask, practice: Flask, scene: Scene, folder: Path, only: Sequence[str] = ()) -> None:
+    """Every page, or those of these names; of `practice` what is there alone. The cry for help comes when the other pages are taken,
+    and stands on the last."""
+    with _browser() as browser, _served(app) as address, _served(practice) as beside:
+        pages = [shown(app, address, rule, scene.places) for rule in pictured(app)]
+        pages += [shown(practice, beside, rule, scene.places) for rule in pictured(practice) if rule.endpoint not in app.view_functions]
+        late = [each for each in pages if each.name in WITH_CRISIS]
+        camera = Camera(app, scene.staff, browser, folder)
         for each in pages:
             if each not in late and (not only or each.name in only):
                 camera.take(each)
         crisis = scene.cry()
-        for each in (*late, Shown(CRISIS, f"/flags/{crisis}", "supervisor")):
+        for each in (*late, Shown(CRISIS, address, f"/flags/{crisis}", "supervisor")):
             if not only or each.name in only:
                 camera.take(each)
 
 
 @contextmanager
-def _at_work(app: Flask) -> Iterator[tuple[Browser, str]]:
-    """A browser, and where it finds the gateway."""
+def _browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def _served(app: Flask) -> Iterator[str]:
+    """Where a browser finds the gateway."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-            yield browser, f"http://127.0.0.1:{server.port}"
-            browser.close()
+        yield f"http://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         thread.join()

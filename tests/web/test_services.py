@@ -36,6 +36,15 @@ def test_what_was_not_checked_for_six_months_is_listed_until_somebody_looked(off
     assert str(service) not in browser.read("/services/?due=yes")
 
 
+def test_a_long_directory_is_read_page_by_page(office: Office) -> None:
+    known = {str(kept(office)) for _ in range(103)}
+    browser = office.browser()
+    first, second = (browser.read(f"/services/?category=food&page={number}") for number in (1, 2))
+    shown = [set(re.findall(r"/services/([0-9a-f-]{36})", page)) for page in (first, second)]
+    assert (len(shown[0]), len(shown[1]), shown[0] | shown[1]) == (100, 3, known)
+    assert 'href="/services/?page=2&amp;category=food"' in first
+
+
 def test_an_entry_is_corrected_as_it_was_seen(office: Office) -> None:
     service = kept(office)
     browser = office.browser("supervisor")
