@@ -184,8 +184,10 @@ def _meanings(tables: Mapping[str, Any]) -> Iterator[str]:
     yield from _sends(send)
     yield from _ones_of("answer", "reasons", answer, REASONS)
     yield from _ones_of("answer", "statuses", answer, REASONS)
-    if any(not status.isdigit() or not 300 <= int(status) < 500 for status in answer.get("statuses", {})):
-        yield N_("[answer] statuses are those of 300 to 499: of 500 and more nothing says that the text did not leave")
+    if any(not (status.isdigit() and len(status) == 3 and 300 <= int(status) < 500) or status == "408" for status in answer.get("statuses", {})):
+        yield N_("[answer] statuses are those of 300 to 499 but 408: the others do not say that the text did not leave")
+    if both := sorted(set(answer.get("accepted", ())) & set(answer.get("reasons", {}))):
+        yield N_("[answer] {names} cannot say that the text was taken and that it was refused").format(names=", ".join(both))
     if answer.get("code") and not answer.get("accepted"):
         yield N_("[answer] accepted is missing: which codes say that the text was taken")
     if answer.get("format", "json") != "json" and not answer.get("code"):

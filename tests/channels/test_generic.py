@@ -95,7 +95,8 @@ def changed(*swaps: tuple[str, str], base_: str = JSON) -> list[str]:
     ('id = "messages.0.id"', "", "[answer] id is missing"), ('accepted = ["QUEUED", "SENT"]', "", "[answer] accepted is missing"),
     ('accepted = ["QUEUED", "SENT"]', "accepted = [1]", "[answer] accepted must be a list of texts"), ('"filtered"', '"melted"', "[answer] reasons: melted is none of"),
     ('"filtered"', '"no_answer"', "[answer] reasons: no_answer is none of"), ("401 = ", "500 = ", "[answer] statuses are those of 300 to 499"),
-    ("401 = ", "4x1 = ", "[answer] statuses are those of 300 to 499"), ('DELIVRD = "delivered"', 'DELIVRD = "read"', "[report] states: read is none of"),
+    ("401 = ", "4x1 = ", "[answer] statuses are those of 300 to 499"),
+    ("401 = ", "408 = ", "[answer] statuses are those of 300 to 499 but 408"), ("BLACKLISTED = ", "QUEUED = ", "[answer] QUEUED cannot say"), ('DELIVRD = "delivered"', 'DELIVRD = "read"', "[report] states: read is none of"),
     ('by = "key"', 'by = "header"', "[callback] header is missing"), ('by = "key"', 'by = "hmac"', "[callback] header is missing"),
     ('by = "key"', 'by = "hmac"\nheader = "X-Sign"\n[x]', "[x] is not known"),
 ])  # fmt: skip
