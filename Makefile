@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links
 ARGS ?=
 
-.PHONY: run test reset lint faults-full simulate screenshots requirements messages
+.PHONY: run test reset lint demo-kannel faults-full simulate screenshots requirements messages
 
 run: $(VENV)/runtime
 	@exec $(VENV)/bin/python -m gateway run
@@ -36,6 +36,10 @@ simulate: $(VENV)/test
 # The pictures of the staff pages for docs/, all of them or ARGS="today-show flags-listed". Needs a browser: Debian's package `chromium`.
 screenshots: $(VENV)/test
 	@exec $(VENV)/bin/python -m tests.pictures $(ARGS)
+
+# Real carriers' software, as Debian packages it, with a campaign out and answers back: make demo-kannel
+demo-kannel: $(VENV)/runtime
+	@exec $(VENV)/bin/python examples/demo_kannel.py
 
 faults-full: $(VENV)/test
 	@FAULTS=full exec $(VENV)/bin/python -m pytest -p no:cacheprovider tests/faults $(ARGS)

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from gateway import parts, webhooks
 from gateway.config import Settings
 from gateway.store import health
-from gateway.web import simulator, staff
+from gateway.web import metrics, simulator, staff
 
 
 def create_app(settings: Settings) -> Flask:
@@ -25,6 +25,7 @@ def create_app(settings: Settings) -> Flask:
     if simulator.may_be_shown(settings):
         app.register_blueprint(simulator.blueprint(gateway))
     app.add_url_rule("/health", "health", lambda: _health(gateway))
+    app.add_url_rule("/metrics", "metrics", lambda: metrics.answer(gateway))
     app.after_request(_harden)
     staff.install(app, gateway)
     return app

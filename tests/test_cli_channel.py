@@ -89,6 +89,40 @@ def test_sending_is_switched_off_and_on(run: Run, engine: Engine) -> None:
             assert switches.is_on(work, "sending") is (on_off == "on")
 
 
+def test_terms_are_set_and_shown_and_wrong_ones_are_named(run: Run, carrier: FakeCarrier) -> None:
+    run.add(carrier, "--price", "+44=0.04", "--daily", "100")
+    assert "+84" in run("channel", "list", "--as", "boss")  # as Twilio's file says
+    run("channel", "set", "tw", "--two-way", "--price", "+84=450", "--rate", "2", "--as", "boss")
+    listed = run("channel", "list", "--as", "boss")
+    assert "0/100" in listed and "+84=450" in listed and "not +84" not in listed and "100 %" in listed
+    assert "beginning of phones" in run("channel", "set", "tw", "--one-way", "84", "--as", "boss", exit_code=2)
+
+
+def test_a_name_as_sender_takes_no_answers(run: Run, carrier: FakeCarrier) -> None:
+    said = run("channel", "add", "named", "--kind", "twilio", "--unit", "P1", "--set", f"account_sid={SID}", "--set", "auth_token=token",
+               "--set", "sender=BanTuVan", "--as", "boss")  # fmt: skip
+    assert "any phone" in said
+
+
+def test_rules_are_kept_listed_tried_and_dropped(run: Run, carrier: FakeCarrier) -> None:
+    run.add(carrier)
+    run("channel", "add", "sim", "--kind", "simulator", "--unit", "P1", "--set", "secret=s3cret", "--set", "sender=+447700900999", "--as", "boss")
+    assert "1" in run("route", "add", "sim", "--unit", "P1", "--prefix", "+44", "--language", "en", "--as", "boss")
+    assert "already" in run("route", "add", "sim", "--unit", "P1", "--prefix", "+44", "--language", "en", "--as", "boss", exit_code=2)
+    assert "+44" in run("route", "list", "--as", "boss")
+    first = run("route", "show", "07700 900123", "--as", "boss").splitlines()[1]
+    assert "sim" in first and "this one" in first
+    assert "tw" in run("route", "show", "07700 900123", "--language", "vi", "--as", "boss").splitlines()[1]
+    run("route", "remove", "1", "--as", "boss")
+    assert "sim" in run("route", "show", "07700 900123", "--as", "boss").splitlines()[1]
+
+
+@pytest.mark.parametrize("wrong", [("--language", "xx"), ("--purpose", "no_such_text"), ("--prefix", "84"), ()])
+def test_a_rule_that_speaks_of_what_there_is_not_is_refused(run: Run, carrier: FakeCarrier, wrong: tuple[str, ...]) -> None:
+    run.add(carrier)
+    run("route", "add", "tw", *wrong, "--as", "boss", exit_code=2)
+
+
 def test_settings_are_changed_under_the_same_key_and_wrong_ones_are_refused(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
     run.add(carrier)
     assert "within seconds" in run("channel", "set", "tw", "--set", "auth_token=another", "--as", "boss")

@@ -78,7 +78,7 @@ def test_every_word_of_a_closed_list_that_staff_see_is_translated() -> None:
     ("quiet hours", "ngoài giờ được nhắn"),
     ("opted out (stop)", "từ chối nhận tin (xin dừng tin)"),
     ("no consent for study; its time passes before then", "chưa đồng ý nghiên cứu; sẽ quá giờ gửi trước lúc đó"),
-    ("quiet hours; no text in fr; sent in vi (unit_default)", "ngoài giờ được nhắn; không có tin bằng fr; đã gửi bằng vi (unit_default)"),
+    ("quiet hours; no text in fr; sent in vi (the unit's language)", "ngoài giờ được nhắn; không có tin bằng fr; đã gửi bằng vi (ngôn ngữ của đơn vị)"),
     ("check_in, vi: takes 3 segments, 2 are allowed", "check_in, vi: tốn 3 phần, chỉ được 2"),
     ("the value for {phone} holds a forbidden word", "giá trị của {phone} có từ bị cấm"),
     ("phone: missing; name: missing", "điện thoại: thiếu; tên: thiếu"),

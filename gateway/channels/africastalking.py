@@ -32,7 +32,7 @@ fields: tuple[Field, ...] = (
     Field("base_url", N_("the API's address: https://api.sandbox.africastalking.com for its sandbox"), required=False,
           default="https://api.africastalking.com"),
 )  # fmt: skip
-capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, ussd=True)
+capabilities = Capabilities(two_way=True, receipts="handset", senders=("short code", "name"), charset="UCS-2", max_chars=1600, ussd=True)
 
 # without
 read_call, call_reply = without.calls

@@ -22,7 +22,6 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway.channels import base, without
 from gateway.channels.base import Capabilities, Field, Reason, State
@@ -69,13 +68,10 @@ _STATUS_REASONS: Mapping[int, Reason] = {
 
 def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
-    faults = base.check_fields(fields, settings)
+    faults = base.check_fields(fields, settings) + base.check_encrypted(settings)
     if settings.get("sim", "1") not in ("1", "2", "3"):
         faults.append(N_("sim is 1, 2 or 3"))
-    url = urlsplit(settings.get("base_url", ""))
-    host = (url.hostname or "").rstrip(".").lower()
-    if url.scheme == "http" and not base.is_near(host):
-        faults.append(N_("base_url leads out of the house without encryption: https:// to everything but a phone in your own network"))
+    host = base.host_of(settings.get("base_url", ""))
     if (host == PUBLIC_CLOUD or host.endswith(f".{PUBLIC_CLOUD}")) and settings.get("public_cloud") != "yes":
         faults.append(N_("base_url is the app's public server, which would read every text: use the phone or a server of your own, or say public_cloud = yes"))
     return faults

@@ -39,6 +39,7 @@ LONGEST_DIALLED = 2_000
 """Characters of all that is typed in one dialogue by USSD, which lasts three minutes."""
 LONG_ENOUGH = 22
 """Characters of a secret of 128 bits."""
+_IN_THE_HOUSE = (".local", ".lan", ".home.arpa", ".internal")
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
@@ -208,6 +209,11 @@ class SendResult:
     retry_after_s: int | None = None
 
 
+Sender = Literal["number", "short code", "name"]
+"""What a text comes from; nobody can answer a name."""
+SENDERS: tuple[Sender, ...] = (N_("number"), N_("short code"), N_("name"))  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a carrier can do. `receipts` says how far "delivered" goes."""
@@ -221,6 +227,14 @@ class Capabilities:
     validity: bool = False
     calls: bool = False  # it reports calls to our numbers
     texts: bool = True  # it carries texts; False: menus alone
+    senders: tuple[Sender, ...] = ("number",)  # what clients may see it come from
+    one_way: tuple[str, ...] = ()  # beginnings of phones whose answers it does not bring back; a channel's row may say more
+    no_handset: tuple[str, ...] = ()  # beginnings of phones of which reports come from the network alone
+
+    def receipts_of(self, phone: str | None) -> Literal["handset", "network", "none"]:
+        """How far "delivered" goes for a phone."""
+        alone = self.receipts == "handset" and phone is not None and phone.startswith(self.no_handset)
+        return "network" if alone else self.receipts
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,15 +373,6 @@ def _is_base_url(url: str) -> bool:
         return False
 
 
-def is_near(host: str) -> bool:
-    """Whether a host lies in the house, by its address or the end of its name: only there a text may go unencrypted."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith((".local", ".lan", ".home.arpa", ".internal"))
-    return address.is_private or address.is_loopback or address.is_link_local
-
-
 def report_url(settings: Settings, token: str) -> str:
     """Where the carrier posts reports of one attempt: its token comes back in the query."""
     return f"{settings['callback_url']}/report?t={quote(token, safe='')}"
@@ -390,9 +395,35 @@ def bears_secret(settings: Settings, request: CallbackRequest) -> bool:
 
 
 def check_secret(settings: Settings) -> list[str]:
-    """Whether the channel's `secret` has the 128 bits that nobody guesses."""
-    given = len(settings.get("secret", ""))
-    return [N_("secret is too short: 22 characters or more")] if 0 < given < LONG_ENOUGH else []
+    """Whether the channel's `secret` has the 128 bits that nobody guesses, and stands in an address as it is."""
+    secret = settings.get("secret", "")
+    faults = [N_("secret is too short: 22 characters or more")] if 0 < len(secret) < LONG_ENOUGH else []
+    safe = secret.isascii() and secret.replace("-", "").replace("_", "").isalnum()
+    return faults if safe or not secret else [*faults, N_("secret stands in an address: letters, figures, - and _ alone")]
+
+
+def check_encrypted(settings: Settings) -> list[str]:
+    """Whether texts and passwords on their way to `base_url` can be read by others."""
+    near = not settings.get("base_url", "").lower().startswith("http://") or is_near(host_of(settings["base_url"]))
+    leaves = N_("base_url leads out of the house without encryption: https:// to everything but a machine in your own network")
+    return [] if near else [leaves]
+
+
+def host_of(url: str) -> str:
+    """The host in an address, in lower case; "" when there is none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".").lower()
+    except ValueError:
+        return ""
+
+
+def is_near(host: str) -> bool:
+    """Whether a host lies in the house, by its address or the end of its name: only there a text may go unencrypted."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(_IN_THE_HOUSE)
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def opaque(value: object) -> str | None:

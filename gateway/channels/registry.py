@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from gateway.channels import africastalking, android, base, generic, simulator, twilio, vonage
+from gateway.channels import africastalking, android, base, generic, kannel, simulator, twilio, vonage
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
     generic.kind: generic.Generic(),
+    kannel.kind: kannel,
     simulator.kind: simulator,
     twilio.kind: twilio,
     vonage.kind: vonage,

@@ -42,7 +42,8 @@ fields: tuple[Field, ...] = (
     ),
 )
 capabilities = Capabilities(
-    two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, can_list=True, validity=True, calls=True
+    two_way=True, receipts="handset", senders=("number", "short code", "name"), charset="UCS-2", max_chars=1600, can_list=True,
+    validity=True, calls=True, one_way=("+84",), no_handset=("+84",),
 )
 
 # without

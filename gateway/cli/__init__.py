@@ -29,6 +29,7 @@ COMMANDS = {
     "phone": "gateway.cli.phone:phone",
     "report": "gateway.cli.report:report",
     "reset": "gateway.cli.run:reset",
+    "route": "gateway.cli.route:route",
     "run": "gateway.cli.run:run",
     "segments": "gateway.cli.text:count_segments",
     "sending": "gateway.cli.channel:sending",

@@ -12,7 +12,7 @@ from gateway.cli.language import _, shown
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
-from gateway.store import audit, campaigns, enrolments
+from gateway.store import audit, campaigns, enrolments, routes
 from gateway.store.campaigns import Campaign, Counts
 from gateway.usecases import launch_campaign, preview_campaign
 from gateway.usecases.preview_campaign import Preview
@@ -70,7 +70,7 @@ def _asked(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as a campaign file says them."""
     lists = {name: list(options[name]) for name in ("units", "groups", "languages", "workers", "clients") if options[name]}
     language = {"missing": options["missing"], "default": options["default_language"]}
-    prices: dict[str, Any] = {prefix: _price(price) for prefix, price in screen.pairs(options["prices"], N_("a price")).items()}
+    prices: dict[str, Any] = {prefix: screen.price(price) for prefix, price in screen.pairs(options["prices"], N_("a price")).items()}
     if options["currency"]:
         prices["currency"] = options["currency"]
     return {
@@ -105,13 +105,6 @@ def _values(typed: Sequence[str]) -> dict[str, Any]:
         else:
             raise Refused("the value for {place} is given both with and without a language", place=place)
     return values
-
-
-def _price(typed: str) -> float:
-    try:
-        return float(typed)
-    except ValueError:
-        raise Refused("a price is a number, such as +84=450") from None
 
 
 @campaign.command()
@@ -212,11 +205,14 @@ def status(name: str, as_code: str) -> None:
         with s.work() as work:
             found = campaigns.by_name(work, name)
         with s.system() as work:  # clients may have moved beyond the member's units since
-            _show_status(found, campaigns.counts(work, found.id), enrolments.count(work, found.id))
+            _show_status(found, campaigns.counts(work, found.id), enrolments.count(work, found.id), routes.stopped_for(work, found.id))
 
 
-def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int]]) -> None:
+def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int]], stopped: Sequence[routes.Waiting]) -> None:
     click.echo(_headline(found))
+    for each in stopped:
+        screen.warn("CHANNEL {name} IS STOPPED ({why}): {sent} sent, {texts} wait for it", name=each.name,
+                    why=" ".join(filter(None, (shown(each.reason), *each.off))), sent=counts.by_state["accepted"], texts=each.texts)  # fmt: skip
     if "expand_at" in (found.to_do or {}):
         screen.say("recipients are counted when its time comes")
     for why, count in in_it:

@@ -1,19 +1,40 @@
 """`channel`: our connections to carriers. `sending`: the switch that stops all but urgent texts."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
 import click
 
 from gateway.channels import registry
+from gateway.channels.base import Capabilities
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
-from gateway.domain.errors import NotFound
+from gateway.domain.errors import NotFound, Refused
 from gateway.domain.told import N_
 from gateway.store import channels, units
 from gateway.store.base import Work
+from gateway.store.channels import State, Terms
 from gateway.usecases import change_channel
 
 POSTED = {
     "inbound": N_("  texts    {address}"), "report": N_("  reports  {address}"), "call": N_("  calls    {address}"), "ussd": N_("  USSD     {address}"),
 }  # fmt: skip
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _terms(command: F) -> F:
+    """The options that say what it costs and carries."""
+    for option in (
+        click.option("--price", "prices", multiple=True, metavar="PREFIX=PRICE", help="Of one segment to phones of a prefix: +84=450."),
+        click.option("--daily", type=click.IntRange(min=0), help="Segments that it may send in a day; 0: any number."),
+        click.option("--one-way", multiple=True, metavar="PREFIX", help="Answers from these phones do not come back: +84."),
+        click.option("--two-way", is_flag=True, help="Answers come back from all phones, whatever is known of the carrier."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -28,10 +49,11 @@ def channel() -> None:
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out or left empty, one of many lines may be @FILE.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
 @click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
+@_terms
 @click.option("--replies-cost", is_flag=True, help="A reply costs the client money: texts that ask for one say so.")
 @session.as_staff
 def add(
-    name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, replies_cost: bool, as_code: str
+    name: str, kind: str, unit: str, pairs: tuple[str, ...], prefix: str, rate: float | None, replies_cost: bool, as_code: str, **options: Any
 ) -> None:
     """Add a channel; its secrets are stored encrypted and never shown again."""
     settings = _typed(kind, pairs)
@@ -47,12 +69,34 @@ def add(
             channel_id = change_channel.add(
                 work, s.vault, home.id, s.actor, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, replies_cost=replies_cost
             )
+            terms = channels.terms(work, channel_id)
+            if (asked := _asked(terms, options)) != terms:
+                change_channel.set_terms(work, channel_id, home.id, name, asked, s.actor)
+            one_way = channels.terms(work, channel_id).one_way
         addresses = change_channel.addresses(channel_id, can, s.settings.public_url)
     screen.say("channel {name} added. Tell the carrier to post here:", name=name)
     for what, address in addresses.items():
         screen.say(POSTED[what], address=address)
-    if can.texts and not can.two_way:
-        screen.say("It cannot receive: clients have no way to answer or to stop by text.")
+    if can.texts and one_way:
+        screen.say("It cannot receive from {phones}: those clients have no way to answer or to stop by text.", phones=_phones(one_way))
+
+
+def _phones(prefixes: Sequence[str]) -> str:
+    """Beginnings of phones in words."""
+    return _("any phone") if "+" in prefixes else ", ".join(f"{prefix}…" for prefix in prefixes)
+
+
+def _asked(before: Terms, options: dict[str, Any]) -> Terms:
+    """The terms with what was given changed."""
+    given: dict[str, Any] = {name: options[name] for name in ("prefix", "rate", "daily", "reserved") if options.get(name) is not None}
+    given |= {name: None for name in ("rate", "daily") if options.get(name) == 0}
+    if options["prices"]:
+        given["prices"] = {prefix: screen.price(price) for prefix, price in screen.pairs(options["prices"], N_("a price")).items()}
+    if options["two_way"] and options["one_way"]:
+        raise Refused("give --one-way or --two-way, not both")
+    if options["two_way"] or options["one_way"]:
+        given["one_way"] = list(options["one_way"])
+    return replace(before, **given)
 
 
 def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -69,32 +113,48 @@ def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
 
 @channel.command("set")
 @click.argument("name")
-@click.option("--set", "pairs", multiple=True, required=True, metavar="NAME=VALUE", help="A setting; an empty secret is asked for, a long one may be @FILE.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; an empty secret is asked for, one of many lines may be @FILE.")
+@click.option("--prefix", help="Of the phones it reaches.")
+@click.option("--rate", type=click.FloatRange(min=0), help="Messages a second; 0: as fast as the carrier answers.")
+@click.option("--reserved", type=click.FloatRange(0, 0.99), help="Share of rate and day that is kept for urgent texts and answers: 0.2.")
+@_terms
 @session.as_staff
-def set_settings(name: str, pairs: tuple[str, ...], as_code: str) -> None:
-    """Change settings of a channel: a secret, the sender, a description. Its addresses stay."""
+def change(name: str, pairs: tuple[str, ...], as_code: str, **options: Any) -> None:
+    """Change settings of the carrier, what a channel reaches, at what price, how fast and how much in a day. Its addresses stay."""
     with session.open(as_code, *session.ADMIN) as s:
         with s.system() as work:
             found = _by_name(work, s, name)
-        changes = _typed(found.kind, pairs)
+        settings = _typed(found.kind, pairs)
         with s.system() as work:
-            change_channel.set_settings(work, s.vault, found, changes, s.actor)
+            if settings:
+                change_channel.set_settings(work, s.vault, found, settings, s.actor)
+            terms = channels.terms(work, found.id)
+            if (asked := _asked(terms, options)) != terms or not settings:
+                change_channel.set_terms(work, found.id, found.unit_id, name, asked, s.actor)
     screen.say("channel {name} is changed; every process uses it within seconds", name=name)
 
 
 @channel.command("list")
 @session.as_staff
 def list_channels(as_code: str) -> None:
-    """All channels, what they can do and how they are."""
+    """All channels, what they can do and how they are. Weight: the share of its clients that a channel keeps while it works badly."""
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         can = change_channel.abilities(work, s.vault)
         screen.table(
-            (_("name"), _("kind"), _("state"), _("why"), _("prefix"), _("rate/s"), _("two-way"), _("delivered means"), _("replies")),
-            [(c.name, c.kind, shown(c.state), shown(c.state_reason), c.prefix, c.rate, _("yes") if can[c.id].two_way else _("no"),
-              {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can[c.id].receipts],
-              _("cost the client") if c.replies_cost else _("free"))
-             for c in channels.list_all(work, s.vault)],
+            (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow"), _("segments today"), _("prefix"), _("rate/s"),
+             _("two-way"), _("delivered means"), _("replies"), _("a segment")),
+            [_row(each, can[each.id]) for each in channels.states(work, measured=True)],
         )  # fmt: skip
+
+
+def _row(each: State, can: Capabilities) -> tuple[object, ...]:
+    return (
+        each.name, each.kind, shown(each.state), " ".join(filter(None, (shown(each.state_reason) if each.state_reason else "", *each.off))),
+        f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
+        _("no") if "+" in each.one_way else _("not {phones}").format(phones=_phones(each.one_way)) if each.one_way else _("yes"),
+        {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can.receipts],
+        _("cost the client") if each.replies_cost else _("free"), " ".join(f"{prefix}={price:g}" for prefix, price in each.prices.items()),
+    )  # fmt: skip
 
 
 @channel.command()
@@ -131,7 +191,7 @@ def replies(name: str, replies: str, as_code: str) -> None:
 @click.argument("name")
 @session.as_staff
 def disable(name: str, as_code: str) -> None:
-    """Send nothing more through it and take nothing more from it. What is planned on it stays and expires."""
+    """Send nothing more through it and take nothing more from it. What is planned on it leaves by another channel, or expires."""
     _set_state(name, "disabled", as_code)
 
 

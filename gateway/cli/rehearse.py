@@ -1,6 +1,5 @@
 """`campaign rehearse`: everything a campaign would send until a day, as a table, CSV and a drawn timeline."""
 
-import csv
 from collections import Counter
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from gateway.cli.language import _, shown
 from gateway.domain import windows
 from gateway.domain.errors import Refused
 from gateway.store import audit, campaigns
-from gateway.usecases import draw_timeline, rehearse_campaign
+from gateway.usecases import draw_timeline, rehearse_campaign, sheets
 from gateway.usecases.rehearse_campaign import Day, Rehearsal
 
 LONGEST = timedelta(days=3660)
@@ -100,12 +99,12 @@ def _show_sums(seen: Rehearsal, weeks: list[Day], currency: str) -> None:
 
 
 def _write_csv(file: Path, seen: Rehearsal, currency: str) -> None:
-    """One line for each text and day; for spreadsheets, so with a byte order mark."""
-    with file.open("w", encoding="utf-8-sig", newline="") as out:
-        rows = csv.writer(out)
-        rows.writerow(("week", "day", "text", "sent", "first", "last", "held", "held_why", "skipped", "skipped_why", "texts", "segments",
-                       "cost", "currency", "segments_without_price", "holiday"))  # fmt: skip
-        for (on, purpose), day in sorted(seen.days.items()):
-            rows.writerow((on - timedelta(days=on.weekday()), on, purpose, day.sent, day.first, day.last, day.held.total(), _whys(day.held),
-                           day.skipped.total(), _whys(day.skipped), day.texts, day.segments, f"{day.cost:.2f}", currency, day.unpriced,
-                           seen.holidays.get(on, "")))  # fmt: skip
+    """One line for each text and day; for spreadsheets."""
+    headings = ("week", "day", "text", "sent", "first", "last", "held", "held_why", "skipped", "skipped_why", "texts", "segments",
+                "cost", "currency", "segments_without_price", "holiday")  # fmt: skip
+    sheets.write(file, headings, (
+        (on - timedelta(days=on.weekday()), on, purpose, day.sent, day.first, day.last, day.held.total(), _whys(day.held),
+         day.skipped.total(), _whys(day.skipped), day.texts, day.segments, f"{day.cost:.2f}", currency, day.unpriced,
+         seen.holidays.get(on, ""))
+        for (on, purpose), day in sorted(seen.days.items())
+    ))  # fmt: skip

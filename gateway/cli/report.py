@@ -10,7 +10,7 @@ from gateway.domain import charts, reports
 from gateway.domain.errors import Refused
 from gateway.domain.reports import BY, REPORTS, Table
 from gateway.store import units
-from gateway.usecases import read_report, sheets
+from gateway.usecases import change_channel, read_report, sheets
 
 
 @click.group()
@@ -49,6 +49,7 @@ def show(
                 raise Refused("over time give --from and --to, not --period")
             if by not in read_report.GRAINS and (since or until):
                 raise Refused("by unit, language or channel give --period, not --from and --to")
+            network_only = change_channel.network_only(work, s.vault) if name == "delivery" else []
             found = read_report.ask(
                 work, s.actor, name, unit, by, reports.read_period(period) if period else None, screen.day(since) if since else None,
                 screen.day(until) if until else None,
@@ -60,6 +61,8 @@ def show(
         screen.say("drawn in {file}", file=picture)
     if file is None and picture is None:
         _print(found, unit)
+        if network_only:
+            screen.say("“Delivered” means passed to the network, and nobody knows whether it reached the phone, on: {channels}", channels=", ".join(network_only))
 
 
 def _print(found: Table, unit: units.Unit) -> None:

@@ -96,6 +96,14 @@ def pairs(typed: Sequence[str], what: str) -> dict[str, str]:
     return found
 
 
+def price(typed: str) -> float:
+    """A price as it is typed. Raises Refused."""
+    try:
+        return float(typed)
+    except ValueError:
+        raise Refused("a price is a number, such as +84=450") from None
+
+
 def text_of(path: str) -> str:
     """What a file holds. Raises Refused."""
     try:

@@ -1,13 +1,29 @@
 """`staff`: who works here, who is on duty."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
+from gateway.cli.session import Session
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.store import staff as members
 from gateway.store import units
+from gateway.store.base import Work
+from gateway.store.staff import Member
 from gateway.usecases import change_staff, sign_in
+
+
+@contextmanager
+def _changing(as_code: str, code: str) -> Iterator[tuple[Session, Work, Member]]:
+    """An administrator's session, the system's transaction in it, and a staff member whom that administrator sees. Raises NotFound."""
+    with session.open(as_code, *session.ADMIN) as s:
+        with s.work() as work:
+            member = members.by_code(work, code)
+        with s.system() as work:
+            yield s, work, member
 
 
 @click.group()
@@ -55,11 +71,8 @@ def duty(code: str, on_off: str, as_code: str) -> None:
 @session.as_staff
 def deactivate(code: str, as_code: str) -> None:
     """Take every right from a staff member, at once."""
-    with session.open(as_code, *session.ADMIN) as s:
-        with s.work() as work:
-            member = members.by_code(work, code)
-        with s.system() as work:
-            change_staff.deactivate(work, s.vault, s.content, member, s.actor)
+    with _changing(as_code, code) as (s, work, member):
+        change_staff.deactivate(work, s.vault, s.content, member, s.actor)
     screen.say("{code} can do nothing any more", code=code)
 
 
@@ -96,12 +109,9 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
 
     An administrator invites anybody of their units. Passwords are never typed here.
     """
-    with session.open(as_code, *session.ADMIN) as s:
-        with s.work() as work:
-            member = members.by_code(work, code)
-        with s.system() as work:
-            invitation = change_staff.invite(work, s.vault, member, s.actor, reset_second)
-        click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
+    with _changing(as_code, code) as (s, work, member):
+        invitation = change_staff.invite(work, s.vault, member, s.actor, reset_second)
+    click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
 
 
 @staff.command()
@@ -109,12 +119,9 @@ def invite(code: str, reset_second: bool, as_code: str) -> None:
 @session.as_staff
 def reactivate(code: str, as_code: str) -> None:
     """Let in again somebody who was deactivated: prints the address of a new invitation. Nothing of before lets them in."""
-    with session.open(as_code, *session.ADMIN) as s:
-        with s.work() as work:
-            member = members.by_code(work, code)
-        with s.system() as work:
-            invitation = change_staff.reactivate(work, s.vault, member, s.actor)
-        click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
+    with _changing(as_code, code) as (s, work, member):
+        invitation = change_staff.reactivate(work, s.vault, member, s.actor)
+    click.echo(sign_in.invitation_address(s.settings.public_url, invitation))
 
 
 @staff.command("list")

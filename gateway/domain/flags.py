@@ -35,7 +35,9 @@ RULES: dict[str, Rule] = {
     "crisis": Rule("urgent", AT_ONCE, N_("words that may mean danger to life")),
     "deciding_failed": Rule("urgent", AT_ONCE, N_("a text that the program could not handle; nobody has read it yet")),
     "alert_failed": Rule("urgent", AT_ONCE, N_("an alert to the person on duty did not get through")),
+    "channel_stopped": Rule("urgent", AT_ONCE, N_("a channel was stopped by a fault, and sends nothing, or nothing to some country: see Channels")),
     # Today: a person waits, or texting is paused until a person decides.
+    "channels_troubled": _rule("high", 2, N_("a channel works badly, and so do all that could help it out: see Channels")),
     "crisis_in_doubt": _rule("high", 2, N_("words that may, or may not, mean danger to life")),
     "callback": _rule("high", 4, N_("asks to be called")),
     "low_mood": _rule("high", 4, N_("answered that they feel low or can hardly cope")),

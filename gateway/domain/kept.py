@@ -20,7 +20,7 @@ WORDS = (
     N_("deciding_failed"), N_("alert_failed"), N_("crisis_in_doubt"), N_("not_well"), N_("stop_in_doubt"), N_("meant_the_visit"),
     N_("which_person"), N_("other_text"), N_("loop"), N_("cannot_reach"), N_("not_sent_in_time"), N_("delivery_unknown"),
     N_("language_missing"), N_("no_open_hours"), N_("zone_unknown"), N_("unknown_sender"), N_("number_to_verify"), N_("report_not_understood"),
-    N_("low_mood"), N_("no_reply"), N_("day_not_confirmed"), N_("losing_touch"), N_("referral"),
+    N_("low_mood"), N_("no_reply"), N_("day_not_confirmed"), N_("losing_touch"), N_("referral"), N_("channel_stopped"), N_("channels_troubled"),
     # sessions
     N_("with_person"), N_("suspended"), N_("stopped"), N_("ended"), N_("not_asked"),
     N_("stop"), N_("start"), N_("help"), N_("yes"), N_("no"), N_("number"), N_("callback"), N_("info"), N_("crisis"),

@@ -75,6 +75,16 @@ _FLOAT = re.compile(r"^(\s*\+?\d{9,15})[.,]0\s*$")
 _APART = re.compile("[,;/|&\\\\\n\r\t\v\f\u2028\u2029、，；／]")
 
 
+def country(e164: str) -> str:
+    """How all phones of its country begin: +84."""
+    return f"+{phonenumbers.parse(e164).country_code}"
+
+
+def country_of(region: str) -> str:
+    """The same of a country: VN is +84."""
+    return f"+{phonenumbers.country_code_for_region(region)}"
+
+
 def parse(text: str, region: str) -> Phone:
     """The one mobile number in the text; `region` (VN, GB) is the country of numbers without a country code.
 

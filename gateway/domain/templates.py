@@ -161,6 +161,9 @@ def render(template: Template, values: Mapping[str, str], discreet: int = 1) -> 
     return _PLACE.sub(value, body)
 
 
+_INSTEAD = {"campaign_default": N_("the campaign's language"), "unit_default": N_("the unit's language")}
+
+
 def choose_language(
     wanted: str, available: Collection[str], policy: Policy, campaign_default: str, unit_default: str
 ) -> tuple[str | None, str]:
@@ -169,5 +172,7 @@ def choose_language(
         return wanted, ""
     instead = {"dont_send": None, "campaign_default": campaign_default, "unit_default": unit_default}[policy]
     if instead in available:
-        return instead, N_("no text in {wanted}; sent in {instead} ({policy})").format(wanted=wanted, instead=instead, policy=policy)
-    return None, N_("no text in {wanted}; not sent ({policy})").format(wanted=wanted, policy=policy)
+        return instead, N_("no text in {wanted}; sent in {instead} ({rule})").format(wanted=wanted, instead=instead, rule=_INSTEAD[policy])
+    if instead is None:
+        return None, N_("no text in {wanted}; not sent, as the campaign says").format(wanted=wanted)
+    return None, N_("no text in {wanted}, nor in {rule}; not sent").format(wanted=wanted, rule=_INSTEAD[policy])

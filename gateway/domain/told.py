@@ -11,6 +11,9 @@ _WORD = re.compile(r"[A-Za-z]{2}")
 
 # Places of messages that hold texts of ours. In other places stand names, codes and figures, which stay as they are.
 _TEXTS = frozenset({"about", "consent", "cost", "fault", "kind", "letters", "reason", "rule", "what", "why", "wrong"})
+_LANGUAGES = frozenset({"instead", "wanted"})
+"""Those that hold codes of languages."""
+_CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 
 
 def N_(message: str) -> str:
@@ -28,11 +31,12 @@ class Retold:
     """Translates texts that were kept as finished English, such as a reason in the database.
 
     One without values is a message itself. Of the others the message is found by its fixed words, and texts in its places
-    are retold in turn. A text that fits no message stays as it is.
+    are retold in turn; `tongue` names a language. A text that fits no message stays as it is.
     """
 
-    def __init__(self, translations: Mapping[str, str]) -> None:
+    def __init__(self, translations: Mapping[str, str], tongue: Gettext = str) -> None:
         self._known = translations
+        self._tongue = tongue
 
     def __call__(self, text: str) -> str:
         """The text in the language of the translations."""
@@ -50,9 +54,12 @@ class Retold:
     def _by_places(self, text: str) -> str | None:
         for pattern, translation in self._patterns:
             if found := pattern.fullmatch(text):
-                values = {name: self(value) if name in _TEXTS else value for name, value in found.groupdict().items()}
+                values = {name: self._in_place(name, value) for name, value in found.groupdict().items()}
                 return "".join(words + values.get(name or "", "") for words, name in _parts(translation))
         return None
+
+    def _in_place(self, name: str, value: str) -> str:
+        return self(value) if name in _TEXTS else self._tongue(value) if name in _LANGUAGES else value
 
     def _by_parts(self, text: str) -> str:
         """Several reasons of one thing, or what it is about and the reason."""
@@ -61,6 +68,11 @@ class Retold:
             return self(first) + found + self(rest)
         first, found, rest = text.partition(": ")
         return first + found + self(rest)
+
+
+def plain(message: str) -> str:
+    """What whoever reads English is told instead of a code of ours: "wrong number" for "wrong_number"."""
+    return message.replace("_", " ") if _CODE.fullmatch(message) else message
 
 
 def _parts(message: str) -> list[tuple[str, str | None]]:

@@ -1,14 +1,15 @@
 """Our connections to carriers: one row each, its secrets encrypted under a key of its own."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from gateway.domain import windows
 from gateway.domain.errors import NotFound, Refused
 from gateway.store import practice
 from gateway.store.base import Work
@@ -32,17 +33,18 @@ class Channel:
     backfilled_to: datetime | None
     replies_cost: bool = False
     backfill_rest: Mapping[str, Any] | None = None
+    off: Sequence[str] = ()
 
 
 _COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
-  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, c.off, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
 
 def add(
     work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
-    rate: float | None = None, texts: bool = True,
+    rate: float | None = None, texts: bool = True, one_way: Sequence[str] = (),
 ) -> UUID:  # fmt: skip
     """Keep a channel; its settings are encrypted. `texts`: texts leave through it.
 
@@ -57,8 +59,10 @@ def add(
     work.insert("keys", [{"id": key_id, "unit_id": unit_id, "wrapped": wrapped}])
     sealed = key.encrypt(json.dumps(settings), "channels.settings", channel_id)
     row = {"id": channel_id, "unit_id": unit_id, "key_id": key_id, "name": name, "kind": kind,
-           "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts}  # fmt: skip
+           "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts,
+           "one_way": list(one_way)}  # fmt: skip
     work.insert("channels", [row])
+    look_again(work)
     return channel_id
 
 
@@ -90,43 +94,7 @@ def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
     return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
-                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest)  # fmt: skip
-
-
-def for_phone(work: Work, e164: str) -> UUID:
-    """The active channel whose prefix fits the phone best. Raises Refused when none does."""
-    found = reaching(work, e164)
-    if found is None:
-        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`")
-    return found
-
-
-_REACHING = text("""
-  SELECT id FROM channels WHERE state <> 'disabled' AND texts AND :phone LIKE prefix || '%'
-  ORDER BY length(prefix) DESC, name LIMIT 1""")
-
-
-def reaching(work: Work, e164: str) -> UUID | None:
-    """The same; None when no channel reaches the phone."""
-    found: UUID | None = work.value(_REACHING, phone=e164)
-    return found
-
-
-_TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
-
-
-def texting(work: Work, channel_id: UUID, e164: str) -> UUID | None:
-    """The channel that texts a phone which came through this one: itself, unless it has menus alone. None when none does."""
-    found: UUID | None = work.value(_TEXTS, id=channel_id)
-    return found or reaching(work, e164)
-
-
-_PREFIXES = text("SELECT id, prefix FROM channels WHERE state <> 'disabled' AND texts ORDER BY length(prefix) DESC, name")
-
-
-def prefixes(work: Work) -> list[tuple[str, UUID]]:
-    """All (prefix, channel), the best match first: for choosing channels of many phones at once."""
-    return [(row.prefix, row.id) for row in work.all(_PREFIXES)]
+                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest, row.off)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +110,93 @@ class State:
     prefix: str
     rate: float | None
     replies_cost: bool
+    prices: Mapping[str, float]
+    one_way: Sequence[str]
+    daily: int | None
+    used: int  # of its day's allowance
+    off: Sequence[str]
+    weight: int
+    trouble_at: datetime | None
+    well: int  # of the last hour's attempts
+    bad: int
+    slow: int
 
 
-_STATES = text("SELECT id, unit_id, name, kind, state, state_reason, prefix, rate, replies_cost FROM channels ORDER BY name")
+_STATES = text("""
+  SELECT c.id, c.unit_id, c.name, c.kind, c.state, c.state_reason, c.prefix, c.rate, c.replies_cost, c.prices, c.one_way, c.daily, c.off, c.weight,
+    c.trouble_at, c.daily_on, c.daily_used, u.time_zone FROM channels c LEFT JOIN units u ON u.id = c.unit_id ORDER BY c.name""")
+_MINUTES = text("""
+  SELECT channel_id, sum(well)::int AS well, sum(bad)::int AS bad, sum(slow)::int AS slow FROM channel_minutes
+  WHERE minute > :since GROUP BY channel_id""")
 
 
-def states(work: Work) -> list[State]:
-    """Every channel as everybody may see it, by name."""
-    return [State(**row._asdict()) for row in work.all(_STATES)]
+def states(work: Work, measured: bool = False) -> list[State]:
+    """Every channel as everybody may see it, by name. `measured`: with how attempts ended lately, which the system alone sees."""
+    minutes = {row.channel_id: row for row in work.all(_MINUTES, since=work.now - timedelta(hours=1))} if measured else {}
+    return [_state(row, minutes.get(row.id), work.now) for row in work.all(_STATES)]
+
+
+def _state(row: Any, lately: Any, now: datetime) -> State:
+    counts = (lately.well, lately.bad, lately.slow) if lately else (0, 0, 0)
+    return State(
+        row.id, row.unit_id, row.name, row.kind, row.state, row.state_reason, row.prefix, row.rate, row.replies_cost, row.prices, row.one_way,
+        row.daily, used_today(row, now), row.off, row.weight, row.trouble_at, *counts,
+    )  # fmt: skip
+
+
+def used_today(row: Any, now: datetime) -> int:
+    """Of a row of a channel with its unit's `time_zone`: the segments of its day's allowance that left since midnight there."""
+    return int(row.daily_used) if row.daily is not None and row.daily_on == today(row.time_zone, now) else 0
+
+
+def today(zone: str | None, now: datetime) -> date:
+    """The day that a clock in the zone shows; in UTC where there is no such zone."""
+    return now.astimezone(windows.zone_or(zone, "UTC")[0]).date()
+
+
+def look_again(work: Work) -> None:
+    """What may leave by which channel has changed: all that waits where it cannot leave is looked at anew, should it move?"""
+    work.execute(text("UPDATE channels SET looked_to = NULL WHERE looked_to IS NOT NULL"))
+
+
+def unit_of(work: Work, channel_id: UUID) -> UUID:
+    """Whose channel it is."""
+    found: UUID = work.value(text("SELECT unit_id FROM channels WHERE id = :id"), id=channel_id)
+    return found
+
+
+_SET = text("""
+  UPDATE channels SET prefix = :prefix, rate = :rate, prices = CAST(:prices AS jsonb), one_way = :one_way, daily = :daily, reserved = :reserved
+  WHERE id = :id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a channel reaches, at what price, how fast and how much. `reserved`: the share of rate and day kept for urgent texts and answers."""
+
+    prefix: str = "+"
+    rate: float | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
+    one_way: Sequence[str] = ()
+    daily: int | None = None
+    reserved: float = 0.2
+
+
+_TERMS = text("SELECT prefix, rate, prices, one_way, daily, reserved FROM channels WHERE id = :id")
+
+
+def terms(work: Work, channel_id: UUID) -> Terms:
+    """The terms of a channel that there is."""
+    return Terms(**work.one(_TERMS, id=channel_id)._asdict())
+
+
+def set_terms(work: Work, channel_id: UUID, new: Terms) -> None:
+    """Write what a channel reaches, at what price, how fast and how much."""
+    work.execute(_SET, {
+        "id": channel_id, "prefix": new.prefix, "rate": new.rate, "prices": json.dumps(dict(new.prices)), "one_way": list(new.one_way),
+        "daily": new.daily, "reserved": new.reserved,
+    })  # fmt: skip
+    look_again(work)
 
 
 _COSTLY = text("SELECT id FROM channels WHERE replies_cost")
@@ -170,66 +217,102 @@ def set_replies_cost(work: Work, channel_id: UUID, cost: bool) -> None:
     work.execute(text("UPDATE channels SET replies_cost = :cost WHERE id = :id"), {"cost": cost, "id": channel_id})
 
 
-_SLOT = text("SELECT rate, reserved, state, paused_until, next_free_at FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED")
+_QUICK = text("""
+  SELECT c.rate, c.state, c.paused_until, c.off, c.daily, CASE WHEN c.daily IS NOT NULL THEN (SELECT time_zone FROM units WHERE id = c.unit_id) END AS time_zone
+  FROM channels c WHERE c.id = :id""")
+_SLOT = text("""
+  SELECT rate, reserved, state, paused_until, next_free_at, daily, daily_on, daily_used FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED""")
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many messages may leave in the next second: `all` of them, of which at most `bulk` from the bulk lane."""
+    """How many messages may leave in the next second: `all` of them, of which at most `bulk` from the bulk lane.
+
+    `segments` and `bulk_segments` are left of the day's allowance, None: of any number. `off`: countries that nothing leaves to.
+    """
 
     all: int
     bulk: int
+    segments: int | None = None
+    bulk_segments: int | None = None
+    off: tuple[str, ...] = ()
+    today: date | None = None  # with an allowance: the day that is being used up
 
 
 def room(work: Work, channel_id: UUID, wanted: int) -> Room:
-    """What the channel's rate lets leave in the next second, at most `wanted`; locks its row when it has a rate.
+    """What the channel's rate and day let leave in the next second, at most `wanted`; locks its row when it has either.
 
     GCRA: the row keeps the instant at which the channel is next free. A share of each second stays reserved for the
     urgent and reply lanes. Nothing when the channel is paused or another claim holds it just now.
     """
-    quick = work.one(text("SELECT rate, state, paused_until FROM channels WHERE id = :id"), id=channel_id)
+    quick = work.one(_QUICK, id=channel_id)
     if quick is None or not _is_open(quick, work.now):
         return Room(0, 0)
-    if quick.rate is None:
-        return Room(wanted, wanted)
+    off = tuple(quick.off)
+    if quick.rate is None and quick.daily is None:
+        return Room(wanted, wanted, off=off)
     row = work.one(_SLOT, id=channel_id)
     if row is None:
         return Room(0, 0)
-    ahead_s = max((row.next_free_at - work.now).total_seconds(), 0.0)
+    free, bulk = (wanted, wanted) if row.rate is None else _at_rate(row, wanted, work.now)
+    if row.daily is None:
+        return Room(free, bulk, off=off)
+    day = today(quick.time_zone, work.now)
+    used = row.daily_used if row.daily_on == day else 0
+    left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
+    return Room(min(free, left), min(bulk, bulk_left), left, bulk_left, off, day)
+
+
+def _at_rate(row: Any, wanted: int, now: datetime) -> tuple[int, int]:
+    """Of all lanes, and of the bulk lane."""
+    ahead_s = max((row.next_free_at - now).total_seconds(), 0.0)
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
-    return Room(max(min(free, wanted), 0), max(min(bulk, wanted), 0))
+    return max(min(free, wanted), 0), max(min(bulk, wanted), 0)
 
 
 def _is_open(row: Any, now: datetime) -> bool:
     return row.state == "active" or (row.state == "paused" and row.paused_until is not None and row.paused_until <= now)
 
 
-def spend(work: Work, channel_id: UUID, count: int) -> None:
-    """Move the channel's next free instant by `count` messages."""
-    work.execute(
-        text("""UPDATE channels SET next_free_at = greatest(next_free_at, :now) + make_interval(secs => :count / rate)
-                WHERE id = :id AND rate IS NOT NULL"""),
-        {"id": channel_id, "count": float(count), "now": work.now},
-    )  # fmt: skip
+_SPEND = text("""
+  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => :count / rate) END,
+    daily_used = CASE WHEN daily_on = CAST(:today AS date) THEN daily_used ELSE 0 END + :segments, daily_on = :today
+  WHERE id = :id""")
+
+
+def spend(work: Work, channel_id: UUID, room: Room, count: int, segments: int) -> None:
+    """Move the channel's next free instant by `count` messages, and count their segments against its day."""
+    work.execute(_SPEND, {"id": channel_id, "count": float(count), "segments": segments, "today": room.today, "now": work.now})
 
 
 def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> None:
     """Stop claiming for the channel, for some seconds or until a person resumes it."""
     until = None if seconds is None else work.now + timedelta(seconds=seconds)
     work.execute(
-        text("UPDATE channels SET state = 'paused', state_reason = :reason, paused_until = :until WHERE id = :id AND state <> 'disabled'"),
+        text("UPDATE channels SET state = 'paused', state_reason = :reason, paused_until = :until, looked_to = NULL WHERE id = :id AND state <> 'disabled'"),
         {"id": channel_id, "reason": reason, "until": until},
     )
 
 
 def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = None) -> None:
-    """active or disabled, by a person."""
+    """active or disabled, by a person. All that held it back is forgotten: it gets all its clients again, and every country."""
     work.execute(
-        text("UPDATE channels SET state = :state, state_reason = :reason, paused_until = NULL WHERE id = :id"),
-        {"id": channel_id, "state": state, "reason": reason},
+        text("""UPDATE channels SET state = :state, state_reason = :reason, paused_until = NULL, off = '{}', weight = 100,
+                weight_at = :now WHERE id = :id"""),
+        {"id": channel_id, "state": state, "reason": reason, "now": work.now},
     )
+    look_again(work)
+
+
+_TURN_OFF = text("""
+  UPDATE channels SET off = array_append(off, :prefix), state_reason = :reason, looked_to = NULL WHERE id = :id AND NOT off @> ARRAY[:prefix]""")
+
+
+def turn_off(work: Work, channel_id: UUID, prefix: str, reason: str) -> None:
+    """Nothing leaves through the channel to phones of a country, until a person uses it again."""
+    work.execute(_TURN_OFF, {"id": channel_id, "prefix": prefix, "reason": reason})
 
 
 _DUE = text("""

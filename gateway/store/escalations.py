@@ -176,6 +176,16 @@ def stuck(work: Work, flag_id: UUID, round: int) -> Sequence[Any]:
     return work.all(_STUCK, flag=flag_id, round=round)
 
 
+_UNHEARD = text("""
+  SELECT f.id FROM unnest(CAST(:flags AS uuid[])) f(id) WHERE NOT EXISTS (
+    SELECT FROM alert_steps t JOIN outbound o ON o.id = t.outbound_id WHERE t.flag_id = f.id AND o.state IN ('accepted', 'sent', 'delivered'))""")
+
+
+def unheard(work: Work, flag_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the flags about which no carrier has taken an alert. As the system: whoever is alerted may be of a unit above."""
+    return {row.id for row in work.all(_UNHEARD, flags=list(flag_ids))} if flag_ids else set()
+
+
 # One that works first: not paused, and none that lets this flag's alerts lie.
 _CHANNEL = text("""
   SELECT c.id FROM channels c WHERE c.state <> 'disabled' AND c.texts AND :phone LIKE c.prefix || '%' AND c.id IS DISTINCT FROM CAST(:beside AS uuid)

@@ -47,6 +47,15 @@ def wrote(work: Work, phone_hash: bytes, since: datetime) -> bool:
     return bool(work.value(_WROTE, phone=phone_hash, since=since))
 
 
+_LAST_CHANNEL = text("SELECT channel_id FROM inbound WHERE from_hash = :phone AND received_at > :since ORDER BY received_at DESC LIMIT 1")
+
+
+def last_channel(work: Work, phone_hash: bytes, since: datetime) -> UUID | None:
+    """The channel that the phone's latest text since then came by, as far as the actor sees."""
+    found: UUID | None = work.value(_LAST_CHANNEL, phone=phone_hash, since=since)
+    return found
+
+
 # LIMIT 1 rather than EXISTS: that one PostgreSQL may answer by reading a whole table into a hash.
 # Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
 # leaving nobody can have read.

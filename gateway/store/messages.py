@@ -69,6 +69,12 @@ def is_known(work: Work, dedupe_key: str) -> bool:
     return bool(work.value(text("SELECT true FROM outbound WHERE id = :id"), id=uuid5(_IDS, dedupe_key)))
 
 
+def channel_of(work: Work, dedupe_key: str) -> UUID | None:
+    """The channel by which the text of this key leaves."""
+    found: UUID | None = work.value(text("SELECT channel_id FROM outbound WHERE id = :id"), id=id_of(dedupe_key))
+    return found
+
+
 def put(work: Work, vault: Vault, new: New) -> None:
     """Keep one text with the other writes of the transaction; a known one changes nothing."""
     work.put("outbound", _row(new, vault, work.now), "ON CONFLICT (id) DO NOTHING")
@@ -102,7 +108,7 @@ _LOCK_CLIENTS = text("SELECT id FROM clients WHERE id = ANY(:ids) ORDER BY id FO
 # A statement of its own, after the locks are held: its snapshot sees what the last holder of each client committed.
 _FACTS = text("""
   SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.purpose, o.consent_purpose, o.lane, o.send_before, o.exempt_until,
-    o.to_enc, o.to_hash, o.body_enc, o.attempts, o.semantics, c.status, s.reason AS stopped,
+    o.to_enc, o.to_hash, o.body_enc, o.attempts, o.segments, o.semantics, c.status, s.reason AS stopped,
     coalesce(co.granted, false) AS consented,
     -- LIMIT 1 rather than EXISTS, which PostgreSQL may answer by reading all that is, and lately was, on its way into a hash.
     o.client_id IS NOT NULL AND coalesce((

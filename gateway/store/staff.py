@@ -165,11 +165,14 @@ def set_language(work: Work, staff_id: UUID, language: str) -> None:
     work.execute(text("UPDATE staff SET language = :language WHERE id = :id"), {"id": staff_id, "language": language})
 
 
+_OFF_CALL = text("DELETE FROM on_call WHERE staff_id = :id")
+
+
 def set_role(work: Work, staff_id: UUID, role: str) -> None:
     """Another role, at once: every browser of theirs is signed out. An analyst is neither on duty nor on call."""
     work.execute(text("UPDATE staff SET role = :role, on_duty = on_duty AND :role <> 'analyst' WHERE id = :id"), {"id": staff_id, "role": role})
     if role == "analyst":
-        work.execute(text("DELETE FROM on_call WHERE staff_id = :id"), {"id": staff_id})
+        work.execute(_OFF_CALL, {"id": staff_id})
 
 
 _MOVE = (
@@ -188,11 +191,13 @@ def move(work: Work, staff_id: UUID, unit_id: UUID) -> None:
 
 
 def set_active(work: Work, staff_id: UUID, active: bool) -> None:
-    """An inactive staff member can do nothing and is told nothing, at once."""
+    """An inactive staff member can do nothing and is told nothing, at once. Let in again, they are on no list until somebody says so."""
     work.execute(
         text("UPDATE staff SET active = :active, on_duty = on_duty AND :active WHERE id = :id"),
         {"id": staff_id, "active": active},
     )
+    if not active:
+        work.execute(_OFF_CALL, {"id": staff_id})
 
 
 def any_there(work: Work) -> bool:

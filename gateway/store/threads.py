@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from gateway.domain import phone
 from gateway.domain.errors import NotFound
 from gateway.store.base import Work
 from gateway.vault import Vault
@@ -101,6 +102,7 @@ class Said:
     about_id: UUID | None = None
     segments: int = 0
     channel_kind: str = ""
+    country: str = ""  # how the phones begin of the country it went to
 
 
 _HEARD = text("""
@@ -109,7 +111,7 @@ _HEARD = text("""
   WHERE i.client_id = :client AND i.received_at < :before ORDER BY i.received_at DESC, i.id LIMIT :most""")
 _TOLD = text("""
   SELECT o.id, o.created_at AS at, o.key_id, k.wrapped, o.body_enc, o.purpose, o.state, o.reason, o.code, o.state_at, o.send_after,
-    o.send_before, o.waits_for IS NOT NULL AND o.state = 'planned' AS waits, o.about_id, o.segments, c.kind AS channel_kind
+    o.send_before, o.waits_for IS NOT NULL AND o.state = 'planned' AS waits, o.about_id, o.segments, c.kind AS channel_kind, o.to_enc
   FROM outbound o JOIN channels c ON c.id = o.channel_id LEFT JOIN keys k ON k.id = o.key_id
   WHERE o.client_id = :client AND o.created_at < :before ORDER BY o.created_at DESC, o.id LIMIT :most""")
 
@@ -121,10 +123,16 @@ def conversation(work: Work, vault: Vault, client_id: UUID, before: datetime, mo
     told = [
         Said(row.id, False, row.at, _open(row, vault, "outbound.body"), purpose=row.purpose, state=row.state, reason=row.reason,
              code=row.code, state_at=row.state_at, send_after=row.send_after, send_before=row.send_before, waits=row.waits,
-             about_id=row.about_id, segments=row.segments, channel_kind=row.channel_kind)
+             about_id=row.about_id, segments=row.segments, channel_kind=row.channel_kind, country=_country(row, vault))
         for row in work.all(_TOLD, **asked)
     ]  # fmt: skip
     return sorted([*heard, *told], key=lambda said: (said.at, not said.incoming))[-most:]
+
+
+def _country(row: Any, vault: Vault) -> str:
+    if row.wrapped is None:
+        return ""
+    return phone.country(vault.open_key(row.wrapped, row.key_id).decrypt(row.to_enc, "outbound.to", row.id))
 
 
 @dataclass(frozen=True, slots=True)

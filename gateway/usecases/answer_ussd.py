@@ -13,8 +13,9 @@ from gateway.channels.base import Dialled
 from gateway.content import Content
 from gateway.domain import dialogues, segments, ussd, wording
 from gateway.domain import services as topics
+from gateway.domain.routing import Asked
 from gateway.domain.ussd import Kept, State
-from gateway.store import appointments, channels, inbound, phones, units
+from gateway.store import appointments, channels, inbound, phones, routes, units
 from gateway.store import ussd as store
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.usecases import compose, doubt_phone, find_services, hear_ussd, receive_message, tell_client
@@ -187,7 +188,8 @@ class Call:
     @cached_property
     def texts_by(self) -> UUID | None:
         """The channel that texts this phone."""
-        return channels.texting(self.work, self.channel.id, self.phone)
+        asked = Asked(self.phone, self.phone_hash, self.unit_id, self.language, "", bulk=False)
+        return routes.texting(self.work, self.channel.id, asked)
 
     def token(self, path: str) -> UUID:
         """One for each session and what was typed in it until then: what bears it is done once."""

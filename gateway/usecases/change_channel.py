@@ -1,6 +1,7 @@
 """Channels: added, tried out, stopped and used again; and the switch that stops all but urgent texts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -9,9 +10,10 @@ from gateway.channels.base import BadList
 from gateway.content import Content
 from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
+from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches
 from gateway.store.base import Actor, Work
-from gateway.store.channels import Channel
+from gateway.store.channels import Channel, Terms
 from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -29,11 +31,63 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel of a unit that the actor sees; its secrets are encrypted and never shown again. Runs as the system. Raises Refused."""
     check(kind, settings)
-    texts = registry.capabilities(kind, settings).texts
-    channel_id = channels.add(work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=texts)
+    can = registry.capabilities(kind, settings)
+    channel_id = channels.add(
+        work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=can.texts,
+        one_way=_one_way(kind, settings),
+    )  # fmt: skip
     channels.set_replies_cost(work, channel_id, replies_cost)
     audit.add(work, "channel.add", "channel", channel_id, home_id, {"name": name, "kind": kind}, by=by)
     return channel_id
+
+
+def network_only(work: Work, vault: Vault) -> list[str]:
+    """Of all channels, those whose reports do not come from the phone, or of some countries alone where it says so."""
+    lines, abilities_of = [], abilities(work, vault)
+    for each in channels.states(work):
+        can = abilities_of[each.id]
+        beginnings = [prefix for prefix in can.no_handset if prefix.startswith(each.prefix) or each.prefix.startswith(prefix)]
+        if can.texts and (can.receipts != "handset" or beginnings):
+            lines.append(each.name if can.receipts != "handset" else f"{each.name} ({', '.join(prefix + '…' for prefix in beginnings)})")
+    return lines
+
+
+def _one_way(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Beginnings of phones whose answers do not come back, as far as the carrier and its settings tell."""
+    can = registry.capabilities(kind, settings)
+    return ("+",) if not can.two_way or is_name(settings.get("sender", "")) else can.one_way
+
+
+def is_name(sender: str) -> bool:
+    """Whether texts come from a word, at most eleven characters long, to which nobody can answer."""
+    return 0 < len(sender) <= 11 and any(character.isalpha() for character in sender)
+
+
+def set_terms(work: Work, channel_id: UUID, unit_id: UUID, name: str, new: Terms, by: Actor) -> None:
+    """What it reaches, at what price, how fast and how much in a day. Runs as the system. Raises Refused."""
+    if faults := list(_term_faults(new)):
+        raise Refused("the channel was not changed:", *faults)
+    before = channels.terms(work, channel_id)
+    channels.set_terms(work, channel_id, new)
+    changed = sorted(name for name, value in asdict(new).items() if value != asdict(before)[name])
+    audit.add(work, "channel.terms", "channel", channel_id, unit_id, {"name": name, "changed": changed}, by=by)
+
+
+def _term_faults(new: Terms) -> Iterator[str]:
+    for prefix in (new.prefix, *new.prices, *new.one_way):
+        if not is_prefix(prefix):
+            yield N_("{prefix!r} is no beginning of phones: write + and digits, such as +84").format(prefix=prefix)
+    if any(price < 0 for price in new.prices.values()):
+        yield N_("a price is 0 or more")
+    if new.daily is not None and new.daily < 1:
+        yield N_("a day's allowance is 1 segment or more")
+    if not 0 <= new.reserved < 1:
+        yield N_("what is kept for urgent texts and answers is a share from 0 to 0.99")
+
+
+def is_prefix(typed: str) -> bool:
+    """Whether phones can begin with it."""
+    return typed.startswith("+") and typed.isascii() and (typed[1:].isdigit() or typed == "+") and len(typed) < 16
 
 
 def addresses(channel_id: UUID, can: base.Capabilities, public_url: str) -> dict[str, str]:
@@ -95,6 +149,9 @@ def set_settings(work: Work, vault: Vault, found: Channel, changes: Mapping[str,
     settings = {name: value for name, value in {**found.settings, **changes}.items() if value}
     check(found.kind, settings)
     channels.set_settings(work, vault, found.id, settings, registry.capabilities(found.kind, settings).texts)
+    terms, before = channels.terms(work, found.id), _one_way(found.kind, found.settings)
+    if list(terms.one_way) == [*before]:  # nobody has said otherwise
+        channels.set_terms(work, found.id, replace(terms, one_way=[*_one_way(found.kind, settings)]))
     audit.add(work, "channel.set", "channel", found.id, found.unit_id, {"name": found.name, "settings": ", ".join(sorted(changes))}, by=by)
 
 

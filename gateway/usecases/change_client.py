@@ -7,8 +7,9 @@ from uuid import UUID
 
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
+from gateway.domain.routing import Asked
 from gateway.domain.windows import Window
-from gateway.store import audit, channels, clients, enrolments, erasure, messages, notes, units, ussd
+from gateway.store import audit, clients, enrolments, erasure, messages, notes, routes, units, ussd
 from gateway.store.base import Actor, Work
 from gateway.usecases import change_consent, handle_flag
 from gateway.vault import Vault
@@ -102,7 +103,13 @@ def follow_phones(work: Work, vault: Vault, client_ids: Sequence[UUID]) -> None:
     """After numbers of clients changed: what is planned for them goes to those they have now. Take their rows first."""
     texts = messages.misdirected(work, client_ids)
     for client_id, person in clients.recipients(work, vault, list(texts)).items() if texts else ():
-        messages.redirect(work, vault, texts[client_id], person.key, person.phone, channels.reaching(work, person.phone) if person.phone else None)
+        messages.redirect(work, vault, texts[client_id], person.key, person.phone, _channel_of(work, vault, person))
+
+
+def _channel_of(work: Work, vault: Vault, person: clients.Person) -> UUID | None:
+    if person.phone is None:
+        return None
+    return routes.choose(work, Asked(person.phone, vault.hash_phone(person.phone), person.unit_id, person.language, ""))
 
 
 def _shown(record: clients.Record) -> dict[str, Any]:

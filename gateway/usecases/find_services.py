@@ -67,7 +67,7 @@ def tell(
     told = texts(work, content, person, topic)
     for number, text in enumerate(told):
         send_text.put(
-            work, vault, person, text, lane=lanes.REPLY, dedupe_key=f"{dedupe_key}:{number}", send_before=work.now + LIVES,
+            work, vault, content, person, text, lane=lanes.REPLY, dedupe_key=f"{dedupe_key}:{number}", send_before=work.now + LIVES,
             inbound_id=inbound_id, channel_id=channel_id, exempt_for=EXEMPT, wait=wait + number * APART,
         )  # fmt: skip
     return len(told)

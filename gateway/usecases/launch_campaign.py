@@ -9,14 +9,14 @@ from sqlalchemy import Engine
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import dialogues
+from gateway.domain import dialogues, phone
 from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.told import N_, Word
-from gateway.store import audit, campaigns, clients, occurrences, sessions, staff, templates, units
+from gateway.store import audit, campaigns, clients, occurrences, routes, sessions, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work, untangled
 from gateway.store.campaigns import Audience, Campaign, Counts
-from gateway.usecases import compose, current_texts, plan_due, preview_campaign
+from gateway.usecases import compose, current_texts, plan_due, preview_campaign, write_texts
 from gateway.usecases.preview_campaign import Preview
 from gateway.vault import DataKey, Vault
 
@@ -43,9 +43,20 @@ def draw_up(work: Work, content: Content, spec: Spec, campaign_id: UUID | None =
     if wrong := faults(content, spec):
         raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *wrong)
     audience = audience_of(work, spec.audience, unit_id)
+    if lost := _lost_answers(work, content, spec, audience):
+        raise Refused("the campaign's texts are not fit to be sent; nothing was kept:", *lost)
     consent = next(t.about.consent for (purpose, _), t in content.sendable.items() if purpose == spec.steps[0].purpose)
     versions = {step.purpose: content.version(step.purpose) for step in spec.steps}
     return campaigns.draft(work, campaign_id or uuid4(), unit_id, spec, audience, consent, versions)
+
+
+def _lost_answers(work: Work, content: Content, spec: Spec, audience: Audience) -> list[str]:
+    """Why an answer that a text asks for would not come back, where that is so of all phones of a country; [] else."""
+    asking = {purpose for (purpose, _), template in content.sendable.items() if template.about.wants_reply}
+    if not any(step.purpose in asking or dialogues.name_of(step.purpose) is not None for step in spec.steps):
+        return []
+    regions = {units.get(work, unit_id).region for unit_id in audience.units}
+    return [write_texts.NO_ANSWER] if routes.table(work).loses_answers({phone.country_of(region) for region in regions}) else []
 
 
 def audience_of(work: Work, asked: rules.Audience, own_unit_id: UUID) -> Audience:

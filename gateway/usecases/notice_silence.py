@@ -16,7 +16,8 @@ from gateway.domain import dialogues, touch
 from gateway.domain import messages as lanes
 from gateway.domain.dialogues import Dialogue, State
 from gateway.domain.effects import RaiseFlag
-from gateway.store import channels, clients, flags, messages, sessions
+from gateway.domain.routing import Asked, Table
+from gateway.store import clients, flags, messages, routes, sessions
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.clients import Person
 from gateway.usecases import read_sessions, send_text, tell_client
@@ -36,7 +37,7 @@ class _Batch:
     vault: Vault
     content: Content
     sealed: dict[UUID, Any]  # clients
-    prefixes: list[tuple[str, UUID]]
+    roads: Table
     behind: dict[UUID, Any]  # suspended session -> what it waits for
     channels: set[UUID] = field(default_factory=set)
     silent: dict[UUID, UUID] = field(default_factory=dict)  # client -> session of a check-in
@@ -60,7 +61,7 @@ def notice(engine: Engine, vault: Vault, content: Content, ring: Callable[[UUID]
             return 0
         sealed = clients.sealed(work, {row.client_id for row in rows})
         suspended = sessions.behind(work, [row.id for row in rows if row.status == "suspended"])
-        batch = _Batch(work, vault, content, sealed, channels.prefixes(work), suspended)
+        batch = _Batch(work, vault, content, sealed, routes.table(work), suspended)
         for row in rows:
             try:
                 with work.attempt():
@@ -160,12 +161,14 @@ def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues
     now = batch.work.now
     if person.phone is None or person.to_verify:
         return []
-    channel_id = next((channel for prefix, channel in batch.prefixes if person.phone.startswith(prefix)), None)
-    if channel_id is None:
+    purpose = dialogues.purpose(dialogue.name)
+    asked = Asked(person.phone, batch.vault.hash_phone(person.phone), person.unit_id, turn.state.language, purpose, answers=True)
+    road = batch.roads.choose(asked)
+    if road is None:
         return []
     return send_text.write(
-        batch.work, batch.content, replace(tell_client.as_recipient(person), language=turn.state.language), dialogues.purpose(dialogue.name), {}, lane=lanes.BULK,
-        dedupe_key=f"session:{turn.state.session_id}:{turn.state.asked_at.isoformat()}:{turn.state.reminded}", channel_id=channel_id,
+        batch.work, batch.content, replace(tell_client.as_recipient(person), language=turn.state.language), purpose, {}, lane=lanes.BULK,
+        dedupe_key=f"session:{turn.state.session_id}:{turn.state.asked_at.isoformat()}:{turn.state.reminded}", channel_id=road.id,
         send_before=min(due_at or now + REMINDER_LIVES, now + REMINDER_LIVES), about_id=turn.state.session_id,
         pinned=dialogues.say(dialogue, turn.says),
     )  # fmt: skip

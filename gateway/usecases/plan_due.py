@@ -22,7 +22,7 @@ from gateway.domain import dialogues, reminders, schedules, windows
 from gateway.domain import messages as lanes
 from gateway.domain.dialogues import Dialogue
 from gateway.domain.errors import Refused
-from gateway.store import campaigns, channels, messages, occurrences, sessions, templates, units
+from gateway.store import campaigns, messages, occurrences, routes, sessions, templates, units
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign
 from gateway.usecases import plan_rounds, read_sessions
@@ -195,9 +195,9 @@ class _Scene:
     """What stays the same for all batches of one call: channels, units, and what was written for many."""
 
     def __init__(self, work: Work, vault: Vault, content: Content, running: Mapping[UUID, Campaign]) -> None:
-        known, prefixes, costly = units.list_seen(work), channels.prefixes(work), channels.costly(work)
+        known, roads = units.list_seen(work), routes.table(work)
         self.writers = {
-            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, prefixes, costly)
+            campaign.id: Writer(content, vault, campaign, templates.pinned(work, campaign.versions), known, roads)
             for campaign in running.values()
         }
         self.dialogues = {
@@ -293,7 +293,7 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, batch: _Batch) -> s
     told, key, phone = letter.told, letter.key, letter.phone
     notes = "; ".join(filter(None, (row.reason, told.note))) or None
     new = messages.New(
-        unit_id=letter.place.unit.id, key_id=row.key_id, key=key, channel_id=letter.channel_id, to=phone, body=told.body,
+        unit_id=letter.place.unit.id, key_id=row.key_id, key=key, channel_id=letter.road.id, to=phone, body=told.body,
         encoding=told.encoding, segments=told.segments, purpose=told.purpose, language=told.language, lane=lanes.BULK,
         semantics=told.semantics, dedupe_key=f"occurrence:{row.id}", send_after=letter.send_after, send_before=row.send_before,
         client_id=row.client_id, consent_purpose=campaign.consent_purpose, expects=told.expects, campaign_id=campaign.id,
@@ -307,7 +307,7 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, batch: _Batch) -> s
         new = replace(new, waits_for=_ping(new, ping, batch))
     batch.news.append(new)
     if letter.send_after <= batch.now:
-        batch.channels.add(letter.channel_id)
+        batch.channels.add(letter.road.id)
     return notes
 
 

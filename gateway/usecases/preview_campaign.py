@@ -10,14 +10,15 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import reminders
+from gateway.domain.routing import Road
 from gateway.domain.told import N_
-from gateway.store import channels, enrolments, occurrences, units
+from gateway.store import enrolments, occurrences, routes, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
 from gateway.usecases import current_texts
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
 from gateway.usecases.plan_due import PING
-from gateway.usecases.write_texts import Writer
+from gateway.usecases.write_texts import NO_ANSWER, Writer
 from gateway.vault import Vault
 
 SAMPLES = 3
@@ -79,9 +80,10 @@ def preview(
     the figures are estimates for all. `progress` is told their number as it rises.
     """
     seen, content = Preview(), current_texts.now(work, content)
-    writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), channels.prefixes(work), channels.costly(work))
+    writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), routes.table(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
+    mute: list[str] = []  # codes of those whose answers would not come back
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
     seen.of_all = occurrences.count_people(work, campaign) if most else 0
     for row in _rows(work, campaign, min(limit, most or limit), progress, 0 < seen.of_all <= occurrences.FEW):
@@ -96,9 +98,12 @@ def preview(
         reason = reason or _count(seen, writer, campaign, row, steps)
         if reason is not None:
             excluded[row.client_id] = reason
+            mute += [row.code] if reason == NO_ANSWER else []
         elif steps:
             reached.add(row.client_id)
     seen.of_all = max(seen.of_all, seen.looked_at)
+    if mute and not reached:
+        seen.faults[NO_ANSWER] = mute
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
     if seen.is_about:
@@ -162,9 +167,9 @@ def _steps(seen: Preview, campaign: Campaign, row: Any, zone: str, now: datetime
 def _count(seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: list[tuple[str, str]]) -> str | None:
     """Write one person's texts and count them; why there are none."""
     key, phone = writer.open(row)
-    route = writer.route(phone)
-    if route is None:
-        return N_("no channel reaches this phone")
+    road = writer.road(row, phone, steps[0][0]) if steps else None
+    if steps and road is None:
+        return writer.unreached(row, phone, steps[0][0])
     texts = []
     for purpose, step_id in steps + ([(PING, "")] if steps and row.discreet == 2 else []):
         try:
@@ -173,16 +178,22 @@ def _count(seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: l
             return str(reason)
         except Unsendable as fault:
             seen.faults[str(fault)].append(row.code)
-    prices = campaign.spec.prices
-    prefix = priced_as(prices, phone, route[0])
-    for told in texts:
-        _tally(seen, told, prefix, prices.get(prefix))
+    if road is not None:
+        prefix = priced_as(campaign.spec.prices or road.prices, phone) or road.prefix
+        for told in texts:
+            _tally(seen, told, prefix, price_of(campaign.spec.prices, phone, road))
     return None
 
 
-def priced_as(prices: Mapping[str, float], phone: str, reached_by: str) -> str:
-    """The longest prefix with a price that the phone begins with, else its channel's."""
-    return max((known for known in prices if phone.startswith(known)), key=len, default=reached_by)
+def priced_as(prices: Mapping[str, float], phone: str) -> str | None:
+    """The longest prefix with a price that the phone begins with."""
+    return max((known for known in prices if phone.startswith(known)), key=len, default=None)
+
+
+def price_of(prices: Mapping[str, float], phone: str, road: Road) -> float | None:
+    """What a segment costs: by the campaign's own prices, where it has any, else by the channel's."""
+    prefix = priced_as(prices, phone)
+    return road.price(phone) if not prices else None if prefix is None else prices[prefix]
 
 
 def _tally(seen: Preview, told: Text, prefix: str, per_segment: float | None) -> None:

@@ -16,7 +16,8 @@ from gateway.content import Content
 from gateway.domain import decide, interpret, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
-from gateway.store import channels, flags, inbound, sessions, units
+from gateway.domain.routing import Asked
+from gateway.store import channels, flags, inbound, routes, sessions, units
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, escalate, read_sessions
@@ -255,7 +256,9 @@ def retry_unhandled(
                 understood, effects = _understand(content, scene.arrived, around, work.now)
                 inbound.write_understood(work, scene.arrived, understood)
                 sessions.hear(work, scene.seen.sessions, row.received_at)
-                source = replace(source_of(scene), channel_id=channels.texting(work, row.channel_id, scene.arrived.phone))
+                source = source_of(scene)
+                asked = Asked(source.phone, source.phone_hash, source.unit_id, "", "", bulk=False)
+                source = replace(source, channel_id=routes.texting(work, row.channel_id, asked))
                 if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
                     work.after_commit(partial(ring, source.channel_id))
             decided += 1

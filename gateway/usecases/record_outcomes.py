@@ -12,8 +12,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import base
-from gateway.domain import messages
-from gateway.store import channels, flags
+from gateway.domain import health, messages, phone
+from gateway.store import channels, flags, routes
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import apply_effects, tell_worker
@@ -24,7 +24,7 @@ FLUSH_SECONDS = 0.2
 FLUSH_ROWS = 500
 UNREADABLE_IN_A_ROW = 5
 # A fault of the channel stops it for this long before it is tried with one claim again; a person may resume it earlier.
-PAUSE_SECONDS = {"daily_limit": 3600, "bad_credentials": None, "bad_sender": None, "country_off": None, "suspended": None}
+PAUSE_SECONDS = {"daily_limit": 3600, "bad_credentials": None, "bad_sender": None, "suspended": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,18 @@ class Sent:
     send_before: datetime
     unit_id: UUID
     client_id: UUID | None
+    segments: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt and how it ended; `is_ours`: this process alone kept it from leaving, and out there nothing is wrong."""
+    """An attempt, how it ended and after how long; `is_ours`: this process alone kept it from leaving, and out there nothing is wrong."""
 
     channel_id: UUID
     sent: Sent
     result: base.SendResult
     is_ours: bool = False
+    took_s: float = 0.0
 
 
 def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | None = None) -> None:
@@ -73,6 +75,19 @@ def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | Non
             elif e.result.reason == "daily_limit":
                 channels.pause(work, e.channel_id, "daily_limit", PAUSE_SECONDS["daily_limit"])
         _count_unreadable(work, ended)
+        routes.count(work, _counts(ended))
+
+
+def _counts(ended: list[Ended]) -> dict[UUID, list[int]]:
+    """How attempts ended, as the health of their channels counts them: (well, bad, slow)."""
+    counts: dict[UUID, list[int]] = {}
+    for each in ended:
+        kind = health.kind(each.result.outcome)
+        if kind is not None:
+            of_channel = counts.setdefault(each.channel_id, [0, 0, 0])
+            of_channel[0 if kind == health.WELL else 1] += 1
+            of_channel[2] += kind == health.WELL and each.took_s > health.SLOW_SECONDS
+    return counts
 
 
 def _outcome(ended: Ended, now: datetime) -> rows.Outcome:
@@ -91,6 +106,8 @@ def _consequences(work: Work, vault: Vault, ended: Ended) -> None:
     sent, result = ended.sent, ended.result
     if result.outcome == "opted_out":
         apply_effects.stop_phone(work, vault.hash_phone(sent.to), "carrier", "carrier", sent.message_id)
+    elif result.reason == "country_off":
+        channels.turn_off(work, ended.channel_id, phone.country(sent.to), "country_off")
     elif result.outcome == "channel_down":
         channels.pause(work, ended.channel_id, result.reason or "channel_down", PAUSE_SECONDS.get(str(result.reason), 300))
         log.error("channel_down", channel=ended.channel_id, reason=result.reason, code=result.code)
@@ -116,12 +133,13 @@ class _Answer:
     channel_id: UUID
     sent: Sent
     result: WireResult
+    took_s: float
 
 
 def _ended(answer: _Answer) -> Ended:
     result = answer.result
     is_ours = result.phase == "not_sent" and result.error in ("shutdown", "too_late")
-    return Ended(answer.channel_id, answer.sent, base.read(answer.carrier, result.phase, result.reply), is_ours)
+    return Ended(answer.channel_id, answer.sent, base.read(answer.carrier, result.phase, result.reply), is_ours, answer.took_s)
 
 
 class Recorder:
@@ -138,9 +156,9 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def put(self, carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult) -> None:
-        """Keep an answer to be written. Quick: the wire's loop calls it."""
-        self._waiting.put(_Answer(carrier, channel_id, sent, result))
+    def put(self, carrier: base.Channel, channel_id: UUID, sent: Sent, result: WireResult, took_s: float = 0.0) -> None:
+        """Keep an answer to be written, which took so long. Quick: the wire's loop calls it."""
+        self._waiting.put(_Answer(carrier, channel_id, sent, result, took_s))
 
     def flush(self, timeout_s: float = 5) -> bool:
         """Write now what was put so far; whether that is done."""

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -12,7 +13,6 @@ from gateway.store import audit, campaigns, occurrences, rehearsals
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.rehearsals import Next
 from gateway.usecases import asked, rehearse_campaign
-from gateway.usecases.rehearse_campaign import Rehearsal
 from gateway.vault import Vault
 
 MOST = 10_000
@@ -39,17 +39,17 @@ def rehearse(engine: Engine, vault: Vault, content: Content, now: datetime | Non
         return 0
     found, refused = asked.come_to(lambda: _rehearse(engine, vault, content, following, now), "rehearsal_failed", campaign=following.campaign_id)
     with unit_of_work(engine, SYSTEM, now) as work:
-        rehearsals.settle(work, following, None if found is None else found.to_dict(), refused)
+        rehearsals.settle(work, following, found, refused)
     return 1
 
 
-def _rehearse(engine: Engine, vault: Vault, content: Content, following: Next, now: datetime | None) -> Rehearsal:
+def _rehearse(engine: Engine, vault: Vault, content: Content, following: Next, now: datetime | None) -> dict[str, Any]:
     if not following.active:
         raise NotAllowed("whoever asked for this may not any more")
     with unit_of_work(engine, following.actor, now) as work:
         campaign = campaigns.by_id(work, following.campaign_id)
         until = work.now + timedelta(days=following.days)
-        return rehearse_campaign.rehearse(work, vault, content, campaign, until, progress=partial(_progress, engine, following))
+        return rehearse_campaign.rehearse(work, vault, content, campaign, until, progress=partial(_progress, engine, following)).to_dict()
 
 
 def _progress(engine: Engine, following: Next, seen: int) -> None:

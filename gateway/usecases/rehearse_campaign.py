@@ -7,7 +7,7 @@ campaigns may send meanwhile, and how fast a carrier is, is not known; a questio
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from types import SimpleNamespace
@@ -19,14 +19,15 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import dialogues, reminders, windows
 from gateway.domain.caps import Cap
-from gateway.store import channels, enrolments, holidays, messages, occurrences, sessions, units
+from gateway.domain.routing import Road
+from gateway.store import enrolments, holidays, messages, occurrences, routes, sessions, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
 from gateway.usecases import current_texts, plan_due, read_sessions, rehearse_phone
 from gateway.usecases.compose import Text
 from gateway.usecases.places import Place
 from gateway.usecases.plan_rounds import Planned, Rounds
-from gateway.usecases.preview_campaign import priced_as, silently
+from gateway.usecases.preview_campaign import price_of, silently
 from gateway.usecases.write_texts import Letter, Writer
 from gateway.vault import Vault
 
@@ -78,10 +79,11 @@ class Rehearsal:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
+        # asdict would count the pairs of a Counter instead of copying it (before Python 3.12).
+        days = [[on.isoformat(), purpose, {name: getattr(day, name) for name in day.__slots__}] for (on, purpose), day in self.days.items()]
         return {
             "since": self.since.isoformat(), "until": self.until.isoformat(), "clients": self.clients, "reached": self.reached,
-            "days": [[on.isoformat(), purpose, asdict(day)] for (on, purpose), day in self.days.items()],
-            "holidays": {on.isoformat(): name for on, name in self.holidays.items()},
+            "days": days, "holidays": {on.isoformat(): name for on, name in self.holidays.items()},
             "clock_changes": {on.isoformat(): zones for on, zones in self.clock_changes.items()},
             "no_holidays": self.no_holidays,
         }  # fmt: skip
@@ -120,7 +122,7 @@ class _Stage:
     def __init__(self, work: Work, vault: Vault, content: Content, campaign: Campaign, seen: Rehearsal) -> None:
         known = units.list_seen(work)
         self.seen, self.campaign = seen, campaign
-        self.writer = Writer(content, vault, campaign, content.sendable, known, channels.prefixes(work), channels.costly(work))
+        self.writer = Writer(content, vault, campaign, content.sendable, known, routes.table(work))
         self.again = Rounds(work, campaign, seen.since, seen.until) if campaign.kind in rules.AGAIN else None
         self.enrolled = enrolments.all_of(work, campaign.id) if campaign.kind == "programme" else {}
         self.dates = enrolments.dates_of(work, campaign.spec.since) if campaign.kind == "programme" else {}
@@ -210,12 +212,11 @@ class _Stage:
         texts = [letter.told]
         if row.discreet == 2:
             texts.append(self.writer.text(row, letter.place, plan_due.PING, letter.key, letter.phone))
-        self._price(day, letter.phone, texts)
+        self._price(day, letter.phone, letter.road, texts)
 
-    def _price(self, day: Day, phone: str, texts: list[Text]) -> None:
+    def _price(self, day: Day, phone: str, road: Road, texts: list[Text]) -> None:
         if phone not in self._shares:
-            prices, route = self.campaign.spec.prices, self.writer.route(phone)
-            self._shares[phone] = prices.get(priced_as(prices, phone, route[0] if route else ""))
+            self._shares[phone] = price_of(self.campaign.spec.prices, phone, road)
         price, segments = self._shares[phone], sum(told.segments for told in texts)
         day.texts += len(texts)
         day.segments += segments

@@ -11,7 +11,7 @@ from gateway.domain import messages as lanes
 from gateway.domain import segments, windows
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_, Word
-from gateway.store import audit, channels, clients, messages
+from gateway.store import audit, clients, messages
 from gateway.store.base import Work
 from gateway.usecases import compose, tell_client
 from gateway.vault import Vault
@@ -78,8 +78,7 @@ def send(
     if reason is not None:
         raise Refused("not sent: {reason}", reason=Word(reason))
     audit.add(work, "message.send", "client", client.id, client.unit_id, {"dedupe_key": key})
-    person = clients.recipients(work, vault, [client.id])[client.id]
-    channel_id = channels.reaching(work, person.phone) if person.phone else None
+    channel_id = messages.channel_of(work, key)
     if channel_id is not None:
         work.after_commit(partial(ring, channel_id))
 

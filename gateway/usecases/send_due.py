@@ -38,6 +38,7 @@ BATCH = 250
 SPARE = 100  # requests that bulk leaves unopened, so that a hung carrier full of it keeps no alert or answer waiting
 LOOK_SECONDS = 0.25  # how often alerts and answers are looked for while the wire is full of bulk
 SLICE_SECONDS = 10.0
+COUNTRY_OFF_HOLDS = timedelta(minutes=5)  # a text to a country that its carrier refuses; meanwhile it may move to another channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,25 @@ def _claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: dat
         due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
-        sends += _judge_all(work, vault, due)
+        sends += _within(_judge_all(work, vault, due, room.off), room)
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
-            if channel.rate is not None:
-                channels.spend(work, channel_id, len(sends))
+            if channel.rate is not None or room.today is not None:
+                channels.spend(work, channel_id, room, len(sends), sum(sent.segments for sent in sends))
         return Claim(channel, sends, len(due) >= min(room.all, bulk), work.now)
+
+
+def _within(sends: list[Sent], room: channels.Room) -> list[Sent]:
+    """As many as the day's allowance pays for, in their order; the rest stays planned. The last may be longer than what is left."""
+    if room.segments is None or room.bulk_segments is None:
+        return sends
+    kept, used = [], 0
+    for sent in sends:
+        if used < (room.bulk_segments if sent.lane == messages.BULK else room.segments):
+            kept.append(sent)
+            used += sent.segments
+    return kept
 
 
 def withdraw(engine: Engine, sends: Sequence[Sent], now: datetime | None = None) -> None:
@@ -111,7 +124,7 @@ def _since(now: datetime) -> dict[str, datetime]:
     }
 
 
-def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
+def _judge_all(work: Work, vault: Vault, due: Sequence[Any], off: tuple[str, ...]) -> list[Sent]:
     sending_on, caps = switches.is_on(work, "sending"), units.caps(work, {row.unit_id for row in due})
     sends: list[Sent] = []
     held: list[tuple[UUID, datetime, str]] = []
@@ -122,7 +135,11 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any]) -> list[Sent]:
         verdict = judge.judge(_facts(row, row.client_id in busy, caps, beside[row.to_hash]), work.now, sending_on)
         if verdict.action == "send":
             try:
-                sends.append(_open(row, vault))
+                sent = _open(row, vault)
+                if off and sent.to.startswith(off):
+                    held.append((row.id, work.now + COUNTRY_OFF_HOLDS, "country_off"))
+                    continue
+                sends.append(sent)
             except Exception as error:  # one unreadable row must not hold up the others
                 log.error("message_unreadable", error, message=row.id)
                 dropped.append((row.id, "suppressed", "its text or number cannot be decrypted"))
@@ -164,7 +181,7 @@ def _open(row: Any, vault: Vault) -> Sent:
     return Sent(
         message_id=row.id, token=uuid4(), to=key.decrypt(row.to_enc, "outbound.to", row.id),
         body=key.decrypt(row.body_enc, "outbound.body", row.id), lane=row.lane, attempts=row.attempts + 1,
-        send_before=row.send_before, unit_id=row.unit_id, client_id=row.client_id,
+        send_before=row.send_before, unit_id=row.unit_id, client_id=row.client_id, segments=row.segments,
     )  # fmt: skip
 
 
@@ -257,7 +274,8 @@ class Sender:
                 self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
 
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
-        return lambda result: self._recorder.put(carrier, channel_id, sent, result)
+        began = time.monotonic()
+        return lambda result: self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
 
 
 def _validity(send_before: datetime, now: datetime) -> int:

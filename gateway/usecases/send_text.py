@@ -7,8 +7,9 @@ from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import messages as lanes
+from gateway.domain.routing import Asked
 from gateway.domain.templates import Policy
-from gateway.store import channels, messages
+from gateway.store import channels, messages, routes
 from gateway.store.base import Work
 from gateway.usecases import compose
 from gateway.vault import Vault
@@ -27,7 +28,7 @@ def queue(
     """
     rows = write(
         work, content, person, purpose, values, lane=lane, dedupe_key=dedupe_key, send_before=send_before, about_id=about_id,
-        inbound_id=inbound_id, channel_id=channel_id or channels.for_phone(work, person.phone), exempt_for=exempt_for, pinned=pinned,
+        inbound_id=inbound_id, channel_id=channel_id or route(work, vault, content, person, purpose, lane), exempt_for=exempt_for, pinned=pinned,
         send_after=send_after,
     )  # fmt: skip
     if inbound_id is not None:  # the first and only answer of its kind to a text that was just kept
@@ -60,8 +61,15 @@ def write(
     return [real] if ping is None else [ping, real]
 
 
+def route(work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, lane: int) -> UUID:
+    """The channel for a text to one person. Raises Refused when none reaches the phone."""
+    asks = any(template.about.wants_reply for (known, _), template in content.templates.items() if known == purpose)
+    who = vault.hash_phone(person.phone)
+    return routes.for_text(work, Asked(person.phone, who, person.unit_id, person.language, purpose, asks, lane == lanes.BULK))
+
+
 def put(
-    work: Work, vault: Vault, person: compose.Recipient, told: compose.Text, *, lane: int, dedupe_key: str, send_before: datetime,
+    work: Work, vault: Vault, content: Content, person: compose.Recipient, told: compose.Text, *, lane: int, dedupe_key: str, send_before: datetime,
     inbound_id: UUID | None = None, channel_id: UUID | None = None, exempt_for: timedelta | None = None, wait: timedelta = timedelta(0),
 ) -> None:  # fmt: skip
     """Plan a text that is composed already, to leave after `wait`; nothing when `dedupe_key` is known.
@@ -69,7 +77,7 @@ def put(
     Raises Refused when no channel reaches the phone.
     """
     new = _new(
-        work, person, told, channel_id=channel_id or channels.for_phone(work, person.phone), lane=lane, dedupe_key=dedupe_key,
+        work, person, told, channel_id=channel_id or route(work, vault, content, person, told.purpose, lane), lane=lane, dedupe_key=dedupe_key,
         send_before=send_before, inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None,
     )  # fmt: skip
     messages.add(work, vault, [replace(new, send_after=new.send_after + wait)])

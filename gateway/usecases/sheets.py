@@ -20,7 +20,7 @@ from gateway.usecases import workbooks
 LONGEST_LINE = 100_000
 MOST_LINES_A_ROW = 20  # of a cell with line breaks; beyond it a quotation mark was forgotten
 LEGACY = {"VN": "cp1258"}  # what old Windows wrote there; elsewhere cp1252
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +248,5 @@ class BadRows:
 
 def harmless(cell: str) -> str:
     """The cell as a spreadsheet takes it for text and no formula."""
-    return "'" + cell if cell.startswith(_FORMULA) else cell.replace("\0", "")
+    cell = cell.replace("\0", "")
+    return "'" + cell if cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA) else cell

@@ -7,8 +7,9 @@ from uuid import UUID
 from gateway.content import Content
 from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
+from gateway.domain.routing import Asked
 from gateway.domain.told import N_
-from gateway.store import clients, consents, inbound
+from gateway.store import clients, consents, inbound, routes
 from gateway.store.base import Work
 from gateway.usecases import compose, current_texts, send_text
 from gateway.vault import Vault
@@ -33,10 +34,19 @@ def tell(
         return reason
     try:
         send_text.queue(work, vault, content, as_recipient(person), purpose, values, lane=lane, dedupe_key=dedupe_key,
-                        send_before=send_before, about_id=about_id)  # fmt: skip
+                        send_before=send_before, about_id=about_id, channel_id=_wrote_to(work, vault, person, lane))  # fmt: skip
     except (compose.Unsendable, Refused) as error:
         return str(error)
     return None
+
+
+def _wrote_to(work: Work, vault: Vault, person: clients.Person, lane: int) -> UUID | None:
+    """Where an answer leaves: the channel that the client wrote to, for as long as it texts."""
+    if lane != lanes.REPLY or person.phone is None:
+        return None
+    who = vault.hash_phone(person.phone)
+    wrote_to = inbound.last_channel(work, who, work.now - ANSWERS_WITHIN)
+    return wrote_to and routes.texting(work, wrote_to, Asked(person.phone, who, person.unit_id, person.language, "", bulk=False))
 
 
 def as_recipient(person: clients.Person) -> compose.Recipient:

@@ -1,15 +1,15 @@
 """Write a campaign's texts: who gets one, when, and in which words. Previews, rehearsals and planning ask the same questions here."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from gateway.content import Content
 from gateway.domain import campaigns as rules
-from gateway.domain import windows
+from gateway.domain import dialogues, windows
 from gateway.domain.campaigns import Candidate
+from gateway.domain.routing import Asked, Road, Table
 from gateway.domain.told import N_
 from gateway.store.campaigns import Campaign
 from gateway.store.units import Unit
@@ -19,6 +19,10 @@ from gateway.usecases.places import Place, Places
 from gateway.vault import DataKey, Vault
 
 LATE = "its time passed"
+NO_ANSWER = N_(
+    "asks for an answer, and no channel brings one back from these phones: take a text that asks for none and names a call-back number or a USSD "
+    "code, or add a channel that brings answers back"
+)
 
 
 class Skipped(Exception):
@@ -33,7 +37,7 @@ class Letter:
     send_after: datetime
     key: DataKey
     phone: str
-    channel_id: UUID
+    road: Road
     told: Text
 
 
@@ -42,11 +46,10 @@ class Writer:
 
     def __init__(
         self, content: Content, vault: Vault, campaign: Campaign, pinned: compose.Pinned, units: Iterable[Unit],
-        prefixes: Sequence[tuple[str, UUID]], costly: Collection[UUID],
+        roads: Table,
     ) -> None:  # fmt: skip
-        """`prefixes` and `costly`: see `store.channels`."""
         self._content, self._vault, self._campaign, self._pinned = content, vault, campaign, pinned
-        self._prefixes, self._costly = prefixes, costly
+        self._roads, self._is_costly = roads, any(road.replies_cost for road in roads.roads.values())
         self._exclusions: dict[tuple[Any, ...], str | None] = {}
         self.place = Places(units).of
         self._made: dict[tuple[Any, ...], Text | Unsendable] = {}
@@ -57,6 +60,8 @@ class Writer:
             self._values[str(step.id)] = {**campaign.spec.values, **spec.values}
         self._of_unit: dict[tuple[str, str], bool] = {}
         self._places_of = {purpose: set(template.about.placeholders) for (purpose, _), template in pinned.items()}
+        asking = {purpose for (purpose, _), template in pinned.items() if template.about.wants_reply}
+        self._asking = asking | {step.purpose for step in campaign.steps if dialogues.name_of(step.purpose) is not None}
 
     def exclusion(self, row: Any) -> str | None:
         """Why this person gets nothing; None when they do."""
@@ -83,14 +88,23 @@ class Writer:
         place = self.place(row)
         send_after = self._send_after(place, send_before, now)
         key, phone = opened or self.open(row)
-        route = self.route(phone)
-        if route is None:
-            raise Skipped("no channel reaches this phone")
-        return Letter(place, send_after, key, phone, route[1], self.text(row, place, self._purposes[step_id], key, phone, step_id))
+        purpose = self._purposes[step_id]
+        road = self.road(row, phone, purpose)
+        if road is None:
+            raise Skipped(self.unreached(row, phone, purpose))
+        return Letter(place, send_after, key, phone, road, self.text(row, place, purpose, key, phone, step_id))
 
-    def route(self, phone: str) -> tuple[str, UUID] | None:
-        """The prefix and the channel by which a phone is reached."""
-        return next((route for route in self._prefixes if phone.startswith(route[0])), None)
+    def road(self, row: Any, phone: str, purpose: str) -> Road | None:
+        """The channel by which a text would leave."""
+        return self._roads.choose(self._asked(row, phone, purpose, purpose in self._asking or row.discreet == 2))
+
+    def unreached(self, row: Any, phone: str, purpose: str) -> str:
+        """Why there is no channel for a text."""
+        is_reached = self._roads.choose(self._asked(row, phone, purpose, False)) is not None
+        return NO_ANSWER if is_reached else N_("no channel reaches this phone")
+
+    def _asked(self, row: Any, phone: str, purpose: str, answers: bool) -> Asked:
+        return Asked(phone, row.phone_hash, self.place(row).unit.id, row.language, purpose, answers)
 
     def _send_after(self, place: Place, send_before: datetime, now: datetime) -> datetime:
         """Now, or when the hours of unit and client next open. Raises the reason when its time passes before."""
@@ -106,7 +120,7 @@ class Writer:
         name = key.decrypt(row.name_enc, "clients.name", row.client_id) if row.discreet == 0 else ""
         needed = row.unit if name or self._names_unit(purpose, step_id) else place.unit.language
         what = (purpose, step_id, row.language, row.tones or place.unit.tones, row.discreet == 0, name, needed, place.zone, row.starts_at,
-                self._replies_cost(phone))  # fmt: skip
+                self._replies_cost(row, phone, purpose))  # fmt: skip
         made = self._made.get(what)
         if made is None:
             made = self._made[what] = self._make(row, place, purpose, key, phone, name, step_id)
@@ -114,9 +128,9 @@ class Writer:
             raise made
         return made
 
-    def _replies_cost(self, phone: str) -> bool:
-        route = self.route(phone) if self._costly else None
-        return route is not None and route[1] in self._costly
+    def _replies_cost(self, row: Any, phone: str, purpose: str) -> bool:
+        road = self.road(row, phone, purpose) if self._is_costly else None
+        return road is not None and road.replies_cost
 
     def _names_unit(self, purpose: str, step_id: str) -> bool:
         """Whether the text says something of the unit, so that it reads differently in another."""
@@ -132,7 +146,7 @@ class Writer:
         person = Recipient(
             unit_id=unit.id, key_id=row.key_id, key=key, phone=phone, language=row.language, zone=place.zone,
             client_id=row.client_id, unit_language=unit.language, tones=row.tones or unit.tones, discreet=row.discreet, name=name,
-            details=unit.known, replies_cost=self._replies_cost(phone),
+            details=unit.known, replies_cost=self._replies_cost(row, phone, purpose),
         )  # fmt: skip
         moment = {} if row.starts_at is None else {"starts_at": row.starts_at}
         try:

@@ -11,7 +11,17 @@ from werkzeug.wrappers import Response
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
-from gateway.store import approvals, audit, campaigns, drafts, enrolments, occurrences, rehearsals, staff
+from gateway.store import (
+    approvals,
+    audit,
+    campaigns,
+    drafts,
+    enrolments,
+    occurrences,
+    rehearsals,
+    routes,
+    staff,
+)
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.campaigns import Campaign, Counts
 from gateway.usecases import draw_timeline, launch_campaign, preview_campaign, rehearse_asked
@@ -29,9 +39,9 @@ SPANS = (7, 31, 92, 366)
 
 def blueprint(gateway: Gateway) -> Blueprint:
     """The list, one campaign, its calendar, and what is done with it."""
-    routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+    paths = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
-    @routes.get("/")
+    @paths.get("/")
     def show() -> str:
         at = min(max(request.args.get("page", 1, int), 1), MOST_PAGES)
         with page.work() as work:
@@ -44,11 +54,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
             counts = {each: kept.get(each) or campaigns.counts(work, each) for each in started}
         return page.render("campaigns/list.html", campaigns=found, drafts=making, counts=counts, at=at, more=more)
 
-    @routes.get("/<uuid:campaign>")
+    @paths.get("/<uuid:campaign>")
     def look(campaign: UUID) -> str:
         return _page(gateway, campaign)
 
-    @routes.get("/<uuid:campaign>/calendar")
+    @paths.get("/<uuid:campaign>/calendar")
     def calendar(campaign: UUID) -> str:
         with page.work() as work:
             found = _get(work, campaign)
@@ -57,7 +67,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         drawn = Markup(draw_timeline.draw(found.spec.name, seen, page.gettext(), page.retold())) if seen else ""  # noqa: S704 - it escapes all words
         return page.render("campaigns/calendar.html", campaign=found, asked=asked, seen=seen, spans=SPANS, drawn=drawn)
 
-    @routes.post("/<uuid:campaign>/calendar")
+    @paths.post("/<uuid:campaign>/calendar")
     def rehearse(campaign: UUID) -> Response:
         """The clock works it out; the page tells how far it is."""
         days = next((span for span in SPANS if str(span) == request.form.get("days")), SPANS[1])
@@ -65,35 +75,35 @@ def blueprint(gateway: Gateway) -> Blueprint:
             rehearse_asked.ask(work, campaign, days)
         return page.go("campaigns.calendar", campaign=campaign)
 
-    _deeds(routes, gateway)
-    return routes
+    _deeds(paths, gateway)
+    return paths
 
 
-def _deeds(routes: Blueprint, gateway: Gateway) -> None:
-    @routes.post("/<uuid:campaign>/approve")
+def _deeds(paths: Blueprint, gateway: Gateway) -> None:
+    @paths.post("/<uuid:campaign>/approve")
     def approve(campaign: UUID) -> Response | tuple[str, int]:
         with page.work() as work:
             found = _get(work, campaign)
         return _done(gateway, found, lambda: _ask(gateway, found), "")
 
-    @routes.post("/<uuid:campaign>/pause")
+    @paths.post("/<uuid:campaign>/pause")
     def pause(campaign: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         return _set(gateway, campaign, lambda work, name: launch_campaign.pause(work, name, _reason()), _("It is paused: nothing of it leaves until somebody resumes it."))
 
-    @routes.post("/<uuid:campaign>/resume")
+    @paths.post("/<uuid:campaign>/resume")
     def resume(campaign: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         return _set(gateway, campaign, launch_campaign.resume, _("It runs again."))
 
-    @routes.post("/<uuid:campaign>/resend")
+    @paths.post("/<uuid:campaign>/resend")
     def resend(campaign: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         sent = []
         return _set(gateway, campaign, lambda work, name: sent.append(launch_campaign.resend(work, name, gateway.bell.ring)),
                     lambda: _("{count} texts are sent again.").format(count=sum(sent)))  # fmt: skip
 
-    @routes.post("/<uuid:campaign>/cancel")
+    @paths.post("/<uuid:campaign>/cancel")
     def cancel(campaign: UUID) -> Response | tuple[str, int]:
         _ = page.gettext()
         with page.work() as work:
@@ -103,7 +113,7 @@ def _deeds(routes: Blueprint, gateway: Gateway) -> None:
         return _done(gateway, found, lambda: went.append(launch_campaign.cancel(gateway.engine, actor, found.spec.name, _reason(), guard.now())),
                      lambda: _went(went[0]))  # fmt: skip
 
-    @routes.post("/<uuid:campaign>/change")
+    @paths.post("/<uuid:campaign>/change")
     def change(campaign: UUID) -> Response:
         """Back into the making, under the same id: what is kept there takes its place."""
         with page.work() as work:
@@ -113,7 +123,7 @@ def _deeds(routes: Blueprint, gateway: Gateway) -> None:
             drafts.add(work, found.id, found.unit_id, rules.written(found.spec))
         return page.go("maker.who", draft=found.id)
 
-    @routes.post("/<uuid:campaign>/copy")
+    @paths.post("/<uuid:campaign>/copy")
     def copy(campaign: UUID) -> Response:
         _ = page.gettext()
         with page.work() as work:
@@ -203,8 +213,9 @@ def _page(gateway: Gateway, campaign_id: UUID, error: str = "") -> str:
         if counts is None or counts.planned <= LIVE_UP_TO:
             counts = campaigns.counts(work, found.id)
         in_it = enrolments.count(work, found.id) if found.kind == "programme" else []
+        stopped = routes.stopped_for(work, found.id) if found.state in ("running", "paused") else []
         again = campaigns.to_resend(work, found.id) if found.state in ("running", "done") else 0
     return page.render(
         "campaigns/one.html", campaign=found, approval=approval, waits=waits, seen=seen, people=people, counts=counts, in_it=in_it,
-        again=again, error=error, **values,
+        again=again, stopped=stopped, error=error, **values,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Channels: how they are, and what an administrator does with them."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from flask import Blueprint, request
@@ -10,8 +11,10 @@ from gateway.channels.base import Capabilities
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
 from gateway.store import channels, units
-from gateway.store.channels import State
-from gateway.usecases import change_channel
+from gateway.store import routes as store
+from gateway.store.base import Work
+from gateway.store.channels import State, Terms
+from gateway.usecases import change_channel, change_routes
 from gateway.web import page
 
 
@@ -20,12 +23,11 @@ def blueprint(gateway: Gateway) -> Blueprint:
     routes = Blueprint("channels", __name__, url_prefix="/channels")
     _add_new(routes, gateway)
     _add_tests(routes, gateway)
+    _add_rules(routes, gateway)
 
     @routes.get("")
     def show() -> str:
-        with page.work() as work:
-            codes, states = {unit.id: unit.code for unit in units.names(work)}, channels.states(work)
-        return page.render("channels/list.html", channels=states, codes=codes, can=_abilities(), kinds=registry.kinds())
+        return _list(gateway)
 
     @routes.get("/<uuid:channel>")
     def look(channel: UUID) -> str:
@@ -42,6 +44,18 @@ def blueprint(gateway: Gateway) -> Blueprint:
         page.tell(_("{name} is used again.") if wanted == "active" else _("{name} is disabled."), name=found.name)
         return page.go("channels.look", channel=channel)
 
+    @routes.post("/<uuid:channel>/terms")
+    def terms(channel: UUID) -> Response | tuple[str, int]:
+        _ = page.gettext()
+        found = _own(channel)
+        try:
+            with page.system() as work:
+                change_channel.set_terms(work, found.id, found.unit_id, found.name, _terms(channels.terms(work, found.id)), page.member().actor)
+        except Refused as refused:
+            return _look(found, error=refused.told(page.retold())), 400
+        page.tell(_("{name} is changed."), name=found.name)
+        return page.go("channels.look", channel=channel)
+
     @routes.post("/<uuid:channel>/replies")
     def replies(channel: UUID) -> Response:
         _ = page.gettext()
@@ -52,6 +66,68 @@ def blueprint(gateway: Gateway) -> Blueprint:
         return page.go("channels.look", channel=channel)
 
     return routes
+
+
+def _list(gateway: Gateway, error: str = "") -> str:
+    with page.work() as work:
+        codes = {unit.id: unit.code for unit in units.names(work)}
+    with page.system() as work:  # figures of traffic, no persons
+        found, rules = channels.states(work, measured=True), store.list_all(work)
+    return page.render(
+        "channels/list.html", channels=found, codes=codes, can=_abilities(), kinds=registry.kinds(), rules=rules, error=error,
+        purposes=change_routes.purposes(gateway.content),
+    )  # fmt: skip
+
+
+def _add_rules(routes: Blueprint, gateway: Gateway) -> None:
+    @routes.post("/rules")
+    def add_rule() -> Response | tuple[str, int]:
+        _ = page.gettext()
+        given = {name: request.form.get(name, "").strip() for name in ("unit", "prefix", "language", "purpose")}
+        try:
+            with page.work() as work:
+                _seen(work, request.form.get("channel", ""), given["unit"])
+            with page.system() as work:
+                change_routes.add(work, gateway.content, page.member().actor, channel=request.form.get("channel", ""), **given)
+        except Refused as refused:
+            return _list(gateway, refused.told(page.retold())), 400
+        page.tell(_("The rule is kept."))
+        return page.go("channels.show")
+
+    @routes.post("/rules/<int:number>/drop")
+    def drop_rule(number: int) -> Response:
+        _ = page.gettext()
+        with page.system() as work:
+            rule = next((each for each in store.list_all(work) if each.number == number), None)
+        if rule is None:
+            raise NotFound("there is no such rule")
+        _own(rule.channel_id)
+        with page.system() as work:
+            change_routes.remove(work, number, page.member().actor)
+        page.tell(_("The rule is gone."))
+        return page.go("channels.show")
+
+
+def _seen(work: Work, channel: str, unit: str) -> None:
+    """Raises NotFound, or Refused, for what is not of the units of whoever asks."""
+    found = next((each for each in channels.states(work) if each.name == channel), None)
+    if found is None or not units.is_seen(work, found.unit_id):
+        raise Refused("no such channel")
+    if unit:
+        units.by_code(work, unit)
+
+
+def _terms(before: Terms) -> Terms:
+    """What the form says. Raises Refused."""
+    typed = {name: request.form.get(name, "").strip() for name in ("prefix", "rate", "daily", "prices", "one_way")}
+    pairs = [pair.partition("=")[::2] for pair in typed["prices"].replace(",", " ").split()]
+    try:
+        daily = int(typed["daily"]) if typed["daily"] else None
+        prices = {prefix: float(price) for prefix, price in pairs}
+    except ValueError:
+        raise Refused("an allowance is a whole number of segments, and prices are written as +84=450 +44=0.04") from None
+    one_way = typed["one_way"].replace(",", " ").split()
+    return replace(before, prefix=typed["prefix"], rate=_rate(typed["rate"]), daily=daily, prices=prices, one_way=one_way)
 
 
 def _own(channel_id: UUID) -> State:
@@ -66,7 +142,12 @@ def _own(channel_id: UUID) -> State:
 def _look(found: State, said: str = "", error: str = "") -> str:
     can = _abilities()[found.id]
     addresses = change_channel.addresses(found.id, can, page.gateway().settings.public_url)
-    return page.render("channels/look.html", channel=found, can=can, addresses=addresses, said=said, error=error)
+    typed = request.form if request.endpoint == "channels.terms" and error else {
+        "prefix": found.prefix, "rate": f"{found.rate:g}" if found.rate else "", "daily": found.daily or "", "one_way": " ".join(found.one_way),
+        "prices": " ".join(f"{prefix}={price:g}" for prefix, price in found.prices.items()),
+    }  # fmt: skip
+    return page.render("channels/look.html", channel=found, can=can, addresses=addresses, said=said, error=error, typed=typed,
+                       senders=", ".join(map(page.shown, can.senders)))  # fmt: skip
 
 
 def _abilities() -> dict[UUID, Capabilities]:

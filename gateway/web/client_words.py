@@ -1,11 +1,12 @@
 """What a client's page gathers and reads from its forms, apart from how it is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from flask import request
 from markupsafe import Markup
 
 from gateway.domain import windows
@@ -17,7 +18,7 @@ from gateway.store import appointments, clients, consents, sessions, threads, un
 from gateway.store.base import Work
 from gateway.store.clients import Found
 from gateway.store.scores import Score
-from gateway.usecases import book_appointment, change_client, clinic_day
+from gateway.usecases import book_appointment, change_client, clinic_day, reply_to_client
 from gateway.web import charts, forms, page
 
 
@@ -114,6 +115,19 @@ def change_appointment(work: Work, gateway: Gateway, found: Found) -> str | None
         return clinic_day.move_one(work, gateway.vault, gateway.content, kept.id, starts_at).reason
     book_appointment.move(work, kept.id, starts_at)
     return None
+
+
+def draft(gateway: Gateway, find: Callable[[Work], Found], shown: Callable[..., str]) -> str:
+    """What is typed to a client, counted as it would be sent; or a text of the library, put into the field of the page that `shown` gives."""
+    is_fill = request.form.get("do") == "fill"
+    with page.work() as work:
+        found = find(work)
+        words = reply_to_client.canned(work, gateway.vault, gateway.content, found).get(forms.field("canned")) if is_fill else None
+        typed = words or forms.field("text")
+        made = reply_to_client.draft(work, gateway.vault, gateway.content, found, typed)
+    if "HX-Request" in request.headers and not is_fill:
+        return page.render("clients/count.html", draft_of=made)
+    return shown(draft=typed, draft_of=made)
 
 
 def set_date(work: Work, gateway: Gateway, found: Found) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -182,15 +183,7 @@ def _add_words(routes: Blueprint, gateway: Gateway) -> None:
 
     @routes.post("/<uuid:client>/draft")
     def draft(client: UUID) -> Answer:
-        """What is typed, counted as it would be sent; or a text of the library, put into the field."""
-        with page.work() as work:
-            found = clients.get(work, client)
-            words = reply_to_client.canned(work, gateway.vault, gateway.content, found).get(forms.field("canned"), "")
-            typed = words if request.form.get("do") == "fill" and words else forms.field("text")
-            made = reply_to_client.draft(work, gateway.vault, gateway.content, found, typed)
-        if "HX-Request" in request.headers and request.form.get("do") != "fill":
-            return page.render("clients/count.html", draft_of=made)
-        return shown(gateway, client, draft=typed, draft_of=made)
+        return client_words.draft(gateway, lambda work: clients.get(work, client), partial(shown, gateway, client))
 
     @routes.post("/<uuid:client>/note")
     def note(client: UUID) -> Answer:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
@@ -12,11 +13,11 @@ from gateway.domain import flags as rules
 from gateway.domain import segments, windows
 from gateway.domain.errors import Refused
 from gateway.parts import Gateway
-from gateway.store import audit, clients, flags, notes, staff, threads, units
+from gateway.store import audit, clients, escalations, flags, notes, staff, threads, units
 from gateway.store.base import Work
 from gateway.store.flags import Flag, Wanted
-from gateway.usecases import handle_flag, look_at_client, reply_to_client
-from gateway.web import flag_words, forms, page, safely, spoken
+from gateway.usecases import escalate, handle_flag, look_at_client, reply_to_client
+from gateway.web import client_words, flag_words, forms, page, safely, spoken
 
 AT_ONCE = 50
 MOST_PAGES = 10_000
@@ -59,11 +60,18 @@ def _add_pages(routes: Blueprint, gateway: Gateway) -> None:
         if "HX-Request" not in request.headers:
             return page.go("flags.listed", show="unowned", severity="urgent")
         with page.work() as work:
-            return page.render("flags/urgent.html", urgent=flags.untaken(work), rules=rules.RULES, now=work.now)
+            urgent = flags.untaken(work)
+            unheard = _unheard([flag.id for flag in urgent if work.now - flag.opened_at > escalate.PATIENCE])
+            return page.render("flags/urgent.html", urgent=urgent, unheard=unheard, rules=rules.RULES, now=work.now)
 
     @routes.get("/<int:flag>")
     def show(flag: int) -> str:
         return _shown(gateway, flag)
+
+
+def _unheard(flag_ids: list[UUID]) -> set[UUID]:
+    with page.system() as work:
+        return escalations.unheard(work, flag_ids)
 
 
 def _wanted(work: Work) -> tuple[Wanted, dict[str, str]]:
@@ -211,16 +219,7 @@ def _add_reply(routes: Blueprint, gateway: Gateway) -> None:
 
     @routes.post("/<int:flag>/draft")
     def draft(flag: int) -> Answer:
-        """What is typed, counted as it would be sent; or a text of the library, put into the field."""
-        with page.work() as work:
-            found = flags.by_number(work, flag)
-            client = clients.get(work, _client_of(found))
-            words = reply_to_client.canned(work, gateway.vault, gateway.content, client).get(forms.field("canned"), "")
-            text = words if request.form.get("do") == "fill" and words else forms.field("text")
-            made = reply_to_client.draft(work, gateway.vault, gateway.content, client, text)
-        if "HX-Request" in request.headers and request.form.get("do") != "fill":
-            return page.render("clients/count.html", draft_of=made)
-        return _shown(gateway, flag, draft=text, draft_of=made)
+        return client_words.draft(gateway, lambda work: clients.get(work, _client_of(flags.by_number(work, flag))), partial(_shown, gateway, flag))
 
     @routes.post("/<int:flag>/call")
     def call(flag: int) -> Answer:

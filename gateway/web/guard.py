@@ -67,7 +67,7 @@ def _is_outside(endpoint: str) -> bool:
 def _admit(gateway: Gateway) -> AnyResponse | None:
     """None when the page may go on; else where to go instead. Aborts with 400 for a form of others, 403 for another role."""
     endpoint = request.endpoint
-    if endpoint in ("asset", "health") or endpoint is not None and _is_outside(endpoint):
+    if endpoint in ("asset", "health", "metrics") or endpoint is not None and _is_outside(endpoint):
         return None
     g.visit = _visit(gateway)
     if endpoint is None:

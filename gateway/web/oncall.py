@@ -48,7 +48,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         silent: list[str] = []
 
         def act(work: Work) -> None:
-            silent.extend(set_on_call.set_places(work, gateway.vault, home, people, page.member().actor)[1])
+            silent[:] = set_on_call.set_places(work, gateway.vault, home, people, page.member().actor)[1]
 
         def said() -> str:
             kept = _("The list of {unit} is saved.").format(unit=home.code)

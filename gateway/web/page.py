@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 from flask import current_app, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from gateway.domain import told
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.told import Gettext, Retold
 from gateway.parts import Gateway
 from gateway.store import logins
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.staff import Member
 from gateway.web import guard, roles
 
@@ -65,11 +66,15 @@ def do(
 ) -> Response | tuple[str, int]:  # fmt: skip
     """Do a deed in one transaction, then load the page of this endpoint, which says so; what is refused is told by the page that `refused` gives.
 
-    `said` is translated and filled in already, or made once it is done. What is not there stays a 404.
+    `said` is translated and filled in already, or made once it is done. What is not there stays a 404. `act` runs again when
+    PostgreSQL undid it because of another transaction, such as a text of the same client that comes just then.
     """
-    try:
+    def once() -> None:
         with opened() as transaction:
             act(transaction)
+
+    try:
+        untangled(once)
     except NotFound:
         raise
     except Refused as why:
@@ -127,7 +132,7 @@ def context() -> dict[str, Any]:
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
         "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
-        "titled": titled,
+        "titled": titled, "tongue": tongue,
     }  # fmt: skip
 
 
@@ -215,6 +220,17 @@ def shown(text: str) -> str:
     return _retold(language())(text)
 
 
+def tongue(code: str) -> str:
+    """A language by its own name; one that there are no texts in as the reader's language calls it."""
+    return _tongue(language(), code)
+
+
+def _tongue(reader: str, code: str) -> str:
+    known = gateway().content.languages
+    return known[code].name if code in known else Locale.parse(known[reader].locale, sep="_").languages.get(code, code)
+
+
 @cache
 def _retold(code: str) -> Retold:
-    return Retold(gateway().content.translations.get(code, {}))
+    known = gateway().content.translations.get(code, {})
+    return Retold({message: said or told.plain(message) for message, said in known.items()}, partial(_tongue, code))

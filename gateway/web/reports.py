@@ -15,7 +15,7 @@ from gateway.domain.told import N_
 from gateway.parts import Gateway
 from gateway.store import units
 from gateway.store.base import Work
-from gateway.usecases import read_report, sheets
+from gateway.usecases import change_channel, read_report, sheets
 from gateway.web import page
 
 GRAINS = {"month": (N_("Months"), 14), "quarter": (N_("Quarters"), 6), "week": (N_("Weeks"), 14)}
@@ -89,9 +89,17 @@ def _page(code: str) -> str | tuple[str, int]:
         "reports/show.html", asked=asked, error=error, table=found, reports=REPORTS, by=BY, units=seen, periods=_choices(today),
         headings=read_report.headings(found, _) if found else [], cells=list(read_report.cells(found, unit, _)) if found else [],
         chart=charts.draw(found, _) if found else "",
-        counted_at=datetime.fromisoformat(found.counted_at) if found and found.counted_at else None,
+        network_only=_network_only(asked), counted_at=datetime.fromisoformat(found.counted_at) if found and found.counted_at else None,
     )  # fmt: skip
     return (html, 400) if error else html
+
+
+def _network_only(asked: _Asked) -> list[str]:
+    """Channels on which "delivered" does not mean on the phone, where the report speaks of it."""
+    if asked.report != "delivery":
+        return []
+    with page.system() as work:
+        return change_channel.network_only(work, page.gateway().vault)
 
 
 def _choices(today: date) -> Iterator[tuple[str, list[tuple[str, str]]]]:

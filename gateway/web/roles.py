@@ -16,6 +16,7 @@ ADMIN = frozenset({"administrator"})
 MAY: dict[str, frozenset[str]] = {
     "asset": ANYBODY,
     "health": ANYBODY,
+    "metrics": ANYBODY,  # of this machine
     # Access.
     "access.login": ANYBODY,
     "access.enter": ANYBODY,
@@ -128,7 +129,8 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(("units.new", "units.add", "units.look", "units.edit"), ADMIN),
     "channels.show": LEAD,
     **dict.fromkeys(
-        ("channels.new", "channels.add", "channels.look", "channels.ask", "channels.text", "channels.state", "channels.replies"), ADMIN
+        ("channels.new", "channels.add", "channels.look", "channels.ask", "channels.text", "channels.state", "channels.replies", "channels.terms", "channels.add_rule",
+         "channels.drop_rule"), ADMIN
     ),
 }
 """Endpoint ("blueprint.function") -> the roles that may open it."""

@@ -24,7 +24,7 @@ def state(said: Said, now: datetime, _: Gettext) -> str:
     if said.state == "planned":
         words = _planned(said, now, why, _)
     elif said.state == "delivered":
-        receipts = registry.by_kind(said.channel_kind).capabilities.receipts
+        receipts = registry.by_kind(said.channel_kind).capabilities.receipts_of(said.country)
         words = _("delivered to the phone") if receipts == "handset" else _("passed to the network")
         why = ""
     else:

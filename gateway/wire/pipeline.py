@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway import log
 from gateway.wire.connection import Connection, Job, Origin, message_of
-from gateway.wire.values import Error, Limits, WireResult, awake_s, is_public
+from gateway.wire.values import Error, Limits, WireResult, awake_s, is_public, is_reachable
 
 
 class Pipeline:
@@ -115,7 +115,7 @@ class Pipeline:
         failure = OSError("no address")
         new, name = partial(Connection, self, origin), origin.host if origin.tls else None
         for *_, (ip, port, *_) in await asyncio.shield(origin.lookup):
-            if origin.public_only and not is_public(ip):
+            if not (is_public(ip) if origin.public_only else is_reachable(ip)):
                 failure = NotPublic()
                 continue
             try:

@@ -44,7 +44,8 @@ class Limits:
     The first byte of a request leaves within `connect_s` of its submission (or `since`) or never, even if this process
     stood still meanwhile: by then others may have taken it for dead. The whole answer must be there `read_s` after
     that, however it trickles. `ca_file` stands in for the system's certificates. `public_only`: connects to no address of
-    this machine or a private network, whatever a name resolves to; so does every guarded request. `private_hosts` are excepted.
+    this machine or a private network, whatever a name resolves to; so does every guarded request, but for `private_hosts`.
+    Nothing connects to one of a cloud's own services.
     """
 
     max_open: int = 2000
@@ -65,14 +66,28 @@ class Limits:
 
 # Addresses that stand for an IPv4 one: what they lead to counts.
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Where clouds tell their machines keys and names, beside the link-local addresses.
+_CLOUDS = frozenset(map(ip_address, ("100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254")))
 
 
 def is_public(ip: str) -> bool:
     """Whether an address is anybody's to reach: none of this machine, of a private or shared network, of a cloud's own services."""
-    address: IPv4Address | IPv6Address = ip_address(ip.partition("%")[0])
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is None and (address in _NAT64 or int(address) >> 32 == 0):
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        address = inner or address
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    address = _meant(ip)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address in _CLOUDS)
+
+
+def is_reachable(ip: str) -> bool:
+    """Whether anything of ours may stand at an address: a carrier, or a phone in the house, but not a cloud's own services."""
+    address = _meant(ip)
+    return not (address.is_link_local or address.is_multicast or address.is_unspecified or address in _CLOUDS)
+
+
+def _meant(ip: str) -> IPv4Address | IPv6Address:
+    """The address that it leads to."""
+    address = ip_address(ip.partition("%")[0])
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
+        return address
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+    if inner is None and (address in _NAT64 or int(address) >> 32 == 0):
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address

@@ -91,9 +91,9 @@ def test_the_wanted_language_needs_no_note() -> None:
 @pytest.mark.parametrize(
     ("policy", "language", "note"),
     [
-        ("dont_send", None, "no text in km; not sent (dont_send)"),
-        ("campaign_default", "vi", "no text in km; sent in vi (campaign_default)"),
-        ("unit_default", "fr", "no text in km; sent in fr (unit_default)"),
+        ("dont_send", None, "no text in km; not sent, as the campaign says"),
+        ("campaign_default", "vi", "no text in km; sent in vi (the campaign's language)"),
+        ("unit_default", "fr", "no text in km; sent in fr (the unit's language)"),
     ],
 )
 def test_another_language_is_sent_only_by_policy_and_never_silently(
@@ -105,5 +105,5 @@ def test_another_language_is_sent_only_by_policy_and_never_silently(
 def test_a_default_that_is_not_written_either_is_not_sent() -> None:
     assert templates.choose_language("km", ["en"], "unit_default", "en", "vi") == (
         None,
-        "no text in km; not sent (unit_default)",
+        "no text in km, nor in the unit's language; not sent",
     )

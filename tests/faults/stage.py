@@ -23,7 +23,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from gateway.domain.phone import Phone
-from gateway.store import base, channels, clients, messages, switches, unknowns
+from gateway.store import base, channels, clients, messages, routes, switches, unknowns
 from gateway.store.base import Work, unit_of_work
 from gateway.vault import DataKey, Vault, parse_keys
 from tests import builders, servers
@@ -297,6 +297,8 @@ def open_stage(house: House, **channel_changes: Any) -> Stage:
     channel_id = builders.channel(
         house.engine, house.vault, now, unit_id, kind="twilio", name=f"fault{n:04d}", settings=settings, **channel_changes
     )
+    with unit_of_work(house.engine) as work:  # cases side by side do not help each other out
+        routes.add(work, channel_id, unit_id=unit_id, prefix=None, language=None, purpose=None)
     return Stage(house, World(house.engine, house.vault, unit_id, channel_id, now), number)
 
 

@@ -49,7 +49,7 @@ COMMUNES = ("SV-01-03", "SV-01-12", "SV-01-14", "SV-01-16")
 LOOKS = {0: (time(8, 35), time(9, 20), time(10, 5), time(13), time(17, 5))}
 ON_OTHER_DAYS = (time(9, 5), time(17, 5))
 TASKS = ("plan", "expire", "silence", "hand_up", "escalate")
-NOW_AND_THEN = ("quiet", "figures", "audit", "imports")
+NOW_AND_THEN = ("quiet", "figures", "audit", "imports", "rehearse", "exports")
 EXAMPLES = load_example.EXAMPLES
 WEEKLY: dict[str, Any] = {
     "name": "Hỏi thăm hằng tuần", "kind": "recurring", "language": {"missing": "campaign_default", "default": "vi"},

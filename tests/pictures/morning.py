@@ -26,7 +26,9 @@ from gateway.usecases import (
     book_appointment,
     change_client,
     current_texts,
+    export_clients,
     handle_flag,
+    rehearse_asked,
     reply_to_client,
     run_imports,
     set_on_call,
@@ -89,6 +91,8 @@ def begin(place: District, folder: Path) -> Scene:
         drafts.add(work, draft, place.unit_id, made)
         _propose(place, work)
         register = run_imports.keep(work, place.vault, "clients", REGISTER.encode())
+        rehearse_asked.ask(work, campaigns.by_name(work, "Nhắc hẹn").id, 31)
+        export_clients.ask(work, clients.Wanted(), "Báo cáo quý")
     with unit_of_work(place.engine) as work:
         set_on_call.set_places(work, place.vault, units.get(work, place.unit_id), [("ha", "Mon-Fri 07:30-17:00"), ("chau", "")], place.chief)
         for name in ("clock", "send"):

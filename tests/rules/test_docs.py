@@ -83,6 +83,13 @@ def _headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def test_the_tests_that_the_page_about_security_names_exist() -> None:
+    named = set(re.findall(r"`(test_\w+|no_canary_is_seen)`", (ROOT / "docs" / "security.md").read_text("utf-8")))
+    written = {name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"^def (\w+)\(", path.read_text("utf-8"), re.MULTILINE)}
+    assert len(named) > 40
+    assert named - written == set()
+
+
 def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     pages = [path for path in PAGES if path.is_relative_to(ROOT / "docs") and path != ROOT / "docs" / "README.md"]

@@ -17,10 +17,10 @@ from gateway.store.base import Actor, Work, unit_of_work
 from tests import builders
 from tests.builders import World
 
-# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, holidays, changed texts.
-EVERYONES = {"unit_tree", "staff_units", "channels", "holidays", "text_changes"}
+# No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and their rules, holidays, changed texts.
+EVERYONES = {"unit_tree", "staff_units", "channels", "routes", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; counts of small groups; what proves who staff are.
-SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts"}
+SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts", "channel_minutes"}
 # What only whoever asked for it sees.
 ONES_OWN = {"exports"}
 

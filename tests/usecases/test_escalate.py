@@ -181,13 +181,24 @@ def test_who_left_is_not_alerted_and_takes_nothing(here: World) -> None:
 
 
 def test_who_became_an_analyst_is_not_alerted_though_still_in_the_list(here: World) -> None:
-    with unit_of_work(here.engine) as work:
-        staff.set_role(work, here.value("SELECT staff_id FROM on_call WHERE position = 1"), "analyst")
+    here.run("UPDATE staff SET role = 'analyst' WHERE id = (SELECT staff_id FROM on_call WHERE position = 1)")
     cry(here)
     assert alerted(here) == [NEXT]
     here.run("UPDATE staff SET role = 'analyst'")
     with unit_of_work(here.engine) as work:
         assert escalations.uncovered(work, here.now) == ["P01"]
+
+
+@pytest.mark.parametrize("change", ["role", "active"])
+def test_who_opens_no_flag_any_more_is_on_no_list_and_comes_back_to_none(here: World, change: str) -> None:
+    first = here.value("SELECT staff_id FROM on_call WHERE position = 1")
+    with unit_of_work(here.engine) as work:
+        staff.set_role(work, first, "analyst") if change == "role" else staff.set_active(work, first, False)
+        assert first not in {candidate.staff_id for candidate in escalations.candidates(work, here.unit_id)}
+        staff.set_role(work, first, "case_worker") if change == "role" else staff.set_active(work, first, True)
+    assert here.value("SELECT count(*) FROM on_call WHERE staff_id = :id", id=first) == 0
+    cry(here)
+    assert alerted(here) == [NEXT]
 
 
 @pytest.mark.parametrize("change", ["role", "unit"])

@@ -14,7 +14,7 @@ from gateway.usecases import second_way
 from gateway.usecases.second_way import Alarm, Hook, SecondWay
 from gateway.wire import Wire
 from gateway.wire.mail import Mailbox, NotMailed
-from gateway.wire.values import is_public
+from gateway.wire.values import is_public, is_reachable
 from tests.builders import CONTENT
 from tests.rawserver import RawServer
 from tests.secondway import HookServer, MailServer
@@ -63,6 +63,33 @@ def test_a_webhook_that_leads_to_this_machine_is_not_posted_to(host: str) -> Non
         told = SecondWay(hook=Hook(url, KEY, wire)).tell(alarm())
         wire.close()
     assert (result.phase, told, hook.posts, hook.forged) == ("not_sent", None, [], 0)
+
+
+def test_a_name_that_comes_to_lead_inside_is_not_posted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HookServer(KEY) as hook:
+        port = int(hook.url.rsplit(":", 1)[1].split("/")[0])
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: found)  # whatever it led to when it was set up
+        wire = Wire(2, connect_s=2, public_only=True).start()
+        result = wire.call(WireRequest("POST", f"http://hook.example.org:{port}/", {}, b"{}"))
+        wire.close()
+    assert (result.phase, result.error, hook.posts) == ("not_sent", "private", [])
+
+
+@pytest.mark.parametrize("host", [
+    "169.254.169.254", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "2852039166", "[fd00:ec2::254]", "100.100.100.200", "168.63.129.16", "[fe80::1]",
+    "224.0.0.1", "0.0.0.0",
+])  # fmt: skip
+def test_no_channel_reaches_what_a_cloud_tells_its_machines(host: str) -> None:
+    wire = Wire(2, connect_s=2).start()  # as channels have it, which may lead to a phone in the house
+    result = wire.call(WireRequest("POST", f"http://{host}/latest/api/token", {}, b"{}"))
+    wire.close()
+    assert (result.phase, result.error) == ("not_sent", "private")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "192.168.1.20", "10.0.0.5", "100.64.0.9", "fd12::1", "8.8.8.8"])
+def test_a_channel_may_lead_to_a_phone_or_a_gateway_in_the_house(address: str) -> None:
+    assert is_reachable(address)
 
 
 def test_a_redirect_is_not_followed() -> None:

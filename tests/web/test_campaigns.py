@@ -72,7 +72,7 @@ def test_the_maker_counts_people_while_it_is_filled_in(office: Office) -> None:
     fill(browser, f"{draft}/what", do="add", more="check_in")
     html = browser.read(f"{draft}/what")
     assert "<b>1</b> people would get it now" in html
-    assert "no consent for check_in" in html
+    assert "no consent for check-in" in html
     assert "segments 1" in html
 
 
@@ -282,6 +282,18 @@ def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Of
     assert "2,500,000" in html
     assert "Counted" in html
     assert "2,500,000" in browser.read("/campaigns/")
+
+
+def test_a_calendar_says_what_is_held_and_what_is_skipped(office: Office) -> None:
+    office.world.client()
+    office.world.client(consent=())
+    browser = office.browser("supervisor")
+    path = make(browser)
+    browser.post(f"{path}/calendar", days="7")
+    run_clock(office)
+    html = browser.read(f"{path}/calendar")
+    assert "1 of 2 clients" in html
+    assert "1 no consent for check-in" in html
 
 
 def test_of_many_campaigns_the_list_shows_some_and_those_that_are_not_over_first(office: Office) -> None:

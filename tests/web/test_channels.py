@@ -40,6 +40,36 @@ def test_a_channel_of_the_units_above_is_seen_and_not_touched(office: Office) ->
     assert admin.get(f"/channels/{office.world.channel_id}").status_code == 404
 
 
+def test_terms_are_changed_and_a_wrong_price_is_named(office: Office) -> None:
+    admin, path = office.browser("administrator", unit_id=office.top_id), f"/channels/{office.world.channel_id}/terms"
+    form = {"prefix": "+84", "rate": "0.5", "daily": "200", "prices": "+84=450 +8491=500", "one_way": "+849"}
+    assert "is changed" in admin.press(path, **form)
+    row = office.world.rows("SELECT * FROM channels WHERE id = :id", id=office.world.channel_id)[0]
+    assert (row.prefix, row.rate, row.daily, row.prices, row.one_way) == ("+84", 0.5, 200, {"+84": 450, "+8491": 500}, ["+849"])
+    wrong = admin.post(path, **form | {"prices": "+84=many"})
+    assert wrong.status_code == 400 and "+84=many" in wrong.get_data(as_text=True)
+
+
+def test_a_rule_is_kept_and_dropped_by_an_administrator_of_its_channel_alone(office: Office) -> None:
+    admin = office.browser("administrator", unit_id=office.top_id)
+    assert "The rule is kept" in admin.press("/channels/rules", channel="sim", unit="P", prefix="", language="vi", purpose="check_in")
+    number = office.world.value("SELECT number FROM routes")
+    below = office.browser("administrator")
+    assert below.post(f"/channels/rules/{number}/drop").status_code == 404
+    assert below.post("/channels/rules", channel="sim", language="vi").status_code == 400
+    assert office.browser("supervisor", unit_id=office.top_id).post(f"/channels/rules/{number}/drop").status_code == 403
+    assert "The rule is gone" in admin.press(f"/channels/rules/{number}/drop")
+    assert office.world.value("SELECT count(*) FROM routes") == 0
+
+
+def test_figures_for_a_monitor_are_given_to_this_machine_alone(office: Office) -> None:
+    office.world.run("UPDATE channels SET weight = 75")
+    said = office.app.test_client().get("/metrics", headers={"Host": "localhost"})
+    assert said.status_code == 200 and 'gateway_channel_weight{channel="sim",kind="simulator"} 75' in said.get_data(as_text=True)
+    assert office.app.test_client().get("/metrics", headers={"Host": "localhost", "X-Forwarded-For": "203.0.113.9"}).status_code == 404
+    assert office.app.test_client().get("/metrics", headers={"Host": "gateway.example.org"}).status_code == 404
+
+
 def test_a_description_with_a_fault_is_given_back_to_be_mended_and_its_secrets_are_not(office: Office) -> None:
     admin = office.browser("administrator", unit_id=office.top_id)
     written = Path("examples/carriers/json-aggregator.toml").read_text("utf-8").replace("\n", "\r\n")  # as a browser sends it

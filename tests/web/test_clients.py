@@ -162,6 +162,15 @@ def test_lists_narrow_and_many_are_put_into_a_group(office: Office) -> None:
     assert office.world.value("SELECT groups FROM clients WHERE id = :id", id=first) == []
 
 
+@pytest.mark.parametrize(("reads", "called"), [("en", "Hmong"), ("fr", "hmong"), ("vi", "Tiếng H’Mông")])
+def test_a_language_that_there_are_no_texts_in_is_called_what_the_reader_calls_it(office: Office, reads: str, called: str) -> None:
+    client, browser = office.world.client(language="hmn"), office.browser(language=reads)
+    office.world.client(language="fr")
+    assert ">Français</td>" in browser.read("/clients/")
+    assert f">{called}</td>" in browser.read("/clients/")
+    assert f">{called}</dd>" in browser.read(f"/clients/{client}")
+
+
 def test_a_check_in_begins_once_however_often_the_button_is_pressed(office: Office) -> None:
     client, browser = office.world.client(consent=("check_in",)), office.browser()
     assert "Weekly check-in</option>" in browser.read(f"/clients/{client}")
@@ -177,7 +186,7 @@ def test_who_did_not_agree_is_not_asked(office: Office) -> None:
     client, browser = office.world.client(consent=("reminder",)), office.browser()
     answer = browser.post(f"/clients/{client}/ask", dialogue="weekly_check_in", session_id=str(uuid4()))
     assert answer.status_code == 400
-    assert "no consent for check_in" in answer.get_data(as_text=True)
+    assert "no consent for check-in" in answer.get_data(as_text=True)
     assert office.world.value("SELECT count(*) FROM outbound WHERE client_id = :id", id=client) == 0
 
 

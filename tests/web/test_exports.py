@@ -154,7 +154,7 @@ def test_many_clients_are_written_in_parts_and_the_page_says_how_far_it_is(offic
     browser = office.browser()
     browser.post("/clients/export", reason="yearly report")
     office.world.run("UPDATE exports SET seen = 2, of_all = 5")  # killed in the middle
-    assert "2 of 5" in browser.read("/clients/export")
+    assert "written: 2 of 5" in browser.read("/clients/export")
     export_clients.write_next(office.world.engine, office.world.vault, office.world.now, at_once=2)
     assert "Clients in it: 5" in browser.read("/clients/export")
     codes = [row["code"] for row in _rows(browser)]

@@ -212,3 +212,17 @@ def test_a_case_worker_of_another_unit_takes_nothing(office: Office) -> None:
     with unit_of_work(office.world.engine, SYSTEM):
         number = office.flag()
     assert office.browser(unit_id=office.other_id).post(f"/flags/{number}/take").status_code == 404
+
+
+def test_an_alert_that_reaches_nobody_is_said_in_red_on_the_first_page(office: Office) -> None:
+    number, said = office.flag(office.world.client(), "crisis"), "No alert by text has left"
+    browser = office.browser()
+    asked = {"HX-Request": "true"}
+    assert said not in browser.get("/flags/urgent", **asked).get_data(as_text=True)  # it may be on its way
+    here = later(office, timedelta(minutes=1))
+    assert said in browser.get("/flags/urgent", **asked).get_data(as_text=True)
+    text = here.world.planned(here.world.client())
+    here.world.run("UPDATE outbound SET state = 'accepted' WHERE id = :id", id=text)
+    here.world.run("""INSERT INTO alert_steps (id, flag_id, round, position, way, due_at, done_at, outbound_id)
+                      SELECT :text, id, 0, 1, 'text', opened_at, opened_at, :text FROM flags WHERE number = :number""", text=text, number=number)  # fmt: skip
+    assert said not in browser.get("/flags/urgent", **asked).get_data(as_text=True)

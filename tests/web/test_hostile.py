@@ -1,6 +1,8 @@
 """What people with bad intent, or a broken keyboard, put into texts, forms and addresses: shown as letters, refused with a message, never a fault."""
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from gateway import log
+from gateway.channels import simulator
 from gateway.domain.services import Service
 from gateway.store import services
 from gateway.store.base import SYSTEM, unit_of_work
@@ -99,3 +103,18 @@ def test_an_address_with_line_breaks_writes_no_line_of_its_own_into_the_log(offi
 def test_a_form_with_letters_for_its_token_is_refused(office: Office) -> None:
     browser = office.browser()
     assert browser.http.post("/settings/language", data={"form_token": "ж" * 80, "language": "vi"}).status_code == 400
+
+
+def test_what_carriers_send_writes_no_line_of_its_own_into_the_log(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    http, channel = office.app.test_client(), office.world.channel_id
+    line = '\n{"level": "info", "event": "forged"}\r\n'
+    for what in ("inbound", "report", "ussd", "call"):
+        for body in (line.encode(), json.dumps({"id": line, "from": line, "text": line, "state": line, "token": line}).encode()):
+            for signed in (True, False):
+                stamp = str(int(time.time()))
+                signature = simulator.sign("s3cret", stamp, body) if signed else line.strip().replace("\r\n", "")
+                http.post(f"/c/{channel}/{what}", data=body, headers={"X-Timestamp": stamp, "X-Signature": signature, "User-Agent": "forged\tagent"})
+    log.error("canary", ValueError(line), text=line)
+    lines = [json.loads(said) for said in capsys.readouterr().err.splitlines()]
+    assert {"bad_signature", "bad_callback", "canary"} <= {said["event"] for said in lines}
+    assert "forged" not in {said["event"] for said in lines}

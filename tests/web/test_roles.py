@@ -1,5 +1,6 @@
 """Every route, as every role. New routes are found by themselves; a new kind of place in an address needs a line in samples.py."""
 
+import re
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from werkzeug.routing import Rule
 
 from gateway.store.staff import ROLES
 from gateway.web import guard, roles
+from tests.builders import CONTENT
 from tests.web.office import Browser, Office
 from tests.web.samples import SAMPLES
 
@@ -80,3 +82,16 @@ def test_whoever_has_no_today_gets_to_their_own_first_page(office: Office) -> No
     analyst = office.browser("analyst")
     assert analyst.get("/").location != "/"
     assert analyst.get(analyst.get("/").location).status_code == 200
+
+
+def test_no_page_shows_a_code_of_ours(office: Office) -> None:
+    """A state or reason is kept as a word of code, and told in words."""
+    codes = {code for code in CONTENT.translations["en"] if re.fullmatch(r"[a-z]+(_[a-z]+)+", code)}
+    office.world.client(language="hmn", consent=("check_in", "service_information"))
+    browser, found = office.browser("administrator", unit_id=office.top_id), set()
+    for rule, method in _routes(office):
+        if method == "GET" and rule.endpoint not in ("admin.words", "trail.show"):  # where codes are what is spoken of
+            page = browser.get(_address(office, rule, office.world.unit_id)).get_data(as_text=True)
+            words = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+            found |= {(rule.endpoint, code) for code in codes & set(re.findall(r"\w+", words))}
+    assert found == set()

@@ -37,7 +37,7 @@ CREATE POLICY added ON stops FOR INSERT TO gateway_staff
 CREATE POLICY graver ON stops FOR UPDATE TO gateway_staff
   USING (EXISTS (SELECT FROM phones p WHERE p.phone_hash = stops.phone_hash)) WITH CHECK (reason = 'stop');
 
--- An analyst opens no flag, and stands in no list of those who are called.
+-- An analyst opens no flag, and who is not active is told of none: they stand in no list of those who are called.
 ALTER TABLE staff NO FORCE ROW LEVEL SECURITY; ALTER TABLE on_call NO FORCE ROW LEVEL SECURITY;  -- the policies bind the owner too
-DELETE FROM on_call o USING staff s WHERE s.id = o.staff_id AND s.role = 'analyst';
+DELETE FROM on_call o USING staff s WHERE s.id = o.staff_id AND (s.role = 'analyst' OR NOT s.active);
 ALTER TABLE staff FORCE ROW LEVEL SECURITY; ALTER TABLE on_call FORCE ROW LEVEL SECURITY;
