@@ -150,6 +150,7 @@ def test_a_described_carrier_is_added_from_a_file_and_told_what_is_wrong_with_it
     assert "never known" in run("channel", "list", "--as", "boss")
     with unit_of_work(engine) as work:
         (channel,) = channels.list_all(work, vault)
+        assert list(channels.terms(work, channel.id).one_way) == ["+"], "without [inbound] no answers come back"
     assert channel.settings["description"] == file.read_text("utf-8")
 
 

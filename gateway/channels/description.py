@@ -13,7 +13,7 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from gateway.channels import base
-from gateway.channels.base import Capabilities, Reason, State
+from gateway.channels.base import SENDERS, Capabilities, Reason, State
 from gateway.domain.told import N_
 
 LONGEST = 20_000
@@ -273,6 +273,6 @@ def _build(tables: Mapping[str, Any]) -> Description:
                  callback.get("prefix", ""), callback.get("answer", "")),
         Capabilities(
             two_way=inbound is not None, receipts="none" if report is None else report.get("reach", "network"), charset=send.get("charset", "UCS-2"),
-            max_chars=send.get("longest", 1600), validity=any("{validity" in leaf for leaf in leaves(send["body"])),
+            max_chars=send.get("longest", 1600), senders=SENDERS, validity=any("{validity" in leaf for leaf in leaves(send["body"])),
         ),
     )  # fmt: skip

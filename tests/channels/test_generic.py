@@ -145,7 +145,7 @@ def test_no_description_raises(written: str) -> None:
 
 
 def test_what_it_can_do_is_what_it_says() -> None:
-    assert generic.can(SETTINGS) == base.Capabilities(two_way=True, receipts="network", charset="UCS-2", max_chars=1000, validity=True)
+    assert generic.can(SETTINGS) == base.Capabilities(two_way=True, receipts="network", charset="UCS-2", max_chars=1000, validity=True, senders=base.SENDERS)
     one_way = JSON[: JSON.index("[inbound]")]
     can = generic.can({**SETTINGS, "description": one_way})
     assert (can.two_way, can.receipts) == (False, "none")
