@@ -21,7 +21,8 @@ def create_app(settings: Settings) -> Flask:
     if settings.proxies:  # the last of these many to touch the header is ours; what was in it before may be anybody's invention
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=0)  # type: ignore[method-assign]
     app.extensions["gateway"] = gateway
-    app.register_blueprint(webhooks.blueprint(gateway))
+    app.extensions["outage"] = outage = parts.outage(gateway)
+    app.register_blueprint(webhooks.blueprint(gateway, outage))
     if simulator.may_be_shown(settings):
         app.register_blueprint(simulator.blueprint(gateway))
     app.add_url_rule("/health", "health", lambda: _health(gateway))

@@ -102,6 +102,8 @@ class Settings:
     master_keys: str = _setting("GATEWAY_MASTER_KEYS", _keys, "", secret=True)
     index_keys: str = _setting("GATEWAY_INDEX_KEYS", _keys, "", secret=True)
     var: Path = _setting("GATEWAY_VAR", lambda value: Path(value).absolute(), "var")
+    spool: Path | None = _setting("GATEWAY_SPOOL", lambda value: Path(value).absolute() if value else None, "")
+    spool_megabytes: int = _setting("GATEWAY_SPOOL_MEGABYTES", _whole(1, 1_000_000), "512")
     public_url: str = _setting("GATEWAY_PUBLIC_URL", _public_url, "")
     host: str = _setting("GATEWAY_HOST", str, "127.0.0.1")
     port: int = _setting("GATEWAY_PORT", _whole(1, 65535), "8000")
@@ -142,6 +144,11 @@ class Settings:
             raise Refused("These settings are wrong (docs/configuration.md explains each):", *wrong)
         settings = cls(**values, embedded=not values["database_url"])
         return settings if settings.public_url else replace(settings, public_url=settings.local_url)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where what comes in is kept while PostgreSQL is away."""
+        return self.spool or self.var / "spool"
 
     @property
     def local_url(self) -> str:

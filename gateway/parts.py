@@ -1,18 +1,23 @@
 """What every process holds: its settings, the database, the keys, the words and the bell. Built once, at its start."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import Engine
 
 from gateway import content, vault
 from gateway.config import Settings
 from gateway.queues import Bell
+from gateway.spool import Spool
 from gateway.store import base
+from gateway.usecases.outage import Outage
 from gateway.usecases.second_way import Hook, SecondWay
 from gateway.wire import Wire
 from gateway.wire.mail import Mailbox
 
 STUCK_SECONDS = 30.0
+PATIENCE_SECONDS = 5.0
+"""How long what a carrier posted may wait for PostgreSQL before it is spooled: carriers hang up after 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,20 @@ def second_way(settings: Settings) -> SecondWay:
     if settings.hook_url:
         hook = Hook(settings.hook_url, settings.hook_key, Wire(4, read_s=10, public_only=settings.hook_network == "public").start())
     return SecondWay(mailbox, hook)
+
+
+def spool(settings: Settings, keys: vault.Vault) -> Spool:
+    """The folder that stands in for PostgreSQL. Raises Refused when nothing can be written there."""
+    made = Spool(settings.spool_folder, keys, settings.spool_megabytes * 2**20)
+    made.open()
+    return made
+
+
+def outage(gateway: Gateway) -> Outage:
+    """What a web process holds against PostgreSQL being away. The wire and the second way are made when they are needed."""
+    settings = gateway.settings
+    wire = cache(lambda: Wire(32, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start())
+    return Outage(
+        base.with_patience(gateway.engine, PATIENCE_SECONDS), gateway.vault, gateway.content, gateway.bell.ring, spool(settings, gateway.vault),
+        cache(lambda: second_way(settings)), wire, settings.public_url,
+    )  # fmt: skip

@@ -1,9 +1,15 @@
-"""Where carriers post: /c/<channel>/inbound, /c/<channel>/call, /c/<channel>/ussd and /c/<channel>/report. Verified, durable, and only then answered 2xx."""
+"""Where carriers post: /c/<channel>/inbound, /c/<channel>/call, /c/<channel>/ussd and /c/<channel>/report.
+
+Verified, durable, and only then answered 2xx: in PostgreSQL, or in the spool while it is away.
+"""
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from flask import Blueprint, Response, request
@@ -13,33 +19,47 @@ from gateway import log
 from gateway.channels import registry
 from gateway.channels.base import BadCallback, CallbackRequest, Dialled, Inbound, Report, WireReply
 from gateway.domain.errors import NotFound
-from gateway.parts import Gateway
+from gateway.parts import PATIENCE_SECONDS, Gateway
 from gateway.store import channels
-from gateway.store.base import SYSTEM, unit_of_work
-from gateway.usecases import answer_ussd, receive_message, record_reports
+from gateway.store.base import SYSTEM, is_away, unit_of_work, with_patience
+from gateway.usecases import answer_ussd, hear_ussd, receive_message, record_reports
 from gateway.usecases.group_commit import GroupCommit
+from gateway.usecases.outage import Outage
 
+T = TypeVar("T")
 MAX_BODY = 256 * 1024
 REMEMBER_SECONDS = 5.0
 
 
-def blueprint(gateway: Gateway) -> Blueprint:
-    """The carriers' routes. A fault of ours answers 503, so that a carrier that tries again does."""
+def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
+    """The carriers' routes. What neither PostgreSQL nor the spool can keep is answered 503, so that a carrier that tries again does."""
     routes = Blueprint("webhooks", __name__)
-    known = _Channels(gateway)
-    engine, kept, ring = gateway.engine, (gateway.engine, gateway.vault, gateway.content), gateway.bell.ring
+    known = _Channels(gateway, outage)
+    engine, ring = with_patience(gateway.engine, PATIENCE_SECONDS), gateway.bell.ring
+    kept = (engine, gateway.vault, gateway.content)
     texts = GroupCommit[tuple[channels.Channel, Inbound]](
-        lambda batch: receive_message.receive_all(*kept, batch, ring), lambda text: receive_message.receive(*kept, *text, ring)
+        _watched(outage, lambda batch: receive_message.receive_all(*kept, batch, ring)),
+        _watched(outage, lambda text: receive_message.receive(*kept, *text, ring)),
     )
     reports = GroupCommit[tuple[UUID, Report]](
-        lambda batch: record_reports.record(engine, batch, wait_s=receive_message.WAIT_SECONDS),
-        lambda report: record_reports.record(engine, [report]),
+        _watched(outage, lambda batch: record_reports.record(engine, batch, wait_s=receive_message.WAIT_SECONDS)),
+        _watched(outage, lambda report: record_reports.record(engine, [report])),
+    )
+    steps = GroupCommit[answer_ussd.Post](
+        _watched(outage, lambda batch: answer_ussd.answer_all(*kept, batch, ring)),
+        _watched(outage, lambda post: answer_ussd.answer(*kept, post, ring)),
+        threads=ThreadPoolExecutor(gateway.settings.web_threads + 1, "ussd"),
     )
 
-    steps = GroupCommit[answer_ussd.Post](
-        lambda batch: answer_ussd.answer_all(*kept, batch, ring), lambda post: answer_ussd.answer(*kept, post, ring),
-        threads=ThreadPoolExecutor(gateway.settings.web_threads + 1, "ussd"),
-    )  # fmt: skip
+    def keep(kind: str, channel: channels.Channel, callback: CallbackRequest, write: Callable[[], None]) -> None:
+        """Durable when it returns, in the database or the spool. Raises when it is in neither."""
+        try:
+            if not outage.stands_in:
+                write()
+                return
+        except Exception as error:
+            log.error("webhook_spooled", error, channel=channel.id, said=type(getattr(error, "orig", None)).__name__)
+        outage.keep(kind, channel.id, callback)
 
     @routes.route("/c/<uuid:channel_id>/inbound", methods=["GET", "POST"])  # some aggregators know no other way than GET
     def inbound(channel_id: UUID) -> Response:
@@ -47,7 +67,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
         carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
-        texts.add((channel, carrier.read_inbound(callback)))
+        text = carrier.read_inbound(callback)
+        keep("inbound", channel, callback, lambda: texts.add((channel, text)))
         return _response(carrier.inbound_reply())
 
     @routes.post("/c/<uuid:channel_id>/call")
@@ -59,7 +80,7 @@ def blueprint(gateway: Gateway) -> Blueprint:
         if (called := carrier.read_call(callback)) is None:
             log.info("caller_unknown", channel=channel_id)  # nobody can be called back
         else:
-            texts.add((channel, called))
+            keep("call", channel, callback, lambda: texts.add((channel, called)))
         return _response(carrier.call_reply())
 
     @routes.post("/c/<uuid:channel_id>/ussd")
@@ -73,6 +94,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
                 return _forged(channel_id)
             dialled = carrier.read_ussd(callback)
             post = answer_ussd.Post(channel, dialled)
+            if outage.stands_in:
+                raise Away
             steps.add(post, answer_ussd.LONGEST_SECONDS)
             assert post.screen is not None
             screen = post.screen
@@ -82,6 +105,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
             if dialled is None:
                 raise  # which carrier posts is not known: nothing can be shown
             log.error("ussd_failed", error, channel=channel_id, said=type(getattr(error, "orig", None)).__name__)
+            if (words := hear_ussd.words(gateway.vault, channel_id, dialled)) is not None:
+                with suppress(Exception):  # said in the log; the screen with whom to call is shown all the same
+                    outage.keep_words(channel_id, words)
             screen = answer_ussd.not_now(gateway.content, dialled.phone)
         return _response(carrier.ussd_reply(screen.text, screen.goes_on))
 
@@ -91,7 +117,8 @@ def blueprint(gateway: Gateway) -> Blueprint:
         carrier = registry.of(channel.kind, channel.settings)
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
-        reports.add((channel_id, carrier.read_report(callback)))
+        said = carrier.read_report(callback)
+        keep("report", channel, callback, lambda: reports.add((channel_id, said)))
         return _response(carrier.inbound_reply())
 
     @routes.errorhandler(NotFound)
@@ -113,17 +140,39 @@ def blueprint(gateway: Gateway) -> Blueprint:
     return routes
 
 
-class _Channels:
-    """Channels with their secrets, remembered for a few seconds."""
+class Away(Exception):
+    """PostgreSQL is away, as others found."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+
+def _watched(outage: Outage, write: Callable[[T], object]) -> Callable[[T], None]:
+    """The same, and the outage hears when PostgreSQL turns out to be away; nobody waits to find that out again."""
+
+    def watched(item: T) -> None:
+        if outage.stands_in:
+            raise Away
+        try:
+            write(item)
+        except Exception as error:
+            if is_away(error):
+                outage.noticed()
+            raise
+
+    return watched
+
+
+class _Channels:
+    """Channels with their secrets, remembered for a few seconds; while PostgreSQL is away, as they were last known."""
+
+    def __init__(self, gateway: Gateway, outage: Outage) -> None:
+        self._engine, self._vault, self._outage = with_patience(gateway.engine, PATIENCE_SECONDS), gateway.vault, outage
         self._known: dict[UUID, tuple[float, channels.Channel]] = {}
         self._lock = threading.Lock()
 
     def get(self, channel_id: UUID) -> channels.Channel:
         """The channel; NotFound when there is none, or it was disabled."""
         known = self._known.get(channel_id)
+        if self._outage.stands_in and (last := known[1] if known is not None else self._outage.channel(channel_id)) is not None:
+            return last
         if known is not None and (known[0] > time.monotonic() or not self._lock.acquire(blocking=False)):
             return known[1]  # fresh, or being read again by somebody else just now
         if known is None:
@@ -137,8 +186,15 @@ class _Channels:
         known = self._known.get(channel_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        with unit_of_work(self._gateway.engine, SYSTEM) as work:
-            channel = channels.get(work, self._gateway.vault, channel_id)
+        try:
+            with unit_of_work(self._engine, SYSTEM) as work:
+                channel = channels.get(work, self._vault, channel_id)
+        except Exception as error:
+            last = known[1] if known is not None else self._outage.channel(channel_id)
+            if not is_away(error) or last is None:
+                raise
+            self._outage.noticed()
+            return last
         if channel.state == "disabled":
             self._known.pop(channel_id, None)
             raise NotFound("the channel is disabled")

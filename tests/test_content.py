@@ -21,7 +21,7 @@ EXPECTED = """
     appointment_moved appointment_reminder_1d appointment_reminder_2h appointment_reminder_7d
     appointment_reschedule callback_noted check_in check_in_not_well check_in_well crisis_answer crisis_answer_closed
     daily_visit help info_noted language_changed manual message_waiting not_understood
-    service_information staff_alert staff_alert_taken staff_alert_yours staff_phone_changed started stop_confirmed stop_doubt unknown_sender welcome
+    service_information staff_alert staff_alert_away staff_alert_taken staff_alert_yours staff_phone_changed started stop_confirmed stop_doubt unknown_sender welcome
     wrong_number_noted
 """
 

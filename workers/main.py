@@ -82,8 +82,9 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.gateway = parts.build(settings)
-        limits = {"connect_s": settings.connect_timeout_seconds, "read_s": settings.read_timeout_seconds}
-        self.wire = Wire(max_open=1000, private_hosts=settings.private_hosts, **limits).start()
+        self.wire = Wire(
+            max_open=1000, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds, private_hosts=settings.private_hosts
+        ).start()
         self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
         self.sender = Sender(self.gateway.engine, self.gateway.vault, self.wire, self.recorder, settings.public_url)
         jobs.serve(self.sender)

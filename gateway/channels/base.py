@@ -4,6 +4,7 @@ A channel is a module of pure functions: it makes requests and reads answers, `g
 a carrier file can neither hold a transaction open nor send anything twice.
 """
 
+import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -43,6 +44,8 @@ _IN_THE_HOUSE = (".local", ".lan", ".home.arpa", ".internal")
 Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
+Road = Literal["http", "smpp", "files"]
+"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/roads.md)."""
 
 OUTCOMES: Mapping[Reason, Outcome] = {
     "not_reached": "not_sent_retry",
@@ -227,6 +230,7 @@ class Capabilities:
     validity: bool = False
     calls: bool = False  # it reports calls to our numbers
     texts: bool = True  # it carries texts; False: menus alone
+    road: Road = "http"
     senders: tuple[Sender, ...] = ("number",)  # what clients may see it come from
     one_way: tuple[str, ...] = ()  # beginnings of phones whose answers it does not bring back; a channel's row may say more
     no_handset: tuple[str, ...] = ()  # beginnings of phones of which reports come from the network alone
@@ -247,6 +251,7 @@ class Field:
     required: bool = True
     default: str = ""
     long: bool = False
+    made: bool = False  # made up by us where it is left empty: nobody else has to know it
 
 
 class Channel(Protocol):
@@ -312,6 +317,29 @@ class Channel(Protocol):
 
     def redact_request(self, settings: Settings, carrier_id: str) -> WireRequest | None:
         """Blank the text at the carrier, once its state is final. None: the carrier keeps none."""
+
+
+class Held(Channel, Protocol):
+    """A carrier at the end of a line that a process of ours holds open. What comes in by it, that process posts to the channel's callbacks."""
+
+    def hold_request(self, settings: Settings) -> WireRequest:
+        """What the line is held by: where it leads, and as JSON all that its keeper has to know.
+
+        "callback_url" and "secret" are among that: what comes in is posted there, signed as `is_signed` checks it.
+        """
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The X-Signature of what a line's keeper posts."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def is_signed(settings: Settings, request: CallbackRequest) -> bool:
+    """Whether a line's keeper posted this: X-Timestamp, and X-Signature by the channel's "secret". Never raises."""
+    timestamp, given, secret = request.header("x-timestamp"), request.header("x-signature"), settings.get("secret")
+    if not (secret and timestamp.isascii() and timestamp.isdigit() and given.isascii()):
+        return False
+    return hmac.compare_digest(sign(secret, timestamp, request.body), given)
 
 
 def refused(reason: Reason, code: str | None = None, retry_after_s: int | None = None) -> SendResult:

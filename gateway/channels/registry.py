@@ -2,23 +2,48 @@
 
 from collections.abc import Callable
 
-from gateway.channels import africastalking, android, base, generic, kannel, simulator, twilio, vonage
+from gateway.channels import (
+    africastalking,
+    android,
+    base,
+    gammu,
+    generic,
+    kannel,
+    simulator,
+    smpp,
+    twilio,
+    vonage,
+)
 from gateway.domain.errors import Refused
 
 _BY_KIND: dict[str, base.Channel] = {
     africastalking.kind: africastalking,
     android.kind: android,
+    gammu.kind: gammu,
     generic.kind: generic.Generic(),
     kannel.kind: kannel,
     simulator.kind: simulator,
+    smpp.kind: smpp,
     twilio.kind: twilio,
     vonage.kind: vonage,
 }
+_HELD: dict[str, base.Held] = {gammu.kind: gammu, smpp.kind: smpp}
+"""Those of another road than HTTP, once more."""
 
 
 def kinds() -> tuple[str, ...]:
     """The names by which a channel can be chosen."""
     return tuple(_BY_KIND)
+
+
+def of_road(road: base.Road) -> tuple[str, ...]:
+    """The kinds whose texts travel by that road."""
+    return tuple(kind for kind, channel in _BY_KIND.items() if channel.capabilities.road == road)
+
+
+def held(kind: str) -> base.Held:
+    """The channel of that kind, whose road is a line held open."""
+    return _HELD[kind]
 
 
 def by_kind(kind: str) -> base.Channel:

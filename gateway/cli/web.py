@@ -10,8 +10,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from gateway import app, embedded
+from gateway import app, embedded, parts
 from gateway.config import Settings
+from gateway.vault import Vault, parse_keys
 
 WAITING_REQUESTS = 512
 """Connections held open at a time by each worker. Granian counts idle ones too, and at its end drops those past it."""
@@ -23,6 +24,7 @@ LONGEST_END_SECONDS = 8
 def serve() -> None:
     """Serve the webhooks and pages until SIGTERM; open requests are answered first."""
     with embedded.running(Settings.from_env(os.environ)) as settings:
+        parts.spool(settings, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))  # refused here, once
         server = Server(
             "gateway.app",
             address=settings.host,
@@ -44,4 +46,6 @@ def _load(settings: Settings) -> Any:
     # Granian's own handlers come after this; until then the forked worker has its parent's, which would lose the signal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    return app.create_app(settings)
+    made = app.create_app(settings)
+    made.extensions["outage"].start()
+    return made

@@ -6,7 +6,7 @@ joined part gives 6 to the header: 160 and 153 septets, 70 and 67 UTF-16 units.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,17 +41,35 @@ def count(text: str) -> Segments:
     return Segments("UCS-2", _pack(widths, single=70, joined=67), sum(widths))
 
 
-def _pack(widths: Iterable[int], single: int, joined: int) -> int:
-    """Parts needed when neither an escape nor a surrogate pair may straddle two of them."""
-    widths = list(widths)
-    if sum(widths) <= single:
-        return 1
-    parts, free = 1, joined
-    for width in widths:
+def _pack(widths: Sequence[int], single: int, joined: int) -> int:
+    return 1 if sum(widths) <= single else len(_cuts(widths, joined))
+
+
+def _cuts(widths: Iterable[int], joined: int) -> list[int]:
+    """Where each part begins when neither an escape nor a surrogate pair may straddle two of them."""
+    cuts, free = [0], joined
+    for place, width in enumerate(widths):
         if width > free:
-            parts, free = parts + 1, joined
+            cuts.append(place)
+            free = joined
         free -= width
-    return parts
+    return cuts
+
+
+def split(text: str, encoding: Encoding, header_octets: int = 6) -> list[str]:
+    """The parts of a text, in NFC, as a carrier is given them, each with a header of so many octets where there are several.
+
+    With the usual header as many as `count` says.
+    """
+    text = unicodedata.normalize("NFC", text)
+    single = 160 if encoding == "GSM-7" else 70
+    joined = (140 - header_octets) * 8 // 7 if encoding == "GSM-7" else (140 - header_octets) // 2
+    wide = GSM_EXTENDED.__contains__ if encoding == "GSM-7" else "\uffff".__lt__
+    widths = [2 if wide(letter) else 1 for letter in text]
+    if sum(widths) <= single:
+        return [text]
+    cuts = _cuts(widths, joined)
+    return [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
 def forcing(text: str) -> list[str]:

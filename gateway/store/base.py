@@ -1,8 +1,12 @@
 """One transaction, one actor, one clock: `unit_of_work` opens everything that touches the database."""
 
 import json
+import os
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -18,10 +22,12 @@ from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
     IntegrityError,
+    InterfaceError,
     MultipleResultsFound,
     OperationalError,
     ProgrammingError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway import log
 
@@ -252,6 +258,48 @@ def connect(url: str, pool_size: int = 6, stuck_s: float | None = None, **option
     )
 
 
+PATIENCE = "patience_s"
+"""An option of an engine: no transaction of it takes longer, even where PostgreSQL says nothing (`with_patience`)."""
+_watched: dict[int, tuple[float, Any]] = {}  # transactions of impatient engines: by when each is over, and psycopg's connection
+_watching = threading.Lock()
+
+
+def with_patience(engine: Engine, seconds: float) -> Engine:
+    """The same engine, whose transactions fail when they take longer: a lock is waited for a little less, and the connection
+    to a server that hangs is cut, by a thread that looks four times a second.
+    """
+    _start_cutting()
+    return engine.execution_options(**{PATIENCE: seconds})
+
+
+@cache
+def _start_cutting() -> None:
+    threading.Thread(target=_cut, name="patience", daemon=True).start()
+
+
+def _cut() -> None:
+    while True:
+        time.sleep(0.25)
+        with _watching:  # nobody hands a connection on meanwhile
+            for until, driver in _watched.values():
+                if time.monotonic() > until:
+                    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(driver.fileno())) as end:
+                        end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _patient(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection when the block takes longer."""
+    mine = id(connection)
+    with _watching:
+        _watched[mine] = time.monotonic() + seconds, _driver(connection)
+    try:
+        yield
+    finally:
+        with _watching:
+            del _watched[mine]
+
+
 # Statistics of tables that change by thousands a second come late, and a plan made for them goes through a whole table. What
 # the system does names its rows, so it joins by index alone: a batch costs the same however large the tables are.
 # There is then one good plan for each statement, made once for each connection.
@@ -270,6 +318,13 @@ _SQL_ROLES = {
     "case_worker": "gateway_staff", "supervisor": "gateway_staff", "administrator": "gateway_staff", "reviewer": "gateway_reviewer",
     "analyst": "gateway_analyst",
 }  # fmt: skip
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether PostgreSQL itself could not be reached, did not answer or takes no writes; a lock of another transaction is not that."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return not isinstance(error.orig, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
+    return isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction))
 
 
 def is_tangled(error: DBAPIError) -> bool:
@@ -306,8 +361,10 @@ def unit_of_work(
     The time is the database's (moved ahead, on a gateway for practice) unless given (simulation, tests). What was registered with `after_commit` runs after
     the commit, and an error in it is logged, never raised: the work is done by then.
     """
-    with engine.connect() as connection:
+    patience_s = engine.get_execution_options().get(PATIENCE)
+    with engine.connect() as connection, nullcontext() if patience_s is None else _patient(connection, patience_s):
         connection.begin()
+        wait_s = wait_s or (patience_s or 0) * 0.8
         role = "gateway_system" if actor.staff_id is None else _SQL_ROLES[actor.role]
         with _in_one_flush(connection) as driver:
             begun = driver.execute(_BEGIN[role], {"actor": str(actor.staff_id or ""), "wait": f"{wait_s * 1000:.0f}"})

@@ -218,7 +218,7 @@ def set_replies_cost(work: Work, channel_id: UUID, cost: bool) -> None:
 
 
 _QUICK = text("""
-  SELECT c.rate, c.state, c.paused_until, c.off, c.daily, CASE WHEN c.daily IS NOT NULL THEN (SELECT time_zone FROM units WHERE id = c.unit_id) END AS time_zone
+  SELECT c.kind, c.rate, c.state, c.paused_until, c.off, c.daily, CASE WHEN c.daily IS NOT NULL THEN (SELECT time_zone FROM units WHERE id = c.unit_id) END AS time_zone
   FROM channels c WHERE c.id = :id""")
 _SLOT = text("""
   SELECT rate, reserved, state, paused_until, next_free_at, daily, daily_on, daily_used FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED""")
@@ -239,14 +239,14 @@ class Room:
     today: date | None = None  # with an allowance: the day that is being used up
 
 
-def room(work: Work, channel_id: UUID, wanted: int) -> Room:
+def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Room:
     """What the channel's rate and day let leave in the next second, at most `wanted`; locks its row when it has either.
 
     GCRA: the row keeps the instant at which the channel is next free. A share of each second stays reserved for the
-    urgent and reply lanes. Nothing when the channel is paused or another claim holds it just now.
+    urgent and reply lanes. Nothing when the channel is paused, another claim holds it just now, or it is of none of these kinds.
     """
     quick = work.one(_QUICK, id=channel_id)
-    if quick is None or not _is_open(quick, work.now):
+    if quick is None or quick.kind not in kinds or not _is_open(quick, work.now):
         return Room(0, 0)
     off = tuple(quick.off)
     if quick.rate is None and quick.daily is None:
@@ -318,14 +318,14 @@ def turn_off(work: Work, channel_id: UUID, prefix: str, reason: str) -> None:
 _DUE = text("""
   SELECT c.id, (SELECT min(o.lane) FROM outbound o WHERE o.channel_id = c.id AND o.lane = ANY(:lanes) AND o.state = 'planned'
     AND o.waits_for IS NULL AND o.send_after <= :now) AS lane
-  FROM channels c WHERE c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now)""")
+  FROM channels c WHERE c.kind = ANY(:kinds) AND (c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now))""")
 
 
-def due(work: Work) -> list[UUID]:
-    """Channels with something due, those with urgent or reply rows first."""
+def due(work: Work, kinds: Sequence[str]) -> list[UUID]:
+    """Channels of these kinds with something due, those with urgent or reply rows first."""
     first: list[UUID] = []
     for lane in (0, 1, 2):
-        rows = work.all(_DUE, lanes=[lane], now=work.now)
+        rows = work.all(_DUE, lanes=[lane], now=work.now, kinds=list(kinds))
         first += [row.id for row in rows if row.lane is not None and row.id not in first]
     return first
 

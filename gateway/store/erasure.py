@@ -91,6 +91,7 @@ _FORGET: Sequence[Any] = [text(sql) for sql in (
     "DELETE FROM import_rows WHERE client_id = :id",
     "DELETE FROM consents WHERE client_id = :id",
     "DELETE FROM consent_history WHERE client_id = :id",
+    "DELETE FROM inbound_parts WHERE key_id = :key OR from_hash = ANY(:alone)",
     "DELETE FROM ussd_sessions WHERE key_id = :key OR phone_hash = ANY(:alone)",
     "DELETE FROM ussd_pins WHERE client_id = :id OR phone_hash = ANY(:alone)",
     "DELETE FROM handset_texts WHERE key_id = :key OR phone_hash = ANY(:alone)",

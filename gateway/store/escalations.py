@@ -1,5 +1,6 @@
 """Who is on call, and the steps by which people hear of an urgent flag."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,20 +48,34 @@ def set_places(work: Work, unit_id: UUID, people: Sequence[tuple[UUID, str]]) ->
 
 # An analyst opens no flag: one who stands in a list still, from an earlier role, would take it from those who do.
 _CAN_BE_TEXTED = "s.active AND s.role <> 'analyst' AND s.phone_enc IS NOT NULL"
-_CANDIDATES = text(f"""
-  SELECT s.id AS staff_id, t.distance, s.role, CAST(NULL AS smallint) AS position, '24/7' AS hours, u.time_zone AS zone, s.on_duty
+_NEAR = """
+  SELECT t.unit_id, s.id AS staff_id, t.distance, s.role, CAST(NULL AS smallint) AS position, '24/7' AS hours, u.time_zone AS zone, s.on_duty
   FROM unit_tree t JOIN staff s ON s.unit_id = t.ancestor_id JOIN units u ON u.id = t.ancestor_id
-  WHERE t.unit_id = :unit AND {_CAN_BE_TEXTED} AND (s.on_duty OR s.role IN ('supervisor', 'administrator'))
+  WHERE {which} AND {can} AND (s.on_duty OR s.role IN ('supervisor', 'administrator'))
   UNION ALL
-  SELECT s.id, t.distance, s.role, o.position, o.hours, u.time_zone, s.on_duty
+  SELECT t.unit_id, s.id, t.distance, s.role, o.position, o.hours, u.time_zone, s.on_duty
   FROM unit_tree t JOIN on_call o ON o.unit_id = t.ancestor_id JOIN staff s ON s.id = o.staff_id JOIN units u ON u.id = t.ancestor_id
-  WHERE t.unit_id = :unit AND {_CAN_BE_TEXTED}
-  ORDER BY distance, position, staff_id""")
+  WHERE {which} AND {can}
+  ORDER BY distance, position, staff_id"""
+_CANDIDATES = text(_NEAR.format(which="t.unit_id = :unit", can=_CAN_BE_TEXTED))
+_ALL_CANDIDATES = text(_NEAR.format(which="true", can=_CAN_BE_TEXTED))
 
 
 def candidates(work: Work, unit_id: UUID) -> list[Candidate]:
     """Everybody who may have to hear of a flag of the unit: on call, on duty or leading there or above. Runs as the system."""
-    return [Candidate(**row._asdict()) for row in work.all(_CANDIDATES, unit=unit_id)]
+    return [_candidate(row) for row in work.all(_CANDIDATES, unit=unit_id)]
+
+
+def all_candidates(work: Work) -> dict[UUID, list[Candidate]]:
+    """The same for every unit that has any."""
+    found = defaultdict(list)
+    for row in work.all(_ALL_CANDIDATES):
+        found[row.unit_id].append(_candidate(row))
+    return dict(found)
+
+
+def _candidate(row: Any) -> Candidate:
+    return Candidate(row.staff_id, row.distance, row.role, row.position, row.hours, row.zone, row.on_duty)
 
 
 _PLACES_NOW = text(f"""

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from gateway.domain import dialogues
+from gateway.domain import dialogues, parts
 from gateway.domain.decide import Client, Question, Session, Situation
 from gateway.domain.escalation import Alerted
 from gateway.domain.interpret import Expecting, Meaning
@@ -266,9 +266,10 @@ Row = Any
 _UNHANDLED = text("""
   SELECT i.id, i.channel_id, i.unit_id, i.key_id, k.wrapped, i.from_enc, i.from_hash, i.body_enc, i.body_hash, i.client_id, i.carrier_id, i.called, i.received_at
   FROM inbound i JOIN keys k ON k.id = i.key_id
-  WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before ORDER BY i.received_at LIMIT 100""")
+  WHERE i.handled_at IS NULL AND i.tries < 20 AND i.received_at < :before
+    AND NOT EXISTS (SELECT FROM inbound_parts p WHERE p.inbound_id = i.id AND p.received_at > :waits) ORDER BY i.received_at LIMIT 100""")
 
 
 def unhandled(work: Work, before: datetime) -> list[Any]:
-    """Texts whose deciding failed, oldest first."""
-    return list(work.all(_UNHANDLED, before=before))
+    """Texts whose deciding failed, and those whose next part did not come in time, oldest first."""
+    return list(work.all(_UNHANDLED, before=before, waits=work.now - parts.WAIT))

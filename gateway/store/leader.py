@@ -1,7 +1,8 @@
-"""Who leads among several clocks: the holder of an advisory lock, as long as its connection lives."""
+"""Who leads among several clocks, and who holds a channel's line: the holder of an advisory lock, as long as its connection lives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
@@ -23,6 +24,22 @@ def try_to_lead(connection: Connection) -> bool:
     leads = bool(connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LOCK}).scalar())
     connection.commit()
     return leads
+
+
+_HOLD = "SELECT pg_{}advisory_{}lock(hashtextextended(:channel, :n))"
+
+
+def try_to_hold(connection: Connection, channel_id: UUID) -> bool:
+    """Whether the channel's line is ours to hold now. Ask once: a second lock needs a second release. Raises when the database is away."""
+    holds = bool(connection.execute(text(_HOLD.format("try_", "")), {"channel": str(channel_id), "n": LOCK}).scalar())
+    connection.commit()
+    return holds
+
+
+def release(connection: Connection, channel_id: UUID) -> None:
+    """Let another process hold the channel's line."""
+    connection.execute(text(_HOLD.format("", "un")), {"channel": str(channel_id), "n": LOCK})
+    connection.commit()
 
 
 def still_there(connection: Connection) -> None:

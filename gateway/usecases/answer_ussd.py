@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -79,7 +79,7 @@ def _answer(
     engine: Engine, vault: Vault, content: Content, posts: Sequence[Post], ring: Callable[[UUID], None], now: datetime | None, wait_s: float
 ) -> None:  # fmt: skip
     sought = [
-        store.Sought(post.channel.id, vault.hash_phone(post.dialled.phone), vault.hash_body(f"ussd:{post.dialled.session_id}"))
+        store.Sought(post.channel.id, vault.hash_phone(post.dialled.phone), hear_ussd.session_hash(vault, post.dialled.session_id))
         for post in posts
     ]
     with unit_of_work(engine, SYSTEM, now, lock=[each.phone_hash for each in sought], wait_s=wait_s) as work:
@@ -193,7 +193,7 @@ class Call:
 
     def token(self, path: str) -> UUID:
         """One for each session and what was typed in it until then: what bears it is done once."""
-        return uuid5(self.channel.id, f"{self.phone_hash.hex()}:{self.session.hex()}:{self.vault.hash_body(path).hex()}")
+        return hear_ussd.token(self.vault, self.channel.id, self.phone_hash, self.session, path)
 
     def began(self) -> State:
         """Where a phone that just dialled is."""

@@ -15,7 +15,8 @@ from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
 from gateway.store import answers, appointments, clients, consents, flags, messages, phones, sessions, units
 from gateway.store.base import Work
-from gateway.usecases import compose, crisis_words, doubt_phone, escalate, find_services, send_text
+from gateway.usecases import adopt, compose, crisis_words, doubt_phone, escalate, find_services, send_text
+from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import DataKey, Vault
 
 REPLY_EXEMPT = timedelta(minutes=10)
@@ -41,6 +42,7 @@ class Source:
     people: Mapping[UUID, clients.Person]  # everyone on the phone
     unit: units.Unit | None  # read where the phone is no single client's
     clock: units.Clock
+    already: Already = NOTHING  # what was said about it while PostgreSQL was away
 
     def unit_of(self, client_id: UUID | None) -> UUID:
         """Where a row about this client belongs."""
@@ -161,7 +163,8 @@ def _raise_flag(work: Work, vault: Vault, content: Content, source: Source, effe
     flag = flags.add(work, **about)
     if flag is None:
         return False
-    return escalate.begin(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number, answered=effect.reason == "crisis")
+    return escalate.begin(work, vault, content, source.unit_of(effect.client_id), flag.id, flag.number,
+                          answered=effect.reason == "crisis", already=source.already)  # fmt: skip
 
 
 def _reply(work: Work, vault: Vault, content: Content, source: Source, effect: fx.Reply) -> bool:
@@ -177,6 +180,10 @@ def _queue_reply(
     person = recipient(work, source, effect)
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
+    if effect.purpose == crisis_words.PURPOSE and source.already.answer is not None:
+        adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
+                   send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
+        return []
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
     if effect.purpose == crisis_words.PURPOSE and (closed := crisis_words.closed(work, content, source.unit_of(effect.client_id), source.clock)):
         opens_at, pinned = closed

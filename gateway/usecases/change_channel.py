@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import timedelta
+from secrets import token_urlsafe
 from uuid import UUID, uuid4
 
 from gateway.channels import base, registry
@@ -31,9 +32,9 @@ def add(
 ) -> UUID:  # fmt: skip
     """Keep a channel of a unit that the actor sees; its secrets are encrypted and never shown again. Runs as the system. Raises Refused."""
     check(kind, settings)
-    can = registry.capabilities(kind, settings)
+    settings = {field.name: token_urlsafe(32) for field in registry.by_kind(kind).fields if field.made} | settings
     channel_id = channels.add(
-        work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=can.texts,
+        work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=registry.capabilities(kind, settings).texts,
         one_way=_one_way(kind, settings),
     )  # fmt: skip
     channels.set_replies_cost(work, channel_id, replies_cost)

@@ -1,6 +1,6 @@
 """Tell people of an urgent flag, step by step, until somebody takes it. Every step is a row, written with the flag."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,8 @@ from gateway.domain import messages as lanes
 from gateway.store import audit, escalations, flags, messages, staff
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.escalations import Due
-from gateway.usecases import compose, crisis_words, second_way, send_text
+from gateway.usecases import adopt, compose, crisis_words, second_way, send_text
+from gateway.usecases.adopt import NOTHING, Already
 from gateway.usecases.second_way import Alarm, SecondWay
 from gateway.vault import Vault
 
@@ -27,18 +28,40 @@ HOLD = timedelta(seconds=60)  # longer than mail and webhook may take
 
 
 def begin(
-    work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int, round: int = 0, answered: bool = False
-) -> bool:
-    """Keep the steps of a round, and text whoever hears at once; whether a text was queued. `answered`: the client is."""
+    work: Work, vault: Vault, content: Content, unit_id: UUID, flag_id: UUID, number: int, round: int = 0, answered: bool = False,
+    already: Already = NOTHING,
+) -> bool:  # fmt: skip
+    """Keep the steps of a round, and text whoever hears at once; whether a text was queued. `answered`: the client is.
+
+    Who heard of it already, while PostgreSQL was away, is not told again in this round.
+    """
     steps = escalation.steps(escalations.candidates(work, unit_id), work.now, round, answered)
     ids = escalations.put(work, flag_id, round, steps)
     if not any(step.way == "text" for step in steps):
         log.warning("nobody_to_alert", flag=flag_id, unit=unit_id)
-    at_once = [(step_id, step.staff_id) for step_id, step in zip(ids, steps, strict=True) if step.way == "text" and step.due_at <= work.now]
+    heard = _heard(work, vault, flag_id, round, dict(zip(ids, steps, strict=True)), already)
+    at_once = [(step_id, step.staff_id) for step_id, step in zip(ids, steps, strict=True)
+               if step.way == "text" and step.due_at <= work.now and step_id not in heard]  # fmt: skip
     people = staff.alerted(work, vault, [staff_id for _, staff_id in at_once if staff_id is not None])
     queued = [_text(work, vault, content, Due(step_id, flag_id, number, unit_id, round, "text", staff_id), people)
               for step_id, staff_id in at_once]  # fmt: skip
     return any(queued)
+
+
+def _heard(work: Work, vault: Vault, flag_id: UUID, round: int, steps: Mapping[UUID, escalation.Step], already: Already) -> set[UUID]:
+    """Take what was said while PostgreSQL was away into the database; the steps that it makes needless."""
+    people, heard = staff.alerted(work, vault, list(already.alerts)), set[UUID]()
+    for staff_id in people.keys() & already.alerts.keys():
+        step_id = next((each for each, step in steps.items() if step.staff_id == staff_id), None)
+        kept = [adopt.keep(work, vault, recipient(people[staff_id]), said, dedupe_key=f"away:{said.token}", about_id=flag_id,
+                           send_before=work.now + escalation.lasts(round)) for said in already.alerts[staff_id]]  # fmt: skip
+        if step_id is not None:
+            escalations.done(work, step_id, "texted", kept[0])
+            heard.add(step_id)
+    for step_id, step in steps.items():
+        if step.way == "second" and already.second is not None:
+            escalations.done(work, step_id, already.second)
+    return heard
 
 
 def _text(work: Work, vault: Vault, content: Content, step: Due, people: dict[UUID, staff.Alerted], beside: UUID | None = None) -> UUID | None:

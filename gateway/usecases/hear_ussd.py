@@ -40,15 +40,31 @@ class Told:
     ends: bool
 
 
+def token(vault: Vault, channel_id: UUID, phone_hash: bytes, session_hash: bytes, path: str) -> UUID:
+    """One for each session and what was typed in it until then: what bears it is done once."""
+    return uuid5(channel_id, f"{phone_hash.hex()}:{session_hash.hex()}:{vault.hash_body(path).hex()}")
+
+
+def session_hash(vault: Vault, session_id: str) -> bytes:
+    """What a dialogue is known by."""
+    return vault.hash_body(f"ussd:{session_id}")
+
+
+def words(vault: Vault, channel_id: UUID, dialled: Dialled) -> Inbound | None:
+    """What was typed last, as a text; None for figures, which may be a PIN. The menu itself would keep it under the same id."""
+    typed = dialled.text.rpartition("*")[2].strip()
+    if not ussd.is_words(typed):
+        return None
+    made = token(vault, channel_id, vault.hash_phone(dialled.phone), session_hash(vault, dialled.session_id), dialled.text)
+    return Inbound(f"ussd:{made}", dialled.phone, "", typed)
+
+
 def keep_words(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, dialled: Dialled, ring: Callable[[UUID], None],
     now: datetime | None,
 ) -> None:  # fmt: skip
     """Keep what was typed, though nothing could be decided about it: it may be a cry for help. Figures are not kept: they may be a PIN."""
-    typed = dialled.text.rpartition("*")[2]
-    if ussd.is_words(typed):
-        session = vault.hash_body(f"ussd:{dialled.session_id}:{dialled.text}").hex()
-        message = Inbound(f"ussd:{session}", dialled.phone, "", typed)
+    if (message := words(vault, channel.id, dialled)) is not None:
         receive_message.keep_undecided(engine, vault, content, receive_message.came(engine, vault, channel, message), ring, now, False)
 
 

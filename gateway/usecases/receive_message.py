@@ -11,16 +11,19 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
-from gateway.channels.base import Inbound
+from gateway.channels import registry
+from gateway.channels.base import Inbound, Part
 from gateway.content import Content
-from gateway.domain import decide, interpret, phone
+from gateway.domain import decide, interpret, parts, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
 from gateway.domain.routing import Asked
 from gateway.store import channels, flags, inbound, routes, sessions, units
+from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
 from gateway.usecases import apply_effects, escalate, read_sessions
+from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -46,15 +49,17 @@ class Scene:
 
 def receive(
     engine: Engine, vault: Vault, content: Content, channel: channels.Channel, message: Inbound,
-    ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False,
+    ring: Callable[[UUID], None], now: datetime | None = None, late: bool = False, already: Already = NOTHING,
 ) -> UUID | None:  # fmt: skip
     """Keep an inbound text, or a missed call, and apply what follows from it; its id, or None for a repeat of the carrier's.
+
+    `already`: what was said about it while PostgreSQL was away, and is not said again.
 
     Durable when it returns. If deciding or applying raises, the text is kept all the same in a transaction of its own,
     flagged as urgent, and tried again by `sweep`. Rings the channel after the commit when there is something to send.
     Raises what the database raises when it is away: then nothing was kept, and the carrier is to post again.
     """
-    text = came(engine, vault, channel, message)
+    text = replace(came(engine, vault, channel, message), already=already)
     try:
         return untangled(lambda: _receive(engine, vault, content, [text], ring, now, late))[0]
     except (OperationalError, InterfaceError):
@@ -91,6 +96,7 @@ class Came:
     phone: str
     phone_hash: bytes
     body_hash: bytes
+    already: Already = NOTHING
 
 
 def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
@@ -125,14 +131,75 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
         return False
+    part = text.message.part
+    if part is not None and parts.is_part(part.number, part.total):
+        return _part_turn(work, vault, content, text, part, seen, told, late)
     scene = arrive(work, vault, text, seen)
     around = situate(work, content, scene, text.message.opt_out)
     understood, effects = _understand(content, scene.arrived, around, work.now)
     inbound.add(work, scene.arrived, text.message.sent_at, late, understood)
     sessions.hear(work, seen.sessions, work.now)
-    if apply_effects.apply(work, vault, content, source_of(scene), effects):
-        told.add(text.channel.id)
+    _apply(work, vault, content, text, scene, effects, told)
     return True
+
+
+def _apply(work: Work, vault: Vault, content: Content, text: Came, scene: Scene, effects: Sequence[Effect], told: set[UUID]) -> None:
+    source = replace(source_of(scene), already=text.already)
+    if not registry.capabilities(text.channel.kind, text.channel.settings).texts:
+        asked = Asked(source.phone, source.phone_hash, source.unit_id, "", "", bulk=False)
+        source = replace(source, channel_id=routes.texting(work, text.channel.id, asked))
+    if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
+        told.add(source.channel_id)
+
+
+def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Part, seen: Seen, told: set[UUID], late: bool) -> bool:
+    """A part is kept, and the text it belongs to is decided about once it is whole; stop and danger in what is there count at once.
+
+    The text is one row from its first part on, so that what was done for a part is not done again for the whole.
+    """
+    kept = store_parts.like(work, text.channel.id, text.phone_hash, part.reference, part.total)
+    if parts.is_repeat(part.number, text.message.carrier_id, text.body_hash, kept, work.now):
+        return False
+    scene, bodies = arrive(work, vault, text, seen), {part.number: text.message.text}
+    inbound_id = parts.belongs_to(part.number, kept, work.now)
+    if inbound_id is not None:
+        begun = store_parts.begun(work, vault, inbound_id)
+        bodies |= begun.bodies
+        row = begun.row
+        same = {"id": inbound_id, "unit_id": row.unit_id, "client_id": row.client_id, "key_id": row.key_id, "carrier_id": row.carrier_id,
+                "key": vault.open_key(row.wrapped, row.key_id)}  # fmt: skip
+        scene = replace(scene, arrived=replace(scene.arrived, **same))
+    body = parts.join(bodies, part.total)
+    arrived = replace(scene.arrived, body=body, body_hash=vault.hash_body(body))
+    if inbound_id is None:
+        inbound.add(work, arrived, text.message.sent_at, late, None)
+    else:
+        store_parts.grow(work, arrived)
+    store_parts.add(work, arrived, reference=part.reference, number=part.number, total=part.total, carrier_id=text.message.carrier_id,
+                    body=text.message.text, body_hash=text.body_hash)  # fmt: skip
+    sought = inbound.Sought(arrived.id, arrived.channel_id, arrived.carrier_id, arrived.phone_hash, arrived.body_hash)
+    (seen,) = inbound.look(work, vault, [sought])
+    scene = Scene(arrived, seen, scene.unit)
+    around = situate(work, content, scene, text.message.opt_out)
+    if len(bodies) < part.total:
+        _apply(work, vault, content, text, scene, _at_once(content, text.message.text, body, around, work.now), told)
+        return True
+    understood, effects = _understand(content, arrived, around, work.now)
+    inbound.write_understood(work, arrived, understood)
+    sessions.hear(work, seen.sessions, work.now)
+    _apply(work, vault, content, text, scene, effects, told)
+    return True
+
+
+def _at_once(content: Content, part: str, so_far: str, around: Around, now: datetime) -> list[Effect]:
+    """What a stop or a cry for help leads to, in a part alone or in all that is there; nothing else is decided yet."""
+    situation = replace(around.situation, questions=(), sessions=(), suspended=(), seconds_since_same=None, echo=False)
+    read = [of_all(meaning_of(content, said, situation.language, interpret.Expecting("none")), content, said, situation) for said in (part, so_far)]
+    wants = [each for each in ("crisis", "stop") if any(each in (one.meaning, *one.also) for one in read)]
+    if not wants and situation.carrier_stop != "stop":
+        return []
+    meaning = interpret.Meaning(wants[0] if wants else "other", also=tuple(wants[1:]), why="in a part of a longer text")
+    return decide.decide(meaning, situation, now, part)
 
 
 def keep_undecided(
@@ -148,7 +215,9 @@ def keep_undecided(
         sessions.hear(work, seen.sessions, work.now)
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
-        if flag is not None and escalate.begin(work, vault, content, arrived.unit_id, flag.id, flag.number):
+        if flag is not None and escalate.begin(
+            work, vault, content, arrived.unit_id, flag.id, flag.number, already=text.already
+        ):
             work.after_commit(lambda: ring(text.channel.id))
         return arrived.id
 
@@ -178,6 +247,13 @@ def e164(engine: Engine, channel: channels.Channel, sender: str) -> str:
         return sender
     with unit_of_work(engine, SYSTEM) as work:
         region = units.get(work, channel.unit_id).region
+    return as_e164(sender, region)
+
+
+def as_e164(sender: str, region: str) -> str:
+    """The same, in a unit of that region."""
+    if _E164.fullmatch(sender):
+        return sender
     try:
         return phone.parse(sender, region).e164
     except phone.PhoneRefused:

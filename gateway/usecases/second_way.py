@@ -18,6 +18,8 @@ from gateway.wire.mail import Mailbox, NotMailed
 WORDS = {
     "flag": N_("Urgent: flag {number} needs a person now. Open it and take it."),
     "silence": N_("The gateway's process {process} has said nothing for {minutes} minutes: texts may not go out. Please look."),
+    "away": N_("Urgent: somebody may be in danger, and PostgreSQL is away, so that no flag can be opened. Please bring it back now."),
+    "full": N_("Incoming texts cannot be kept: PostgreSQL is away and the spool is full or cannot be written. Please look now."),
     "test": N_("A test of the second way of alerts: it works."),
 }
 NONE = "no second way is set up"

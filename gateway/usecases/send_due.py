@@ -60,27 +60,30 @@ class InDoubt(GatewayError):
 
 
 def claim(
-    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None, bulk: int = BATCH
-) -> Claim:
+    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None, bulk: int = BATCH,
+    road: base.Road = "http",
+) -> Claim:  # fmt: skip
     """Move up to `wanted` due messages of a channel, `bulk` of them bulk, to `submitting`, each with an attempt row; commit.
 
     Held messages get their next moment and dropped ones their final state, with the reason. From the commit on each
     returned message must be submitted to the wire once, or recorded as not sent. Raises InDoubt when the answer to the
-    commit is lost: then `withdraw` them before anything else.
+    commit is lost: then `withdraw` them before anything else. A channel of another road than `road` has nothing for us.
     """
     sends: list[Sent] = []
     try:
-        return _claim(engine, vault, channel_id, wanted, now, bulk, sends)
+        return _claim(engine, vault, channel_id, wanted, now, bulk, road, sends)
     except (OperationalError, InterfaceError) as error:
         if not sends:
             raise
         raise InDoubt(sends) from error
 
 
-def _claim(engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None, bulk: int, sends: list[Sent]) -> Claim:
+def _claim(
+    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None, bulk: int, road: base.Road, sends: list[Sent]
+) -> Claim:
     """Claim into `sends`, which holds their tokens before the commit does."""
     with unit_of_work(engine, SYSTEM, now) as work:
-        room = channels.room(work, channel_id, wanted)
+        room = channels.room(work, channel_id, wanted, registry.of_road(road))
         if room.all == 0:
             return Claim(None, [], False, work.now)
         bulk = min(room.bulk, bulk)
@@ -188,12 +191,15 @@ def _open(row: Any, vault: Vault) -> Sent:
 class Sender:
     """One process's pipeline: claims while the wire has room, and records as answers come.
 
-    `due` may be called from several threads (the doorbell, the poll); each channel is claimed by one at a time.
+    A claim brings at most `batch`, and bulk leaves `spare` of the wire's room to alerts and answers. `due` may be called from several threads (the doorbell, the poll); each channel is claimed by one at a time.
     """
 
-    def __init__(self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str) -> None:
-        self._engine, self._vault, self._wire, self._recorder = engine, vault, wire, recorder
-        self._callback_base = callback_base
+    def __init__(
+        self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str, road: base.Road = "http",
+        batch: int = BATCH, spare: int = SPARE,
+    ) -> None:  # fmt: skip
+        self._engine, self._vault, self._wire, self._recorder, self._road = engine, vault, wire, recorder, road
+        self._callback_base, self._batch, self._spare = callback_base, batch, spare
         self._locks: dict[UUID, threading.Lock] = {}
         self._again: set[UUID] = set()
         self._in_doubt: dict[UUID, list[Sent]] = {}  # of claims whose commit nobody answered, by channel
@@ -227,8 +233,8 @@ class Sender:
     def _slice(self, channel_id: UUID) -> int:
         until, sent, more, looked = time.monotonic() + SLICE_SECONDS, 0, True, 0.0
         while more and time.monotonic() < until and not self._stopping.is_set():
-            room = min(self._wire.free(), BATCH + SPARE)
-            is_full = room < BATCH // 4 + SPARE
+            room = min(self._wire.free(), self._batch + self._spare)
+            is_full = room < max(self._batch // 4, 1) + self._spare
             if not self._recorder.healthy or (is_full and (room <= 0 or time.monotonic() - looked < LOOK_SECONDS)):
                 # Nearly full, or outcomes cannot be written: wait for answers rather than pile up.
                 time.sleep(0.005)
@@ -236,7 +242,7 @@ class Sender:
             self._settle_doubt(channel_id)
             began, looked = awake_s(), time.monotonic()
             try:
-                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - SPARE)
+                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - self._spare, road=self._road)
             except InDoubt as doubt:
                 self._in_doubt[channel_id] = doubt.sends
                 raise
@@ -282,8 +288,8 @@ def _validity(send_before: datetime, now: datetime) -> int:
     return max(int((send_before - now).total_seconds()), 1)
 
 
-def poll(engine: Engine) -> list[UUID]:
-    """Channels with something due, urgent and replies first. Raises when PostgreSQL is away."""
+def poll(engine: Engine, road: base.Road = "http") -> list[UUID]:
+    """Channels of a road with something due, urgent and replies first. Raises when PostgreSQL is away."""
     with unit_of_work(engine, SYSTEM) as work:
-        return channels.due(work)
+        return channels.due(work, registry.of_road(road))
 

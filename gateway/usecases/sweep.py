@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from gateway.store import leftovers, ussd
+from gateway.store import leftovers, parts, ussd
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import tell_worker
 
@@ -26,6 +26,12 @@ def give_up_on_reports(engine: Engine, timeout: timedelta, now: datetime | None 
     """Call accepted messages without a final report failed after `timeout`; a late "delivered" still raises them."""
     with unit_of_work(engine, SYSTEM, now) as work:
         return leftovers.fail_unreported(work, work.now - timeout, BATCH)
+
+
+def forget_parts(engine: Engine, now: datetime | None = None) -> int:
+    """Drop the parts of long texts that came more than a day ago; how many. The texts are kept."""
+    with unit_of_work(engine, SYSTEM, now) as work:
+        return parts.forget_old(work)
 
 
 def forget_menus(engine: Engine, now: datetime | None = None) -> int:

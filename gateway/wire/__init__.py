@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from gateway.channels.base import WireRequest
 from gateway.wire.connection import Job
@@ -26,16 +26,45 @@ __all__ = ["Error", "Limits", "Wire", "WireClosed", "WireResult", "awake_s"]
 T = TypeVar("T")
 
 
+class Road(Protocol):
+    """What carries requests, in the loop's thread: `Pipeline` over HTTP, or a line held open (`smpp`, `files`)."""
+
+    finished: int
+    """How many of the requests that were put in line have their result."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests could leave now; read from any thread."""
+
+    def add(self, jobs: list[Job]) -> None:
+        """Put requests in line."""
+
+    def unfinished(self) -> list[Job]:
+        """Every request without a result."""
+
+    def tick(self) -> None:
+        """Begin, and look at the time-outs again and again."""
+
+    def abandon(self) -> None:
+        """Give every request its result and cut every connection."""
+
+    async def stopped(self) -> None:
+        """Return when what was cut is closed."""
+
+
 class Wire:
     """Runs requests in a thread of its own: start() it, and close() it at the end.
 
-    The arguments are those of Limits. Raises OSError when `ca_file` cannot be read.
+    The arguments are those of Limits; `over` makes what carries them. Raises OSError when `ca_file` cannot be read.
     """
 
-    def __init__(self, max_open: int = 2000, connect_s: float = 5, read_s: float = 30, **limits: Any) -> None:
+    def __init__(
+        self, max_open: int = 2000, connect_s: float = 5, read_s: float = 30, *,
+        over: Callable[[asyncio.AbstractEventLoop, Limits], Road] = Pipeline, **limits: Any,
+    ) -> None:  # fmt: skip
         self._limits = Limits(_room_for(max_open), connect_s, read_s, **limits)
         self._loop = asyncio.new_event_loop()
-        self._pipeline = Pipeline(self._loop, self._limits)
+        self._pipeline = over(self._loop, self._limits)
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
         self._lock = threading.Lock()
         self._inbox: list[Job] = []
@@ -75,8 +104,13 @@ class Wire:
         return result.result()
 
     def free(self) -> int:
-        """How many more requests can be open at once; below zero when some wait in line."""
-        return self._limits.max_open - self._unfinished()
+        """How many more requests can be open at once; below zero when some wait in line, none while a line is not open."""
+        return self._limits.max_open - self._unfinished() if self._pipeline.is_open else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests could leave now."""
+        return self._pipeline.is_open
 
     def drain(self, timeout_s: float) -> list[WireRequest]:
         """Wait until every request has its result; those still without one after `timeout_s`."""

@@ -15,6 +15,8 @@ from gateway.wire.values import Error, Limits, WireResult, awake_s, is_public, i
 class Pipeline:
     """What happens in the loop's thread."""
 
+    is_open = True
+
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self.loop, self.limits = loop, limits
         self.finished = 0

@@ -19,7 +19,9 @@ COMMANDS = {
     "send": ("workers.main", "send"),
     "clock": ("workers.clock",),
 }
-READY = {"send": '"event": "sending"', "clock": '"event": "leading"'}
+OTHERS = {"lines": ("workers.lines",)}
+"""What `restore` neither starts nor keeps."""
+READY = {"send": '"event": "sending"', "clock": '"event": "leading"', "lines": '"event": "holding"'}
 
 
 def until(check: Callable[[], object], within_s: float = 30, what: str = "it") -> float:
@@ -67,7 +69,7 @@ class Processes:
         log = self.folder / f"{self._started:03d}-{name}.log"
         with log.open("wb") as out:
             child = subprocess.Popen(
-                [sys.executable, "-m", *skewed, *COMMANDS[name.partition("-")[0]]], env={**self.environ, **changed}, cwd=ROOT,
+                [sys.executable, "-m", *skewed, *(COMMANDS | OTHERS)[name.partition("-")[0]]], env={**self.environ, **changed}, cwd=ROOT,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self._running[name] = Running(child, log, bool(changed or skewed))

@@ -47,25 +47,3 @@ def test_in_mid_campaign_outcomes_wait_for_it_and_all_texts_are_accepted_once(st
     assert pids(stage) == before
     assert len(stage.accepted()) == 700
     assert stage.world.value("SELECT max(attempts) FROM outbound WHERE id = ANY(:ids)", ids=stage.planned) == 1
-
-
-def test_a_webhook_is_refused_so_that_the_carrier_tries_again_and_kept_as_soon_as_it_can_be(stage: Stage) -> None:
-    client = stage.world.client()
-    phone = stage.world.phone_of(client)
-    assert stage.say(phone, "HELP")[1] == 200  # the channel is known to the web process now
-    with away(stage, "stop_postgres"):
-        sid, status = stage.say(phone, "Canary words")
-        assert status == 503
-        assert '"database":false' in stage.processes.health().replace(" ", "")
-    until(lambda: stage.say(phone, "", sid=sid)[1] == 200, 30, "the acceptance of the repeated text")
-    assert stage.world.value("SELECT count(*) FROM inbound WHERE carrier_id = :sid", sid=sid) == 1
-
-
-def test_reports_that_came_while_it_was_away_are_posted_again_and_counted(stage: Stage) -> None:
-    stage.carrier.carrier.reports = ("delivered",)
-    stage.plan(20)
-    until(lambda: stage.states() == {"delivered": 20}, what="the delivery of all")
-    with away(stage, "kill_postgres"):
-        (late,) = {m.to for m in stage.accepted()[:1]}
-        assert stage.carrier.report(late, "delivered") == 503
-    until(lambda: stage.carrier.report(late, "delivered") == 200, 30, "the acceptance of the repeated report")

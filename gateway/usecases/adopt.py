@@ -1,0 +1,58 @@
+"""What left while PostgreSQL was away, taken into the database as if a worker had sent it: it never leaves a second time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from gateway.domain import messages as lanes
+from gateway.domain import segments
+from gateway.store import messages
+from gateway.store.base import Work
+from gateway.usecases.compose import Recipient
+from gateway.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text that may have left. `accepted`: the carrier took it; otherwise it is asked, as after a worker that was killed."""
+
+    token: UUID
+    channel_id: UUID
+    to: str
+    body: str
+    purpose: str
+    language: str
+    accepted: bool
+    carrier_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Already:
+    """All that was said about one text that came in, in its order: the answer, alerts by whom they went to, and by which second way."""
+
+    answer: Said | None = None
+    alerts: Mapping[UUID, Sequence[Said]] = field(default_factory=dict)
+    second: str | None = None
+
+
+NOTHING = Already()
+
+
+def keep(
+    work: Work, vault: Vault, person: Recipient, said: Said, *, dedupe_key: str, send_before: datetime, about_id: UUID | None = None,
+    inbound_id: UUID | None = None,
+) -> UUID:  # fmt: skip
+    """Keep a text with the attempt that it left by; its id. One whose dedupe key is known stays as it is."""
+    counted, person = segments.count(said.body), replace(person, phone=said.to)
+    new = messages.New(
+        unit_id=person.unit_id, key_id=person.key_id, key=person.key, channel_id=said.channel_id, to=person.phone, body=said.body,
+        encoding=counted.encoding, segments=counted.segments, purpose=said.purpose, language=said.language, lane=lanes.URGENT,
+        semantics="at_least_once", dedupe_key=dedupe_key, send_after=work.now, send_before=send_before, client_id=person.client_id,
+        inbound_id=inbound_id, about_id=about_id,
+    )  # fmt: skip
+    if messages.add(work, vault, [new]):
+        messages.submit(work, [new.id], [said.token])
+        if said.accepted:
+            messages.record(work, [messages.Outcome(new.id, said.token, "accepted", "accepted", carrier_id=said.carrier_id)])
+    return new.id

@@ -1,0 +1,121 @@
+"""Lines held open, with the real processes: a bind to an SMSC that speaks SMPP by code that is not ours."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Engine
+
+from gateway.queues import Bell
+from gateway.vault import Vault
+from tests import builders
+from tests.builders import World
+from tests.faults.processes import Processes, free_port, until
+from tests.smsc import HANG, FakeSmsc
+from tests.workers.conftest import plan
+
+
+@pytest.fixture
+def smsc() -> Iterator[FakeSmsc]:
+    started = FakeSmsc(free_port()).start()
+    yield started
+    started.stop()
+
+
+def world_of(engine: Engine, vault: Vault, port: int, **settings: str) -> World:
+    """A unit that is always open, and a channel to the SMSC at the port."""
+    now = datetime.now(UTC)
+    unit_id = builders.unit(engine, now, hours=None)
+    told = {"host": "127.0.0.1", "port": str(port), "system_id": "gateway", "password": "s3cret", "sender": "+84900000001", "tls": "no",
+            "secret": "signed-by-our-own-process", "window": "10"}  # fmt: skip
+    channel_id = builders.channel(engine, vault, now, unit_id, kind="smpp", name="bind", settings=told | settings)
+    return World(engine, vault, unit_id, channel_id, now)
+
+
+def test_a_text_goes_out_by_the_bind_its_report_and_the_answer_come_back(
+    engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes
+) -> None:
+    world = world_of(engine, vault, smsc.port)
+    processes.start("web")
+    processes.start("lines")
+    until(lambda: smsc.bound == 1, what="the bind")
+    message = plan(world, "Chào bạn, tuần này bạn thế nào?")
+    until(lambda: world.state(message) == "accepted", what="the acceptance")
+    assert [(taken.text, taken.sender, taken.registered) for taken in smsc.taken] == [("Chào bạn, tuần này bạn thế nào?", "84900000001", 1)]
+    assert smsc.report(smsc.taken[0].carrier_id) == 0
+    assert world.state(message) == "delivered"
+    assert smsc.text_in(smsc.taken[0].to, "84900000001", "Tốt, cảm ơn") == 0
+    assert world.value("SELECT count(*) FROM inbound WHERE client_id IS NOT NULL") == 1
+    assert processes.stop("lines") < 10
+    logs = processes.logs()
+    assert not any(word in logs for word in ("Chào", "Tốt", smsc.taken[0].to, "s3cret", "signed-by"))
+
+
+def test_reports_that_come_at_once_and_ids_in_another_form_find_their_texts(
+    engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes
+) -> None:
+    smsc.stat, smsc.answered_id, smsc.reported_id = "DELIVRD", "{:X}".format, "{:010}".format
+    world = world_of(engine, vault, smsc.port, report_ids="hex-decimal")
+    processes.start("web")
+    processes.start("lines")
+    messages = [plan(world, f"Canary {n} " + "dạy " * 30 * (n % 2)) for n in range(40)]
+    until(lambda: {world.state(each) for each in messages} == {"delivered"}, what="the reports")
+    assert len(smsc.taken) == 60
+    assert world.value("SELECT count(*) FROM reports WHERE NOT matched") == 0
+
+
+def test_one_process_holds_the_bind_and_another_takes_it_over(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
+    world = world_of(engine, vault, smsc.port)
+    for name in ("lines", "lines-2"):
+        processes.start(name)
+    until(lambda: smsc.bound == 1, what="the bind")
+    first = "lines" if "bound" in processes.log("lines") else "lines-2"
+    before = plan(world)
+    until(lambda: world.state(before) == "accepted", what="the acceptance")
+    time.sleep(1.5)
+    assert smsc.binds_made == 1
+    processes.kill(first)
+    until(lambda: smsc.binds_made == 2, what="the second bind")
+    message = plan(world)
+    until(lambda: world.state(message) == "accepted", what="the acceptance")
+    assert len({taken.session for taken in smsc.taken}) == 2
+
+
+def test_a_disabled_channel_is_unbound(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
+    world = world_of(engine, vault, smsc.port)
+    processes.start("lines")
+    until(lambda: smsc.bound == 1, what="the bind")
+    world.run("UPDATE channels SET state = 'disabled'")
+    until(lambda: smsc.bound == 0, what="the end of the bind")
+    world.run("UPDATE channels SET state = 'active'")
+    until(lambda: smsc.bound == 1, what="the bind")
+
+
+def test_a_killed_process_leaves_what_was_on_its_way_unknown_and_nothing_is_sent_twice(
+    engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes
+) -> None:
+    world = world_of(engine, vault, smsc.port, window="5")
+    smsc.next_statuses.extend([HANG] * 5)
+    processes.start("lines")
+    processes.start("clock")
+    messages = [plan(world, f"Canary {n}") for n in range(12)]
+    until(lambda: len(smsc.taken) == 5, what="a full window")
+    processes.kill("lines")
+    processes.start("lines")
+    until(lambda: {world.state(each) for each in messages} == {"accepted", "unknown"}, 60, "an end for each")
+    time.sleep(3)
+    words = [taken.text for taken in smsc.taken]
+    assert len(words) == len(set(words)), "none twice"
+    left = {world.state(each) for each in messages}
+    assert left == {"accepted", "unknown"}
+    assert world.value("SELECT count(*) FROM outbound WHERE state = 'unknown'") >= 5
+
+
+def test_the_send_workers_leave_it_alone(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
+    world = world_of(engine, vault, smsc.port)
+    processes.start("send")
+    message = plan(world)
+    Bell(processes.environ["REDIS_URL"]).ring(world.channel_id)
+    time.sleep(2)
+    assert (world.state(message), smsc.binds_made) == ("planned", 0)

@@ -1,0 +1,180 @@
+"""Lines held open: `python -m workers.lines`. One bind, or one pair of folders, for each channel whose road is not HTTP.
+
+Claiming, judging and recording are `send_due`'s and `record_outcomes`', with one sender for each line, since what is full or broken
+here is one carrier's alone. One process holds a line at a time, by an advisory lock; while PostgreSQL is away the lines stay
+open, so that what clients send still reaches our callbacks. Redis rings for HTTP alone: here PostgreSQL is asked a few times a second.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway import embedded, log, parts
+from gateway.channels import base, registry
+from gateway.config import Settings
+from gateway.store import channels, health, leader
+from gateway.store.base import SYSTEM, unit_of_work
+from gateway.usecases import send_due
+from gateway.usecases.record_outcomes import Recorder
+from gateway.usecases.send_due import Sender
+from gateway.wire import Wire, lines
+
+ROADS: tuple[base.Road, ...] = ("smpp", "files")
+POLL_SECONDS = 0.25
+LOOK_SECONDS = 1.0
+BEAT_SECONDS = 5.0
+DRAIN_SECONDS = 8.0
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; then claim nothing more, let what is under way end for 8 s, and write outcomes."""
+    log.process = f"lines-{os.getpid()}"
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    with embedded.running(Settings.from_env(os.environ)) as settings:
+        keeper = Keeper(settings)
+        log.info("holding")
+        keeper.run(stopping)
+        keeper.close()
+    return 0
+
+
+@dataclass(slots=True)
+class Line:
+    """One channel's line, and who sends by it."""
+
+    settings: dict[str, str]
+    wire: Wire
+    sender: Sender
+    serving: threading.Thread | None = None
+
+
+class Keeper:
+    """Holds the lines of all channels that nobody else holds, and sends what is due on them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.gateway = parts.build(settings)
+        self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
+        self._http = Wire(max_open=200, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
+        self._lines: dict[UUID, Line] = {}
+        self._stack = ExitStack()
+        self._locks: Connection | None = None
+        self._locked: set[UUID] = set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Hold and send until stopping."""
+        looked = beaten = float("-inf")
+        while not stopping.is_set():
+            try:
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    self._look()
+                    looked = time.monotonic()
+                self._send()
+                if time.monotonic() - beaten > BEAT_SECONDS:
+                    with unit_of_work(self.gateway.engine, SYSTEM) as work:
+                        health.beat(work, "lines", log.process)
+                    beaten = time.monotonic()
+            except SQLAlchemyError as error:
+                log.error("lines_wait_for_database", error)
+                self._forget_locks()
+                self.gateway.engine.dispose()
+                stopping.wait(1)
+            stopping.wait(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Claim nothing more, let what is under way end, close the lines, write outcomes."""
+        ends = time.monotonic() + DRAIN_SECONDS
+        for line in self._lines.values():
+            line.sender.stop()
+        still_open = sum(len(line.wire.drain(max(ends - time.monotonic(), 0))) for line in self._lines.values())
+        for line in self._lines.values():
+            line.wire.close()
+        self._http.close()
+        self.recorder.close()
+        self._forget_locks()
+        log.info("stopped", without_answer=still_open)
+
+    def _look(self) -> None:
+        """Open the lines that are ours to hold, and close those that are not any more."""
+        with unit_of_work(self.gateway.engine, SYSTEM) as work:
+            wanted = {c.id: c for c in channels.list_all(work, self.gateway.vault) if _road(c) in ROADS and c.state != "disabled"}
+        locks = self._lock_connection()
+        for channel_id in [each for each in self._locked if each not in wanted]:
+            leader.release(locks, channel_id)
+            self._locked.discard(channel_id)
+        for channel_id in wanted.keys() - self._locked:
+            if leader.try_to_hold(locks, channel_id):
+                self._locked.add(channel_id)
+        for channel_id in list(self._lines):
+            if channel_id not in self._locked or wanted[channel_id].settings != self._lines[channel_id].settings:
+                self._close(channel_id)
+        for channel_id in self._locked - self._lines.keys():
+            try:
+                self._lines[channel_id] = self._opened(wanted[channel_id])
+            except OSError as error:  # a file of certificates, or a folder, that is not there
+                log.error("line_not_opened", error, channel=channel_id)
+
+    def _lock_connection(self) -> Connection:
+        if self._locks is None:
+            self._locks = self._stack.enter_context(leader.candidate(self.gateway.engine))
+        leader.still_there(self._locks)
+        return self._locks
+
+    def _forget_locks(self) -> None:
+        """The connection that held them is gone or of no use; the lines stay open until it is known who holds them now."""
+        self._locks, self._locked = None, set()
+        with suppress(SQLAlchemyError):
+            self._stack.close()
+
+    def _opened(self, channel: channels.Channel) -> Line:
+        settings, road = self.gateway.settings, _road(channel)
+        callback_url = f"{settings.local_url}/c/{channel.id}"
+        hold = registry.held(channel.kind).hold_request(channel.settings | {"callback_url": callback_url})
+        line = lines.opened(road, hold, self._http, self.recorder.flush, settings.connect_timeout_seconds, settings.read_timeout_seconds)
+        sender = Sender(
+            self.gateway.engine, self.gateway.vault, line.wire, self.recorder, settings.public_url, road, line.batch, line.spare
+        )
+        log.info("line_opened", channel=channel.id, road=road)
+        return Line(channel.settings, line.wire, sender)
+
+    def _close(self, channel_id: UUID) -> None:
+        line = self._lines.pop(channel_id)
+        line.sender.stop()
+        line.wire.drain(1)
+        line.wire.close()
+        log.info("line_closed", channel=channel_id)
+
+    def _send(self) -> None:
+        """Let each open line with something due be served by a thread of its own."""
+        if not self._lines:
+            return
+        due = {channel_id for road in ROADS for channel_id in send_due.poll(self.gateway.engine, road)}
+        for channel_id, line in self._lines.items():
+            is_wanted = channel_id in due or line.sender.doubtful()
+            if is_wanted and line.wire.is_open and not (line.serving and line.serving.is_alive()):
+                line.serving = threading.Thread(target=_serve, args=(line.sender, channel_id), daemon=True)
+                line.serving.start()
+
+
+def _road(channel: channels.Channel) -> base.Road:
+    return registry.by_kind(channel.kind).capabilities.road
+
+
+def _serve(sender: Sender, channel_id: UUID) -> None:
+    try:
+        sender.due(channel_id)
+    except Exception as error:
+        log.error("claim_failed", error, channel=channel_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
