@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import urllib.request
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from gateway.channels import base, description, generic
 from gateway.channels.base import BadCallback, CallbackRequest, Inbound, Outgoing, Report, WireReply
+from gateway.vault import Vault
 from gateway.wire import Wire
+from tests import builders, simulated
 from tests.channels import conformance
 from tests.channels.conformance import far_side
 
@@ -295,6 +299,20 @@ def test_a_report_without_ids_is_known_by_our_token_in_its_address() -> None:
     for query in (f"status=1&key={SECRET}", f"t=t-1&key={SECRET}"):
         with pytest.raises(BadCallback):
             generic.of(BOXED).read_report(posted("report", query=query))
+
+
+def test_a_box_that_knows_no_other_way_than_get_is_heard_and_answered_its_word(engine: Engine, vault: Vault, redis_url: str) -> None:
+    with simulated.running(engine, vault, redis_url) as here:
+        world = here.world
+        settings = {name: value for name, value in BOXED.items() if name != "callback_url"}
+        channel_id = builders.channel(engine, vault, world.now, world.unit_id, "generic", name="box", settings=settings)
+        phone = world.phone_of(world.client())
+        for _ in range(2):
+            query = urlencode({"key": SECRET, "sender": phone, "text": "STOP", "time": "1782117971"})
+            with urllib.request.urlopen(f"{here.url}/c/{channel_id}/inbound?{query}", timeout=20) as answer:
+                assert (answer.status, answer.read()) == (200, b"OK")
+        assert world.value("SELECT count(*) FROM inbound") == 1
+        assert world.value("SELECT reason FROM stops") == "stop"
 
 
 def test_what_is_not_described_is_refused() -> None:
