@@ -31,7 +31,7 @@ QUIET_S = 60
 SETTLE_AGAIN_S = 0.005
 TASKS_AT_ONCE = 3  # of the clock, where each has a thread of its own
 # What only counts for the pages, or tidies at the carrier, is not done at each look: a look is seconds after the one before.
-HOURS = {"campaigns": 12, "figures": 12, "backfill": 6, "redact": 6}
+HOURS = {"campaigns": 24, "figures": 24, "quiet": 24, "backfill": 6, "redact": 6}
 
 
 class _Watched(Sender):
