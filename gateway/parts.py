@@ -63,7 +63,9 @@ def spool(settings: Settings, keys: vault.Vault) -> Spool:
 def outage(gateway: Gateway) -> Outage:
     """What a web process holds against PostgreSQL being away. The wire and the second way are made when they are needed."""
     settings = gateway.settings
-    wire = cache(lambda: Wire(32, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start())
+    wire = cache(lambda: Wire(
+        32, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds, private_hosts=settings.private_hosts
+    ).start())  # fmt: skip
     return Outage(
         base.with_patience(gateway.engine, PATIENCE_SECONDS), gateway.vault, gateway.content, gateway.bell.ring, spool(settings, gateway.vault),
         cache(lambda: second_way(settings)), wire, settings.public_url,

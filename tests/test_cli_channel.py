@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
-from gateway.cli import main
+from gateway.cli import doctor, main
+from gateway.config import Settings
 from gateway.store import channels, switches
 from gateway.store.base import unit_of_work
 from gateway.vault import Vault
@@ -149,4 +150,16 @@ def test_a_described_carrier_is_added_from_a_file_and_told_what_is_wrong_with_it
     assert "never known" in run("channel", "list", "--as", "boss")
     with unit_of_work(engine) as work:
         (channel,) = channels.list_all(work, vault)
+        assert list(channels.terms(work, channel.id).one_way) == ["+"], "without [inbound] no answers come back"
     assert channel.settings["description"] == file.read_text("utf-8")
+
+
+def test_the_doctor_names_a_box_in_the_house_that_nothing_may_be_sent_to(run: Run, environ: Mapping[str, str]) -> None:
+    run("channel", "add", "box", "--kind", "generic", "--unit", "P1", "--set", "description=@examples/carriers/form-box.toml", "--set", "user=clinic",
+        "--set", "password=p", "--set", "secret=q7TqYw2nB5mZx0LkVd9sRfAa", "--as", "boss")  # fmt: skip
+
+    def said(**more: str) -> list[str]:
+        return [each.what for each in doctor._channels(Settings.from_env({**environ, **more})) if each.level == "WRONG"]
+
+    assert "192.168.1.30" in "".join(said())
+    assert said(GATEWAY_PRIVATE_HOSTS="sms.lan, 192.168.1.30") == []

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from gateway.channels import base
-from gateway.channels.base import Capabilities, Reason, State
+from gateway.channels.base import SENDERS, Capabilities, Reason, State
 from gateway.domain.told import N_
 
 LONGEST = 20_000
@@ -184,8 +184,10 @@ def _meanings(tables: Mapping[str, Any]) -> Iterator[str]:
     yield from _sends(send)
     yield from _ones_of("answer", "reasons", answer, REASONS)
     yield from _ones_of("answer", "statuses", answer, REASONS)
-    if any(not status.isdigit() or not 300 <= int(status) < 500 for status in answer.get("statuses", {})):
-        yield N_("[answer] statuses are those of 300 to 499: of 500 and more nothing says that the text did not leave")
+    if any(not (status.isdigit() and len(status) == 3 and 300 <= int(status) < 500) or status == "408" for status in answer.get("statuses", {})):
+        yield N_("[answer] statuses are those of 300 to 499 but 408: the others do not say that the text did not leave")
+    if both := sorted(set(answer.get("accepted", ())) & set(answer.get("reasons", {}))):
+        yield N_("[answer] {names} cannot say that the text was taken and that it was refused").format(names=", ".join(both))
     if answer.get("code") and not answer.get("accepted"):
         yield N_("[answer] accepted is missing: which codes say that the text was taken")
     if answer.get("format", "json") != "json" and not answer.get("code"):
@@ -271,6 +273,6 @@ def _build(tables: Mapping[str, Any]) -> Description:
                  callback.get("prefix", ""), callback.get("answer", "")),
         Capabilities(
             two_way=inbound is not None, receipts="none" if report is None else report.get("reach", "network"), charset=send.get("charset", "UCS-2"),
-            max_chars=send.get("longest", 1600), validity=any("{validity" in leaf for leaf in leaves(send["body"])),
+            max_chars=send.get("longest", 1600), senders=SENDERS, validity=any("{validity" in leaf for leaf in leaves(send["body"])),
         ),
     )  # fmt: skip

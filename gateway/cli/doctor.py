@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import click
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway import config, content, embedded, parts, queues, store
-from gateway.channels import registry
+from gateway.channels import base, registry
 from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain import windows
@@ -212,6 +214,9 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         address = {"callback_url": f"{settings.public_url}/c/{channel.id}"}
         if complaints := registry.by_kind(channel.kind).check(channel.settings | address):
             yield wrong("channels", f"{channel.name}: {'; '.join(map(shown, complaints))}")
+        elif host := _shut_off(channel, settings):
+            unsent = _("{name}: nothing is sent to {host}, which lies in a private network: name it in GATEWAY_PRIVATE_HOSTS")
+            yield wrong("channels", unsent.format(name=channel.name, host=host))
         elif channel.kind != "simulator" and not settings.public_url.startswith("https://"):
             unreached = _("{name}: set GATEWAY_PUBLIC_URL to the https address the carrier reaches")
             yield note("channels", unreached.format(name=channel.name))
@@ -219,6 +224,16 @@ def _channels(settings: Settings) -> Iterator[Finding]:
             yield note("channels", f"{channel.name}: {shown(channel.state)}")
         else:
             yield ok("channels", f"{channel.name} ({channel.kind})")
+
+
+def _shut_off(channel: channels.Channel, settings: Settings) -> str | None:
+    """The host in the house that a channel's texts would go to and may not; None when it may, or lies elsewhere."""
+    if not registry.capabilities(channel.kind, channel.settings).texts:
+        return None
+    ours = channel.settings | {"callback_url": settings.public_url}
+    asked = registry.of(channel.kind, channel.settings).send_request(ours, base.Outgoing(uuid4(), "t", "+0", "x"))
+    host = urlsplit(asked.url).hostname or ""
+    return host if asked.guarded and base.is_near(host) and host not in settings.private_hosts else None
 
 
 def _second_way(settings: Settings) -> Iterator[Finding]:

@@ -150,6 +150,8 @@ def set_settings(work: Work, vault: Vault, found: Channel, changes: Mapping[str,
     settings = {name: value for name, value in {**found.settings, **changes}.items() if value}
     check(found.kind, settings)
     channels.set_settings(work, vault, found.id, settings, registry.capabilities(found.kind, settings).texts)
+    if (one_way := _one_way(found.kind, settings)) != _one_way(found.kind, found.settings):  # else a person's word for it stays
+        channels.set_terms(work, found.id, replace(channels.terms(work, found.id), one_way=one_way))
     terms, before = channels.terms(work, found.id), _one_way(found.kind, found.settings)
     if list(terms.one_way) == [*before]:  # nobody has said otherwise
         channels.set_terms(work, found.id, replace(terms, one_way=[*_one_way(found.kind, settings)]))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import urllib.request
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,13 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from gateway.channels import base, description, generic
 from gateway.channels.base import BadCallback, CallbackRequest, Inbound, Outgoing, Report, WireReply
+from gateway.vault import Vault
 from gateway.wire import Wire
+from tests import builders, simulated
 from tests.channels import conformance
 from tests.channels.conformance import far_side
 
@@ -95,7 +99,8 @@ def changed(*swaps: tuple[str, str], base_: str = JSON) -> list[str]:
     ('id = "messages.0.id"', "", "[answer] id is missing"), ('accepted = ["QUEUED", "SENT"]', "", "[answer] accepted is missing"),
     ('accepted = ["QUEUED", "SENT"]', "accepted = [1]", "[answer] accepted must be a list of texts"), ('"filtered"', '"melted"', "[answer] reasons: melted is none of"),
     ('"filtered"', '"no_answer"', "[answer] reasons: no_answer is none of"), ("401 = ", "500 = ", "[answer] statuses are those of 300 to 499"),
-    ("401 = ", "4x1 = ", "[answer] statuses are those of 300 to 499"), ('DELIVRD = "delivered"', 'DELIVRD = "read"', "[report] states: read is none of"),
+    ("401 = ", "4x1 = ", "[answer] statuses are those of 300 to 499"),
+    ("401 = ", "408 = ", "[answer] statuses are those of 300 to 499 but 408"), ("BLACKLISTED = ", "QUEUED = ", "[answer] QUEUED cannot say"), ('DELIVRD = "delivered"', 'DELIVRD = "read"', "[report] states: read is none of"),
     ('by = "key"', 'by = "header"', "[callback] header is missing"), ('by = "key"', 'by = "hmac"', "[callback] header is missing"),
     ('by = "key"', 'by = "hmac"\nheader = "X-Sign"\n[x]', "[x] is not known"),
 ])  # fmt: skip
@@ -144,7 +149,7 @@ def test_no_description_raises(written: str) -> None:
 
 
 def test_what_it_can_do_is_what_it_says() -> None:
-    assert generic.can(SETTINGS) == base.Capabilities(two_way=True, receipts="network", charset="UCS-2", max_chars=1000, validity=True)
+    assert generic.can(SETTINGS) == base.Capabilities(two_way=True, receipts="network", charset="UCS-2", max_chars=1000, validity=True, senders=base.SENDERS)
     one_way = JSON[: JSON.index("[inbound]")]
     can = generic.can({**SETTINGS, "description": one_way})
     assert (can.two_way, can.receipts) == (False, "none")
@@ -294,6 +299,20 @@ def test_a_report_without_ids_is_known_by_our_token_in_its_address() -> None:
     for query in (f"status=1&key={SECRET}", f"t=t-1&key={SECRET}"):
         with pytest.raises(BadCallback):
             generic.of(BOXED).read_report(posted("report", query=query))
+
+
+def test_a_box_that_knows_no_other_way_than_get_is_heard_and_answered_its_word(engine: Engine, vault: Vault, redis_url: str) -> None:
+    with simulated.running(engine, vault, redis_url) as here:
+        world = here.world
+        settings = {name: value for name, value in BOXED.items() if name != "callback_url"}
+        channel_id = builders.channel(engine, vault, world.now, world.unit_id, "generic", name="box", settings=settings)
+        phone = world.phone_of(world.client())
+        for _ in range(2):
+            query = urlencode({"key": SECRET, "sender": phone, "text": "STOP", "time": "1782117971"})
+            with urllib.request.urlopen(f"{here.url}/c/{channel_id}/inbound?{query}", timeout=20) as answer:
+                assert (answer.status, answer.read()) == (200, b"OK")
+        assert world.value("SELECT count(*) FROM inbound") == 1
+        assert world.value("SELECT reason FROM stops") == "stop"
 
 
 def test_what_is_not_described_is_refused() -> None:
