@@ -75,13 +75,13 @@ class Demo:
     def __exit__(self, *error: object) -> None:
         self.ends.close()
 
-    def start(self, name: str, *command: str | Path) -> Path:
-        """Start a process, ended with the demonstration; where all that it says is kept."""
+    def start(self, name: str, *command: str | Path, ends: ExitStack | None = None) -> Path:
+        """Start a process, ended with the demonstration or with `ends`; where all that it says is kept."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as out:
             child = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL,
                                      stdout=out, stderr=subprocess.STDOUT)  # fmt: skip
-        self.ends.callback(_end, child)
+        (ends or self.ends).callback(_end, child)
         return log
 
     def gateway(self, *words: str) -> str:
@@ -124,7 +124,7 @@ class Demo:
     def _conf(self, address: str, network_out: int) -> str:
         """examples/kannel.conf with addresses, secrets and folders of this demonstration, and fakesmsc for a network: texts out, texts in."""
         text = (ROOT / "examples" / "kannel.conf").read_text("utf-8")
-        networks = "".join(f"group = smsc\nsmsc = fake\nsmsc-id = {name}\nport = {port}\nconnect-allow-ip = 127.0.0.1\nconnect-deny-ip = *.*.*.*\n{rest}\n"
+        networks = "".join(f"group = smsc\nsmsc = fake\nsmsc-id = {name}\nport = {port}\nconnect-allow-ip = 127.0.0.1\n{rest}\n"
                            for name, port, rest in (("network", network_out, ""), ("replies", self.network_in, "denied-prefix = +\n")))  # fmt: skip
         text = re.sub(r"group = smsc\n.*?\n\n", networks, text, flags=re.DOTALL)
         changed = {
@@ -140,9 +140,12 @@ class Demo:
         return text
 
     def reply(self, code: str) -> None:
-        """The client's phone texts back, by a fakesmsc of its own."""
-        self.start(f"reply-{code}", FAKESMSC, "-H", "127.0.0.1", "-r", str(self.network_in), "-i", "0.1", "-m", "1",
-                   f"{PEOPLE[code]} {OURS} text {REPLIES[code]}")  # fmt: skip
+        """The client's phone texts back, by a fakesmsc of its own: the fake network has room for one at a time."""
+        with ExitStack() as ends:
+            log = self.start(f"reply-{code}", FAKESMSC, "-H", "127.0.0.1", "-r", str(self.network_in), "-i", "0.1", "-m", "1",
+                             f"{PEOPLE[code]} {OURS} text {REPLIES[code]}", ends=ends)  # fmt: skip
+            until(lambda: "sent message 1" in log.read_text("utf-8", "replace"), f"the sending of {code}'s text")
+            until(lambda: len(self.got(code)) == 2, f"the answer to {REPLIES[code]}")
 
     def got(self, code: str) -> list[str]:
         """What the client's phone got, in the order it came."""
@@ -199,7 +202,6 @@ def show(demo: Demo) -> None:
     print("  each is delivered, as Kannel's reports say", flush=True)
     for code, words in REPLIES.items():
         demo.reply(code)
-        until(lambda code=code: len(demo.got(code)) == 2, f"the answer to {words}")  # type: ignore[misc]
         print(f"  {code} texts {words!r}, and gets   {demo.got(code)[1]}", flush=True)
     flags = demo.gateway("flag", "list", "--as", "supervisor")
     assert re.search(r"urgent.*KA-03", flags), flags
@@ -215,6 +217,7 @@ def show(demo: Demo) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was started is ended too
     install()
     folder = Path(tempfile.mkdtemp(prefix="demo-kannel-"))
     try:
@@ -222,6 +225,8 @@ def main() -> None:
             show(demo)
     except AssertionError as failure:
         sys.exit(f"FAILED: {failure}\nWhat each process said is kept in {folder}")
+    except KeyboardInterrupt:
+        print("stopped")
     shutil.rmtree(folder, ignore_errors=True)
     print("all ended, nothing left behind")
 
