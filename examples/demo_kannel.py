@@ -59,30 +59,96 @@ def until(check: Callable[[], object], what: str, within_s: float = 180) -> None
         time.sleep(0.3)
 
 
-class Demo:
-    """The processes of one demonstration, all in one folder, ended with the block."""
+class Crew:
+    """Processes whose words are kept in one folder, ended with the block."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.network_in, self.sendsms_port = folder, free_port(), free_port(), free_port()
+    def __init__(self, folder: Path, **environ: str) -> None:
         own = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        self.environ = {**own, "LANGUAGE": "en", "GATEWAY_VAR": str(folder / "var"), "GATEWAY_PORT": str(self.port)}
-        self.ends = ExitStack()
-        self.password, self.secret = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        self.folder, self.environ, self._ends = folder, {**own, **environ}, ExitStack()
 
-    def __enter__(self) -> "Demo":
+    def __enter__(self) -> "Crew":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.ends.close()
+        self._ends.close()
 
-    def start(self, name: str, *command: str | Path) -> Path:
-        """Start a process, ended with the demonstration; where all that it says is kept."""
+    def start(self, name: str, *command: str | Path, ends: ExitStack | None = None) -> Path:
+        """Start a process, ended with the crew or with `ends`; where all that it says is kept."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as out:
             child = subprocess.Popen([str(word) for word in command], cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL,
                                      stdout=out, stderr=subprocess.STDOUT)  # fmt: skip
-        self.ends.callback(_end, child)
+        (ends or self._ends).callback(_end, child)
         return log
+
+
+class Kannel:
+    """bearerbox, smsbox and a fake network of two doors: texts go out by one to all phones, texts come in by the other."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew, self._out, self._in, self._smsbox = crew, free_port(), free_port(), free_port()
+        self.url, self.password, self.secret = f"http://127.0.0.1:{self._smsbox}", secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        self._phones = crew.folder / "phones.log"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of a channel that goes by it."""
+        return {"base_url": self.url, "username": "gateway", "password": self.password, "sender": OURS, "secret": self.secret}
+
+    def start(self, address: str) -> None:
+        """Run it with examples/kannel.conf for the channel at that address of ours."""
+        conf = self._crew.folder / "kannel.conf"
+        conf.write_text(self._conf(address))
+        self._crew.start("bearerbox", SBIN / "bearerbox", conf)
+        until(lambda: _listens(self._out) and _listens(self._in), "bearerbox's start")
+        self._crew.start("smsbox", SBIN / "smsbox", conf)
+        until(lambda: _listens(self._smsbox), "smsbox's start")
+        self._crew.start("phones", FAKESMSC, "-H", "127.0.0.1", "-r", str(self._out), "-m", "0", "1 2 text none")
+
+    def _conf(self, address: str) -> str:
+        """The file with our addresses, secrets and folders, and fake networks for the real one."""
+        text = (ROOT / "examples" / "kannel.conf").read_text("utf-8")
+        networks = "".join(f"group = smsc\nsmsc = fake\nsmsc-id = {name}\nport = {port}\nconnect-allow-ip = 127.0.0.1\n{rest}\n"
+                           for name, port, rest in (("network", self._out, ""), ("replies", self._in, "denied-prefix = +\n")))  # fmt: skip
+        text = re.sub(r"group = smsc\n.*?\n\n", networks, text, flags=re.DOTALL)
+        changed = {
+            "13000": str(free_port()), "13001": str(free_port()), "13013": str(self._smsbox), "CHANGE-ADMIN": secrets.token_urlsafe(16),
+            "CHANGE-PASSWORD": self.password, "CHANGE-ADDRESS": address, "CHANGE-SECRET": self.secret,
+            "/var/spool/kannel": str(self._crew.folder), "/var/log/kannel": str(self._crew.folder / "log"),
+        }  # fmt: skip
+        for old, new in changed.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        for name in ("store", "reports", "log"):
+            (self._crew.folder / name).mkdir()
+        return text
+
+    def text_in(self, phone: str, said: str, arrived: Callable[[], object]) -> None:
+        """A phone texts us: `said` as fakesmsc takes it, "text Hello" or "ucs2 %1E%EB". The network has room for one phone at a time."""
+        with ExitStack() as ends:
+            log = self._crew.start("texting", FAKESMSC, "-H", "127.0.0.1", "-r", str(self._in), "-i", "0.1", "-m", "1",
+                                   f"{phone} {OURS} {said}", ends=ends)  # fmt: skip
+            until(lambda: "sent message 1" in log.read_text("utf-8", "replace"), "the sending of a text")
+            until(arrived, "what follows on a text")
+
+    def got(self, phone: str) -> list[str]:
+        """What a phone got, in the order it came; of a long text each part by itself."""
+        came = rf"Got message \d+: <\S+ {re.escape(phone)} (?:udh \S+ )?(text|ucs-2|data) (.*?)>$"
+        return [words if kind == "text" else unquote_to_bytes(words.replace("+", " ")).decode("utf-16-be" if kind == "ucs-2" else "latin-1")
+                for kind, words in re.findall(came, self._phones.read_text("utf-8", "replace"), re.MULTILINE | re.DOTALL)]  # fmt: skip
+
+    def logs(self) -> list[Path]:
+        """Its own logs, as kannel.conf has them written."""
+        return [*(self._crew.folder / "log").iterdir()]
+
+
+class Demo(Crew):
+    """A gateway and a Kannel that know each other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        super().__init__(folder, LANGUAGE="en", GATEWAY_VAR=str(folder / "var"), GATEWAY_PORT=str(self.port))
+        self.kannel = Kannel(self)
 
     def gateway(self, *words: str) -> str:
         """What a command of the gateway says. Raises AssertionError when it fails."""
@@ -105,50 +171,20 @@ class Demo:
                          "--consent", "check_in:signed form", "--as", "supervisor")  # fmt: skip
 
     def start_kannel(self) -> None:
-        """A channel, and a Kannel that knows of it."""
-        settings = {"base_url": f"http://127.0.0.1:{self.sendsms_port}", "username": "gateway", "password": self.password, "sender": OURS,
-                    "secret": self.secret}  # fmt: skip
+        """A channel, and the Kannel that it goes by."""
         said = self.gateway("channel", "add", "kannel", "--kind", "kannel", "--unit", "SV-01-08", "--prefix", "+8497000990", "--as", "admin",
-                            *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")))  # fmt: skip
+                            *(word for name, value in self.kannel.settings.items() for word in ("--set", f"{name}={value}")))  # fmt: skip
         address = re.search(r"(http\S+)/inbound", said)
         assert address is not None, said
-        network_out = free_port()
-        conf = self.folder / "kannel.conf"
-        conf.write_text(self._conf(address[1], network_out))
-        self.start("bearerbox", SBIN / "bearerbox", conf)
-        until(lambda: _listens(network_out) and _listens(self.network_in), "bearerbox's start")
-        self.start("smsbox", SBIN / "smsbox", conf)
-        until(lambda: _listens(self.sendsms_port), "smsbox's start")
-        self.phones = self.start("phones", FAKESMSC, "-H", "127.0.0.1", "-r", str(network_out), "-m", "0", "1 2 text none")
-
-    def _conf(self, address: str, network_out: int) -> str:
-        """examples/kannel.conf with addresses, secrets and folders of this demonstration, and fakesmsc for a network: texts out, texts in."""
-        text = (ROOT / "examples" / "kannel.conf").read_text("utf-8")
-        networks = "".join(f"group = smsc\nsmsc = fake\nsmsc-id = {name}\nport = {port}\nconnect-allow-ip = 127.0.0.1\nconnect-deny-ip = *.*.*.*\n{rest}\n"
-                           for name, port, rest in (("network", network_out, ""), ("replies", self.network_in, "denied-prefix = +\n")))  # fmt: skip
-        text = re.sub(r"group = smsc\n.*?\n\n", networks, text, flags=re.DOTALL)
-        changed = {
-            "13000": str(free_port()), "13001": str(free_port()), "13013": str(self.sendsms_port), "CHANGE-ADMIN": secrets.token_urlsafe(16),
-            "CHANGE-PASSWORD": self.password, "CHANGE-ADDRESS": address, "CHANGE-SECRET": self.secret,
-            "/var/spool/kannel": str(self.folder), "/var/log/kannel": str(self.folder / "log"),
-        }  # fmt: skip
-        for old, new in changed.items():
-            assert old in text, old
-            text = text.replace(old, new)
-        for name in ("store", "reports", "log"):
-            (self.folder / name).mkdir()
-        return text
-
-    def reply(self, code: str) -> None:
-        """The client's phone texts back, by a fakesmsc of its own."""
-        self.start(f"reply-{code}", FAKESMSC, "-H", "127.0.0.1", "-r", str(self.network_in), "-i", "0.1", "-m", "1",
-                   f"{PEOPLE[code]} {OURS} text {REPLIES[code]}")  # fmt: skip
+        self.kannel.start(address[1])
 
     def got(self, code: str) -> list[str]:
-        """What the client's phone got, in the order it came."""
-        came = rf"Got message \d+: <\S+ {re.escape(PEOPLE[code])} (text|ucs-2) (.*?)>$"
-        return [words if kind == "text" else unquote_to_bytes(words.replace("+", " ")).decode("utf-16-be")
-                for kind, words in re.findall(came, self.phones.read_text("utf-8", "replace"), re.MULTILINE)]  # fmt: skip
+        """What the client's phone got."""
+        return self.kannel.got(PEOPLE[code])
+
+    def reply(self, code: str) -> None:
+        """The client texts back and is answered."""
+        self.kannel.text_in(PEOPLE[code], f"text {REPLIES[code]}", lambda: len(self.got(code)) == 2)
 
     def states(self, code: str) -> list[str]:
         """The states of our texts to the client, newest first."""
@@ -156,9 +192,9 @@ class Demo:
         return re.findall(r"\b(planned|submitting|accepted|sent|delivered|failed|expired|unknown|suppressed|cancelled)\b", listed)
 
     def told(self) -> list[str]:
-        """The names of Kannel's own logs in which a number or a text stands."""
-        private = [*PEOPLE.values(), *(phone[1:] for phone in PEOPLE.values()), REPLIES["KA-03"], self.password, self.secret]
-        logs = [path for path in (*(self.folder / "log").iterdir(), self.folder / "gateway.log") if path.is_file()]
+        """The names of the logs in which a number, a text or a secret stands."""
+        private = [*(phone[1:] for phone in PEOPLE.values()), REPLIES["KA-03"], self.kannel.password, self.kannel.secret]
+        logs = [*self.kannel.logs(), self.folder / "gateway.log"]
         assert len(logs) == 3, logs
         return [log.name for log in logs if any(word in log.read_text("utf-8", "replace") for word in private)]
 
@@ -199,7 +235,6 @@ def show(demo: Demo) -> None:
     print("  each is delivered, as Kannel's reports say", flush=True)
     for code, words in REPLIES.items():
         demo.reply(code)
-        until(lambda code=code: len(demo.got(code)) == 2, f"the answer to {words}")  # type: ignore[misc]
         print(f"  {code} texts {words!r}, and gets   {demo.got(code)[1]}", flush=True)
     flags = demo.gateway("flag", "list", "--as", "supervisor")
     assert re.search(r"urgent.*KA-03", flags), flags
@@ -215,6 +250,7 @@ def show(demo: Demo) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that what was started is ended too
     install()
     folder = Path(tempfile.mkdtemp(prefix="demo-kannel-"))
     try:
@@ -222,6 +258,8 @@ def main() -> None:
             show(demo)
     except AssertionError as failure:
         sys.exit(f"FAILED: {failure}\nWhat each process said is kept in {folder}")
+    except KeyboardInterrupt:
+        print("stopped")
     shutil.rmtree(folder, ignore_errors=True)
     print("all ended, nothing left behind")
 

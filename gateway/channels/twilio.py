@@ -6,6 +6,7 @@ asked for: it needs an account option and hides the body by which a lost message
 after a final status instead.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ capabilities = Capabilities(
 
 # without
 read_ussd, ussd_reply = without.ussd
+_ACCOUNT, _SERVICE, _NO_SID = re.compile(r"AC[0-9a-f]{32}"), re.compile(r"MG[0-9a-f]{32}"), "AC" + "0" * 32
+_NUMBER, _NAME = re.compile(r"\+?[0-9]{3,15}"), re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +&_-]{1,11}")
 _VALIDITY_S = (1, 36_000)
 _PAGE_SIZE = 100
 _API = "/2010-04-01/Accounts/"
@@ -82,19 +85,27 @@ _REASONS: Mapping[str, Reason] = {
     "20429": "rate_limited",
     "20500": "server_error",
     "21211": "bad_number",
+    "21212": "bad_sender",
     "21214": "bad_number",
+    "21266": "bad_number",  # our own number
     "21408": "country_off",
+    "21601": "bad_sender",
     "21602": "bad_text",
     "21603": "bad_sender",
     "21606": "bad_sender",
+    "21608": "misconfigured",  # a trial account, or one without an approved profile
     "21609": "misconfigured",
     "21610": "opted_out",
     "21611": "queue_full",
     "21612": "bad_number",
     "21614": "landline",
     "21617": "bad_text",
+    "21635": "landline",
+    "21657": "bad_sender",
     "21659": "bad_sender",
+    "21701": "misconfigured",  # no such messaging service
     "21703": "bad_sender",
+    "21704": "bad_sender",
     "30001": "queue_full",
     "30002": "suspended",
     "30003": "unreachable",
@@ -103,8 +114,15 @@ _REASONS: Mapping[str, Reason] = {
     "30006": "landline",
     "30007": "filtered",
     "30008": "unreachable",
+    "30022": "rate_limited",
+    "30023": "daily_limit",
+    "30024": "bad_sender",
     "30029": "misconfigured",
+    "30032": "bad_sender",
+    "30034": "bad_sender",
     "30036": "expired",
+    "30042": "bad_sender",
+    "63017": "rate_limited",
     "63038": "daily_limit",
 }
 _STATUS_REASONS: Mapping[int, Reason] = {401: "bad_credentials", 403: "misconfigured", 404: "misconfigured"}
@@ -120,8 +138,15 @@ class _Form(dict[str, list[str]]):
 def check(settings: base.Settings) -> list[str]:
     """See Channel.check."""
     faults = base.check_fields(fields, settings)
-    if not settings.get("sender") and not settings.get("messaging_service_sid"):
+    sender, service = settings.get("sender", ""), settings.get("messaging_service_sid", "")
+    if not _ACCOUNT.fullmatch(settings.get("account_sid", "") or _NO_SID):
+        faults.append(N_("account_sid is AC and 32 figures and letters from a to f, as on the console's first page: an API key's SK… is not it"))
+    if service and not _SERVICE.fullmatch(service):
+        faults.append(N_("messaging_service_sid is MG and 32 figures and letters from a to f"))
+    if not sender and not service:
         faults.append(N_("sender or messaging_service_sid is missing: texts need somewhere to come from"))
+    if sender and not _NUMBER.fullmatch(sender) and not _NAME.fullmatch(sender):
+        faults.append(N_("sender is +44… or a short code, or a name of at most 11 letters without accents, figures, spaces and + - _ &, with one letter at least"))
     return faults
 
 

@@ -327,7 +327,7 @@ _REPORT = text("""
   UPDATE outbound o SET state = h.state, reason = h.reason, code = h.code, state_at = :now, carrier_id = coalesce(o.carrier_id, h.carrier_id)
   FROM highest h
   WHERE o.id = h.outbound_id AND o.state NOT IN ('cancelled', 'suppressed') AND outbound_rank(h.state) > outbound_rank(o.state)
-  RETURNING o.id, o.unit_id, o.client_id, o.to_hash, o.state, o.reason""")
+  RETURNING o.id, o.unit_id, o.channel_id, o.client_id, o.to_hash, o.state, o.reason""")
 
 
 def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:

@@ -8,12 +8,14 @@ from sqlalchemy import Engine
 
 from gateway import log
 from gateway.channels import base
-from gateway.store import flags, messages
+from gateway.store import channels, flags, messages
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import apply_effects, tell_worker
 
 # What a report's reason says of the phone or of the account.
 _UNREACHABLE = frozenset({"bad_number", "landline", "unreachable", "filtered", "unrecognised"})
+# The whole account is meant, and all that leaves now is lost. Never until a person resumes it: reports of old texts go on coming.
+_PAUSE_SECONDS = {"suspended": 300, "daily_limit": 3600}
 
 
 def record(
@@ -22,7 +24,7 @@ def record(
     """Keep and apply reports of any channels in one transaction; how many messages changed.
 
     A status never falls; a delivered after a time-out still raises it; a word nobody knows is kept and changes nothing.
-    A report that the person opted out at the carrier stops the phone here too.
+    A report that the person opted out at the carrier stops the phone here too; one that the account is stopped pauses the channel.
     """
     with unit_of_work(engine, SYSTEM, now, wait_s=wait_s) as work:
         said = [_reported(channel_id, report) for channel_id, report in reports]
@@ -36,6 +38,10 @@ def record(
             if row.reason != "opted_out" and row.state == "failed" and row.reason in _UNREACHABLE:
                 flags.add(work, unit_id=row.unit_id, reason="cannot_reach", client_id=row.client_id, inbound_id=None,
                           about_id=row.id, dedupe_key=f"cannot_reach:{row.id}")  # fmt: skip
+        stopped = {(row.channel_id, row.reason) for row in changed if row.state == "failed" and row.reason in _PAUSE_SECONDS}
+        for channel_id, reason in stopped:
+            channels.pause(work, channel_id, reason, _PAUSE_SECONDS[reason])
+            log.error("channel_down", channel=channel_id, reason=reason)
     for channel_id, report in reports:
         if report.state is None:
             log.warning("report_not_understood", channel=channel_id, code=report.code)

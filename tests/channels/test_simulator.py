@@ -147,9 +147,10 @@ def test_it_cannot_be_asked_and_says_so() -> None:
 
 
 def test_channels_are_found_by_kind_and_others_refused_with_the_choice() -> None:
-    assert [registry.by_kind(kind).kind for kind in registry.kinds()] == list(registry.kinds())
-    with pytest.raises(Refused, match=", ".join(registry.kinds())):
+    assert all(registry.by_kind(kind).kind == kind for kind in registry.kinds())
+    with pytest.raises(Refused) as refusal:
         registry.by_kind("pigeon")
+    assert all(kind in str(refusal.value) for kind in registry.kinds())
 
 
 @pytest.mark.parametrize("kind", registry.kinds())

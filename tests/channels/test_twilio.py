@@ -235,6 +235,21 @@ def test_twilios_own_opt_out_is_told(word: str, opt_out: str | None) -> None:
     assert twilio.read_inbound(callback(form(Body="x", OptOutType=word))).opt_out == opt_out
 
 
+def test_a_text_posted_to_the_fallback_address_is_the_same_text() -> None:
+    """As Twilio posts it to another host of ours after the first one failed: the same id, and why."""
+    fallback = "https://second.example/c/k3/inbound"
+    body = INBOUND + b"&ErrorCode=11200&ErrorUrl=https%3A%2F%2Fgateway.example%2Fc%2Fk3%2Finbound"
+    request = callback(body, fallback)
+    assert twilio.verify(SETTINGS, request)
+    assert twilio.read_inbound(request) == twilio.read_inbound(callback(INBOUND))
+
+
+def test_a_long_text_that_comes_as_a_picture_is_flagged_as_one() -> None:
+    """Twilio turns some long texts into a message with media and no body."""
+    found = twilio.read_inbound(callback(form(Body="", NumMedia="1", MediaContentType0="text/plain", MediaUrl0="https://api.twilio.com/x")))
+    assert (found.text, found.media) == ("", True)
+
+
 @pytest.mark.parametrize("name", ["MessageSid", "From", "To"])
 def test_a_text_that_lacks_what_it_must_have_is_refused_without_its_content(name: str) -> None:
     with pytest.raises(base.BadCallback, match=name) as refusal:

@@ -105,8 +105,30 @@ def test_settings_that_will_not_do_are_named() -> None:
     faults = twilio.check(
         {"account_sid": "AC1", "auth_token": "x\n", "bas_url": "", "base_url": "example.org"}
     )
-    assert [fault.split()[0] for fault in faults] == ["auth_token", "bas_url", "base_url", "sender"]
+    assert [fault.split()[0] for fault in faults] == ["auth_token", "bas_url", "base_url", "account_sid", "sender"]
     assert "x\n" not in "".join(faults)
+
+
+@pytest.mark.parametrize(("name", "value", "fine"), [
+    ("account_sid", "SK" + "a" * 32, False), ("account_sid", "AC" + "A" * 32, False), ("messaging_service_sid", "MG" + "0" * 32, True),
+    ("messaging_service_sid", "MG1", False), ("sender", "GREENLEAF", True), ("sender", "La Xanh 24", True), ("sender", "60777", True),
+    ("sender", "Lá Xanh", False), ("sender", "GREENLEAF SERVICE", False), ("sender", "07700 900001", False), ("sender", "+44 7700", False),
+])  # fmt: skip
+def test_what_is_pasted_from_the_wrong_place_is_named(name: str, value: str, fine: bool) -> None:
+    faults = twilio.check(SETTINGS | {name: value})
+    assert [fault.split()[0] for fault in faults] == ([] if fine else [name])
+
+
+def test_the_schedule_the_links_and_the_words_stay_ours() -> None:
+    settings = SETTINGS | {"messaging_service_sid": "MG" + "0" * 32}
+    asked = set(sent(twilio.send_request(settings, Outgoing(uuid4(), "t", "+84912345678", "See example.org", 600))))
+    assert asked == {"To", "Body", "StatusCallback", "MessagingServiceSid", "ValidityPeriod"}, "STOP would not cancel what Twilio schedules"
+
+
+def test_one_text_may_name_its_own_sender_beside_the_service() -> None:
+    settings = SETTINGS | {"messaging_service_sid": "MG" + "0" * 32, "sender": ""}
+    fields = sent(twilio.send_request(settings, Outgoing(uuid4(), "t", "+84912345678", "x", sender="GREENLEAF")))
+    assert (fields["MessagingServiceSid"], fields["From"]) == ("MG" + "0" * 32, "GREENLEAF")
 
 
 # read_answer
@@ -163,6 +185,21 @@ def test_a_good_status_without_a_sid_is_unknown(body: object) -> None:
         (21610, "opted_out"),
         (30004, "filtered"),
         (30007, "filtered"),
+        (21212, "channel_down"),
+        (21266, "permanent"),
+        (21601, "channel_down"),
+        (21608, "channel_down"),
+        (21635, "permanent"),
+        (21657, "channel_down"),
+        (21701, "channel_down"),
+        (21704, "channel_down"),
+        (30022, "throttled"),
+        (30023, "throttled"),
+        (30024, "channel_down"),
+        (30032, "channel_down"),
+        (30034, "channel_down"),
+        (30042, "channel_down"),
+        (63017, "throttled"),
         (12345, "permanent"),
     ],
 )

@@ -167,6 +167,22 @@ def test_a_suspended_account_stops_the_channel_and_what_waits_leaves_when_a_pers
     assert len(stage.accepted()) == 1
 
 
+def test_an_account_that_is_suspended_after_the_fact_loses_a_few_texts_not_the_campaign(stage: Stage) -> None:
+    """The carrier takes texts and reports each as failed: the channel stops at the first report, and the rest is there to be sent."""
+    stage.set_rate(10)
+    stage.carrier.script("undelivered", report_code=30002)
+    stage.plan(60)
+    paused = "SELECT state_reason FROM channels WHERE id = :c AND state = 'paused'"
+    until(lambda: stage.world.value(paused, c=stage.world.channel_id) == "suspended", what="the pause")
+    until(lambda: set(stage.states()) == {"failed", "planned"}, what="the reports of what was on its way")
+    lost = stage.states().get("failed", 0)
+    assert 0 < lost < 40
+    stage.carrier.script("ok")
+    stage.world.run("UPDATE channels SET paused_until = now() WHERE id = :c", c=stage.world.channel_id)
+    stage.until_done(60)
+    assert stage.states() == {"failed": lost, "accepted": 60 - lost}
+
+
 def test_a_carrier_that_is_away_holds_up_the_blanking_of_no_other(stage: Stage) -> None:
     other = stage.beside()
     stage.carrier.carrier.reports = ("delivered",)

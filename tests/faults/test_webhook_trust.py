@@ -8,6 +8,8 @@ import json
 import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -189,6 +191,46 @@ def test_a_report_cannot_be_forged_either(stage: Stage) -> None:
     assert stage.states() == {"accepted": 1}
     assert send(Post(message.callback, body, posting.signed(message.callback, body))).status == 200
     assert stage.states() == {"failed": 1}
+
+
+# --- a carrier that signs nothing -----------------------------------------------------------------------------------
+
+SECRET = "q7TqYw2nB5mZx0LkVd9sRfAa"
+NOT_IT = ("", "x", SECRET[:-1], SECRET + "x", SECRET.swapcase(), SECRET[::-1], "%00", "%FF%FE", "a" * 8000, f"x&key={SECRET}")
+
+
+def unsigned(stage: Stage, secret: str) -> str:
+    """The address of another channel of the unit, one of Kannel's."""
+    settings = {"base_url": "http://127.0.0.1:9", "username": "g", "password": "p", "sender": stage.number, "secret": secret}
+    channel = builders.channel(stage.engine, stage.vault, stage.world.now, stage.world.unit_id, "kannel", name=f"kannel {uuid4()}", settings=settings)
+    return f"{stage.processes.url}/c/{channel}"
+
+
+def fetched(url: str) -> int:
+    """The status that a GET gets."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_a_carrier_that_signs_nothing_is_known_by_its_secret_alone(stage: Stage) -> None:
+    ours, others = unsigned(stage, SECRET), unsigned(stage, "another-secret-of-24-letters"[:24])
+    phone, before, said = stage.world.phone_of(stage.world.client()), everything(stage), stage.processes.log("web")
+    headers: Headers = [("Content-Type", "text/plain; charset=UTF-8"), ("X-Kannel-From", phone), ("X-Kannel-To", stage.number)]
+    wrong = [f"{ours}/inbound?id=1&key={key}" for key in NOT_IT] + [f"{ours}/inbound?id=1", f"{others}/inbound?id=1&key={SECRET}"]
+    assert {posting.post(url, b"STOP canary", headers).status for url in wrong} == {403}
+    assert posting.post(f"{ours}/inbound?id=1", b"STOP canary", [*headers, ("X-Gateway-Key", "x")]).status == 403
+    assert {fetched(f"{ours}/report?t={uuid4()}&status=1&key={key}") for key in NOT_IT} == {403}
+    assert everything(stage) == before
+    good = [posting.post(f"{ours}/inbound?id=1&key={SECRET}", b"STOP canary", headers) for _ in range(3)]
+    assert [(each.status, each.answer) for each in good] == [(200, "")] * 3
+    assert everything(stage)["inbound"] == before["inbound"] + 1
+    assert fetched(f"{ours}/report?t={uuid4()}&status=1&key={SECRET}") == 200
+    told = stage.processes.log("web").removeprefix(said)
+    assert not [word for word in (SECRET, phone[1:], "canary") if word in told]
 
 
 # --- proxies --------------------------------------------------------------------------------------------------------

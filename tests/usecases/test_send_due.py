@@ -247,6 +247,19 @@ def test_a_suspended_account_pauses_the_channel(live: World, sender: Sender, car
     until(lambda: live.state(message) == "planned")
 
 
+@pytest.mark.parametrize(("reason", "pauses"), [("suspended", True), ("daily_limit", True), ("bad_sender", False), ("unreachable", False)])
+def test_a_report_that_the_account_is_stopped_pauses_the_channel_once(here: World, reason: str, pauses: bool) -> None:
+    message = here.planned(here.client())
+    token = str(claim(here)[0].token)
+    failed = (here.channel_id, Report(token, "SM1", "failed", "30002", reason))  # type: ignore[arg-type]
+    record_reports.record(here.engine, [failed], here.now)
+    assert here.state(message) == "failed"
+    assert (here.value("SELECT state_reason FROM channels") == reason) is pauses
+    here.run("UPDATE channels SET state = 'active', state_reason = NULL")
+    record_reports.record(here.engine, [failed], here.now)
+    assert here.value("SELECT state FROM channels") == "active", "the same report again stops nobody anew"
+
+
 def test_what_a_dead_worker_left_becomes_unknown_when_its_lease_lapses(here: World) -> None:
     message = here.planned(here.client())
     claim(here)
