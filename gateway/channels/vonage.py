@@ -33,7 +33,7 @@ fields: tuple[Field, ...] = (
     Field("sender", N_("the number or name that texts come from")),
     Field("base_url", N_("the API's address, changed only for tests"), required=False, default="https://rest.nexmo.com"),
 )
-capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True)
+capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, no_handset=("+84",))
 _ALGORITHMS = ("sha256", "sha512")
 _VALIDITY_S = (20, 604_800)
 
