@@ -83,7 +83,7 @@ def add(
 
 def _phones(prefixes: Sequence[str]) -> str:
     """Beginnings of phones in words."""
-    return _("any phone") if "+" in prefixes else ", ".join(f"{prefix}…" for prefix in prefixes)
+    return _("any phone") if "+" in prefixes else change_channel.beginnings(prefixes)
 
 
 def _asked(before: Terms, options: dict[str, Any]) -> Terms:
@@ -147,12 +147,19 @@ def list_channels(as_code: str) -> None:
         )  # fmt: skip
 
 
+def _delivered(each: State, can: Capabilities) -> str:
+    """What "delivered" means."""
+    if alone := change_channel.no_handset(each, can):
+        return _("on the phone; {phones} passed to the network").format(phones=change_channel.beginnings(alone))
+    return {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can.receipts]
+
+
 def _row(each: State, can: Capabilities) -> tuple[object, ...]:
     return (
         each.name, each.kind, shown(each.state), " ".join(filter(None, (shown(each.state_reason) if each.state_reason else "", *each.off))),
         f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
         _("no") if "+" in each.one_way else _("not {phones}").format(phones=_phones(each.one_way)) if each.one_way else _("yes"),
-        {"handset": _("on the phone"), "network": _("passed to the network"), "none": _("never known")}[can.receipts],
+        _delivered(each, can),
         _("cost the client") if each.replies_cost else _("free"), " ".join(f"{prefix}={price:g}" for prefix, price in each.prices.items()),
     )  # fmt: skip
 

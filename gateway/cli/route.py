@@ -23,8 +23,12 @@ def route() -> None:
 @session.as_staff
 def add(channel: str, unit: str, prefix: str, language: str, purpose: str, as_code: str) -> None:
     """Let CHANNEL carry the texts for which all that is given holds. Channels of equal rules and price share them."""
-    with session.open(as_code, *session.ADMIN) as s, s.system() as work:
-        number = change_routes.add(work, s.content, s.actor, channel=channel, unit=unit, prefix=prefix, language=language, purpose=purpose)
+    with session.open(as_code, *session.ADMIN) as s:
+        if unit:
+            with s.work() as work:
+                units.by_code(work, unit)  # one of theirs
+        with s.system() as work:
+            number = change_routes.add(work, s.content, s.actor, channel=channel, unit=unit, prefix=prefix, language=language, purpose=purpose)
     screen.say("rule {number} is kept", number=number)
 
 

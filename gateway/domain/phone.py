@@ -76,8 +76,11 @@ _APART = re.compile("[,;/|&\\\\\n\r\t\v\f\u2028\u2029、，；／]")
 
 
 def country(e164: str) -> str:
-    """How all phones of its country begin: +84."""
-    return f"+{phonenumbers.parse(e164).country_code}"
+    """How all phones of its country begin: +84. Of a number of no country the number itself, which stands for no other."""
+    try:
+        return f"+{phonenumbers.parse(e164).country_code}"
+    except phonenumbers.NumberParseException:
+        return e164
 
 
 def country_of(region: str) -> str:

@@ -1,6 +1,6 @@
 """Channels: added, tried out, stopped and used again; and the switch that stops all but urgent texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from secrets import token_urlsafe
@@ -14,7 +14,7 @@ from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches
 from gateway.store.base import Actor, Work
-from gateway.store.channels import Channel, Terms
+from gateway.store.channels import Channel, State, Terms
 from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -42,15 +42,24 @@ def add(
     return channel_id
 
 
+def no_handset(channel: State, can: base.Capabilities) -> list[str]:
+    """Beginnings of the phones it reaches of which reports come from the network alone, though they come from the phone elsewhere."""
+    return [prefix for prefix in can.no_handset if can.receipts == "handset" and (prefix.startswith(channel.prefix) or channel.prefix.startswith(prefix))]
+
+
 def network_only(work: Work, vault: Vault) -> list[str]:
     """Of all channels, those whose reports do not come from the phone, or of some countries alone where it says so."""
-    lines, abilities_of = [], abilities(work, vault)
+    lines, can = [], abilities(work, vault)
     for each in channels.states(work):
-        can = abilities_of[each.id]
-        beginnings = [prefix for prefix in can.no_handset if prefix.startswith(each.prefix) or each.prefix.startswith(prefix)]
-        if can.texts and (can.receipts != "handset" or beginnings):
-            lines.append(each.name if can.receipts != "handset" else f"{each.name} ({', '.join(prefix + '…' for prefix in beginnings)})")
+        alone = no_handset(each, can[each.id])
+        if can[each.id].texts and (can[each.id].receipts != "handset" or alone):
+            lines.append(f"{each.name} ({beginnings(alone)})" if alone else each.name)
     return lines
+
+
+def beginnings(prefixes: Sequence[str]) -> str:
+    """Beginnings of phones as they are shown."""
+    return ", ".join(f"{prefix}…" for prefix in prefixes)
 
 
 def _one_way(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ def _list(gateway: Gateway, error: str = "") -> str:
         found, rules = channels.states(work, measured=True), store.list_all(work)
     return page.render(
         "channels/list.html", channels=found, codes=codes, can=_abilities(), kinds=registry.kinds(), rules=rules, error=error,
+        network_of=change_channel.no_handset,
         purposes=change_routes.purposes(gateway.content),
     )  # fmt: skip
 

@@ -222,3 +222,8 @@ def test_what_a_vietnamese_mobile_reads_as_does_not_depend_on_its_writing(
     ]
     read = {tuple(phone.parse_cell(each, "VN")[0]) for each in written}
     assert read in ({(Phone(f"+84{national}"),)}, {()})
+
+
+@pytest.mark.parametrize(("e164", "country"), [("+84911000001", "+84"), ("+447700900123", "+44"), ("+15005550006", "+1"), ("+999123", "+999123")])
+def test_a_country_is_how_its_phones_begin(e164: str, country: str) -> None:
+    assert phone.country(e164) == country

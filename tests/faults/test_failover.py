@@ -177,3 +177,13 @@ def test_a_country_that_is_off_holds_up_no_other(stage: Stage) -> None:
         channels.set_state(work, stage.world.channel_id, "active")
     stage.world.run("UPDATE outbound SET send_after = now() WHERE id = ANY(:ids) AND state = 'planned'", ids=stage.planned)
     stage.until_done(60)
+
+
+def test_what_a_carrier_asks_to_send_more_slowly_waits_for_it_though_another_is_idle(stage: Stage, spare: Spare) -> None:
+    stage.carrier.script("429", retry_after=8)
+    stage.plan(30)
+    refused = "SELECT count(*) FROM attempts WHERE channel_id = :c AND state = 'not_sent'"
+    until(lambda: stage.world.value(refused, c=stage.world.channel_id) == 30, 15, "the refusal of all")
+    stage.carrier.script("ok")
+    stage.until_done(60)
+    assert (len(stage.accepted()), spare.accepted(), weight(stage)) == (30, [], 100)

@@ -96,7 +96,7 @@ def test_the_simulated_phone_gets_the_reminder_and_its_answers_reach_staff(story
 def test_the_same_goes_through_twilio(story: Story) -> None:
     with FakeCarrier() as carrier:
         said = story.do(
-            "channel", "add", "twilio", "--kind", "twilio", "--unit", "SV", "--prefix", PHONE[:6], "--set", f"account_sid=AC{'0' * 32}",
+            "channel", "add", "twilio", "--kind", "twilio", "--unit", "SV", "--prefix", PHONE[:6], "--two-way", "--set", f"account_sid=AC{'0' * 32}",
             "--set", "auth_token=token", "--set", f"sender={OURS}", "--set", f"base_url={carrier.url}", "--as", "admin",
         )  # fmt: skip
         found = re.search(r"http\S+/inbound", said)
