@@ -44,6 +44,9 @@ from gateway.wire import Wire
 from workers import watch
 
 BEAT_SECONDS = 5.0
+CONNECTIONS = 28
+"""One for each task, so that none that waits for PostgreSQL keeps an alert or the heartbeat from it; and for the leader's lock, its
+heartbeat, the look at the send workers, and what an import writes beside its own transaction."""
 
 
 class Task(NamedTuple):
@@ -66,7 +69,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, stopping: threading.Event) -> None:
-    gateway = parts.build(settings, pool_size=10)
+    gateway = parts.build(settings, pool_size=CONNECTIONS)
     wire = Wire(max_open=100, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
     leading = threading.Event()
     second = parts.second_way(settings)

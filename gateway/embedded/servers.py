@@ -26,7 +26,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     # A small machine that is not ours alone, and many short transactions on few rows.
-    "max_connections": "60",
+    "max_connections": "100",
     "shared_buffers": "192MB",
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
