@@ -34,6 +34,12 @@ def world_of(engine: Engine, vault: Vault, port: int, **settings: str) -> World:
     return World(engine, vault, unit_id, channel_id, now)
 
 
+def said_in(world: World) -> list[str]:
+    """What clients sent, as it is kept."""
+    rows = world.rows("SELECT i.id, i.key_id, k.wrapped, i.body_enc FROM inbound i JOIN keys k ON k.id = i.key_id ORDER BY i.received_at")
+    return [world.vault.open_key(r.wrapped, r.key_id).decrypt(r.body_enc, "inbound.body", r.id) for r in rows]
+
+
 def test_a_text_goes_out_by_the_bind_its_report_and_the_answer_come_back(
     engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes
 ) -> None:
@@ -47,7 +53,7 @@ def test_a_text_goes_out_by_the_bind_its_report_and_the_answer_come_back(
     assert smsc.report(smsc.taken[0].carrier_id) == 0
     assert world.state(message) == "delivered"
     assert smsc.text_in(smsc.taken[0].to, "84900000001", "Tốt, cảm ơn") == 0
-    assert world.value("SELECT count(*) FROM inbound WHERE client_id IS NOT NULL") == 1
+    assert said_in(world) == ["Tốt, cảm ơn"]
     assert processes.stop("lines") < 10
     logs = processes.logs()
     assert not any(word in logs for word in ("Chào", "Tốt", smsc.taken[0].to, "s3cret", "signed-by"))
@@ -121,3 +127,19 @@ def test_the_send_workers_leave_it_alone(engine: Engine, vault: Vault, smsc: Fak
     Bell(processes.environ["REDIS_URL"]).ring(world.channel_id)
     time.sleep(2)
     assert (world.state(message), smsc.binds_made) == ("planned", 0)
+
+
+def test_a_long_text_that_comes_in_two_parts_the_last_one_first_is_one_text(
+    engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes
+) -> None:
+    world = world_of(engine, vault, smsc.port)
+    phone = world.phone_of(world.client())
+    processes.start("web")
+    processes.start("lines")
+    until(lambda: smsc.bound == 1, what="the bind")
+    words = "Tôi muốn hỏi về giờ khám tuần sau ".encode("utf-16-be") + "😀".encode("utf-16-be")
+    for number, octets in ((2, words[-2:]), (1, words[:-2])):  # the phone cut an emoji in two
+        header = bytes([5, 0, 3, 0xCD, 2, number])
+        said = smsc.deliver(header + octets, source_addr=phone[1:], source_addr_ton=1, destination_addr="84900000001", data_coding=8, esm_class=0x40)
+        assert said == 0
+    assert said_in(world) == ["Tôi muốn hỏi về giờ khám tuần sau 😀"]
