@@ -9,7 +9,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links
 ARGS ?=
 
-.PHONY: run test reset lint demo-kannel faults-full simulate screenshots requirements messages
+.PHONY: run test reset lint demo-kannel demo-gammu faults-full simulate screenshots requirements messages
 
 run: $(VENV)/runtime
 	@exec $(VENV)/bin/python -m gateway run
@@ -37,9 +37,12 @@ simulate: $(VENV)/test
 screenshots: $(VENV)/test
 	@exec $(VENV)/bin/python -m tests.pictures $(ARGS)
 
-# Real carriers' software, as Debian packages it, with a campaign out and answers back: make demo-kannel
+# Real carriers' software, as Debian packages it, with a campaign out and answers back: make demo-kannel, make demo-gammu
 demo-kannel: $(VENV)/runtime
 	@exec $(VENV)/bin/python examples/demo_kannel.py
+
+demo-gammu: $(VENV)/test
+	@exec $(VENV)/bin/python -m tests.demo_gammu
 
 faults-full: $(VENV)/test
 	@FAULTS=full exec $(VENV)/bin/python -m pytest -p no:cacheprovider tests/faults $(ARGS)

@@ -66,6 +66,7 @@ class Keeper:
         self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
         self._http = Wire(max_open=200, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
         self._lines: dict[UUID, Line] = {}
+        self._wanted = 0
         self._stack = ExitStack()
         self._locks: Connection | None = None
         self._locked: set[UUID] = set()
@@ -80,8 +81,7 @@ class Keeper:
                     looked = time.monotonic()
                 self._send()
                 if time.monotonic() - beaten > BEAT_SECONDS:
-                    with unit_of_work(self.gateway.engine, SYSTEM) as work:
-                        health.beat(work, "lines", log.process)
+                    self._beat()
                     beaten = time.monotonic()
             except SQLAlchemyError as error:
                 log.error("lines_wait_for_database", error)
@@ -89,6 +89,14 @@ class Keeper:
                 self.gateway.engine.dispose()
                 stopping.wait(1)
             stopping.wait(POLL_SECONDS)
+
+    def _beat(self) -> None:
+        """Say that we are alive, as long as there is a line to hold, here or in another process."""
+        with unit_of_work(self.gateway.engine, SYSTEM) as work:
+            if self._wanted:
+                health.beat(work, "lines", log.process)
+            else:
+                health.forget(work, "lines")
 
     def close(self) -> None:
         """Claim nothing more, let what is under way end, close the lines, write outcomes."""
@@ -107,6 +115,7 @@ class Keeper:
         """Open the lines that are ours to hold, and close those that are not any more."""
         with unit_of_work(self.gateway.engine, SYSTEM) as work:
             wanted = {c.id: c for c in channels.list_all(work, self.gateway.vault) if _road(c) in ROADS and c.state != "disabled"}
+        self._wanted = len(wanted)
         locks = self._lock_connection()
         for channel_id in [each for each in self._locked if each not in wanted]:
             leader.release(locks, channel_id)

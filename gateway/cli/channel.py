@@ -74,7 +74,10 @@ def add(
                 change_channel.set_terms(work, channel_id, home.id, name, asked, s.actor)
             one_way = channels.terms(work, channel_id).one_way
         addresses = change_channel.addresses(channel_id, can, s.settings.public_url)
-    screen.say("channel {name} added. Tell the carrier to post here:", name=name)
+    if addresses:
+        screen.say("channel {name} added. Tell the carrier to post here:", name=name)
+    else:
+        screen.say("channel {name} added. The process `lines` holds a line to it: the carrier is to be told nothing.", name=name)
     for what, address in addresses.items():
         screen.say(POSTED[what], address=address)
     if can.texts and one_way:

@@ -271,6 +271,6 @@ def _zones(settings: Settings) -> Iterator[Finding]:
 
 def _processes(settings: Settings) -> Iterator[Finding]:
     state = health.look(parts.build(settings).engine)
-    for name in ("clock", "send"):
+    for name in ("clock", "send", *(["lines"] if "lines" in state else [])):
         runs = _("{name} runs").format(name=name)
         yield ok("processes", runs) if state.get(name) else note("processes", _("{name} does not run: `make run`").format(name=name))

@@ -1,5 +1,6 @@
 """Long texts that come in parts, in any order, some twice, some never: which belong together, and what they say."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ GAP = " […] "
 WAIT = timedelta(seconds=60)  # for the next part; then the text is understood without it
 REPEATED_WITHIN = timedelta(hours=1)
 MOST = 255
+# Each half alone is nothing that can be kept but as these words (channels.base.well_formed).
+_HALVES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,10 @@ def belongs_to(number: int, kept: Sequence[Kept], now: datetime) -> UUID | None:
 
 
 def join(bodies: Mapping[int, str], total: int) -> str:
-    """What came, in its order, with a mark where something is missing."""
+    """What came, in its order, with a mark where something is missing. A letter that a phone cut in two (an emoji) is whole again."""
     said: list[str] = []
     for number in range(1, total + 1):
         piece = bodies.get(number, GAP)
         if piece != GAP or not said or said[-1] != GAP:
             said.append(piece)
-    return "".join(said)
+    return _HALVES.sub(lambda halves: (chr(int(halves[1], 16)) + chr(int(halves[2], 16))).encode("utf-16", "surrogatepass").decode("utf-16"), "".join(said))

@@ -21,6 +21,11 @@ def beat(work: Work, name: str, process: str) -> None:
     work.execute(_BEAT, {"name": name, "process": process, "now": work.now})
 
 
+def forget(work: Work, name: str) -> None:
+    """Nothing is expected of such a process any more."""
+    work.execute(text("DELETE FROM heartbeats WHERE name = :name"), {"name": name})
+
+
 # One that nobody ever heard of is expected from now on.
 _EXPECT = text("INSERT INTO heartbeats (name, process, beat_at) VALUES (:name, '', :now) ON CONFLICT (name) DO NOTHING")
 _SILENT = text("""
@@ -56,7 +61,8 @@ def look(engine: Engine) -> dict[str, Any]:
             uncovered = len(escalations.uncovered(work, work.now))
     except SQLAlchemyError:
         return {"ok": False, "database": False}
-    alive = {name: beats.get(name, False) for name in ("clock", "send")}
+    expected = ["clock", "send", *(["lines"] if "lines" in beats else [])]  # lines: only where a channel needs one
+    alive = {name: beats.get(name, False) for name in expected}
     return {
         "ok": all(alive.values()), "database": True, **alive, "urgent_or_replies_late": late, "urgent_flags_open": open_urgent,
         "urgent_flags_not_taken": not_taken, "units_with_nobody_to_alert": uncovered,

@@ -101,7 +101,9 @@ def is_prefix(typed: str) -> bool:
 
 
 def addresses(channel_id: UUID, can: base.Capabilities, public_url: str) -> dict[str, str]:
-    """Where the carrier is to post what, by what it is: inbound, report, call, ussd."""
+    """Where the carrier is to post what, by what it is: inbound, report, call, ussd. Nothing where we hold a line to it."""
+    if can.road != "http":
+        return {}
     address = f"{public_url}/c/{channel_id}"
     wanted = {"inbound": can.texts, "report": can.texts, "call": can.calls, "ussd": can.ussd}
     return {what: f"{address}/{what}" for what, is_wanted in wanted.items() if is_wanted}

@@ -211,7 +211,8 @@ def _add_new(routes: Blueprint, gateway: Gateway) -> None:
                 )  # fmt: skip
         except Refused as refused:
             return _form(kind, given, refused.told(page.retold())), 400
-        page.tell(_("{name} was added. Tell the carrier the addresses below."), name=given["name"])
+        by_line = registry.capabilities(kind, settings).road != "http"
+        page.tell(_("{name} was added.") if by_line else _("{name} was added. Tell the carrier the addresses below."), name=given["name"])
         return page.go("channels.look", channel=channel)
 
 

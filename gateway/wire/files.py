@@ -96,11 +96,11 @@ class Folders:
         return [text.job for text in [*self._written, *self._line]]
 
     def _write(self) -> None:
-        while self._line and len(self._written) < MOST_IN_OUTBOX:
+        """Give back what has waited too long, and write what gammu may have now."""
+        while self._line and awake_s() > self._line[0].job.leave_by:
+            self._settle(self._line.popleft(), WireResult(None, "not_sent", "too_late"))
+        while self._line and self.is_open and len(self._written) < MOST_IN_OUTBOX:
             text = self._line.popleft()
-            if awake_s() > text.job.leave_by:
-                self._settle(text, WireResult(None, "not_sent", "too_late"))
-                continue
             try:
                 self._put(text)
             except (OSError, ValueError) as error:  # a full disk; a token or number that is no name of a file

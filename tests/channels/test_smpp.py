@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from smpplib import smpp as pdus
 
 from gateway.channels import base, smpp
 from gateway.channels.base import CallbackRequest, Outgoing, Part, WireReply
 from gateway.domain import gsm7, segments
+from gateway.wire import pdu
 from tests.channels import conformance
 
 SETTINGS = {
@@ -226,3 +228,21 @@ def test_a_callback_altered_on_its_way_is_not_ours() -> None:
     good = posted(SETTINGS, "inbound", given_in())
     assert smpp.verify(SETTINGS, good)
     assert not smpp.verify(SETTINGS, replace(good, body=good.body + b" "))
+
+
+@given(
+    st.text(st.sampled_from([*"ab€ữ"]), min_size=1, max_size=400), st.sampled_from(["+84900000001", "8099", "TRAM"]),
+    st.one_of(st.none(), st.integers(1, 10**6)),
+)  # fmt: skip
+def test_a_submit_is_octet_for_octet_what_smpplib_writes(words: str, sender: str, validity: int | None) -> None:
+    request = smpp.send_request(SETTINGS | {"sender": sender}, Outgoing(uuid4(), "t", "+84912345678", words, validity))
+    message = json.loads(request.body)
+    for index, part in enumerate(message["parts"]):
+        numbers, theirs = pdu.Numbers(), pdu.Numbers()
+        made = pdus.make_pdu(
+            "submit_sm", client=theirs, service_type="", source_addr=message["from"], source_addr_ton=message["from_ton"],
+            source_addr_npi=0 if sender == "TRAM" else 1, destination_addr=message["to"], dest_addr_ton=1, dest_addr_npi=1,
+            esm_class=message["esm_class"], data_coding=message["data_coding"], validity_period=message["validity"],
+            registered_delivery=int(index == len(message["parts"]) - 1), short_message=bytes.fromhex(part),
+        )  # fmt: skip
+        assert pdu.submit(numbers, message, index) == (1, made.generate())

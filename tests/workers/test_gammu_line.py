@@ -41,6 +41,7 @@ def test_texts_go_out_by_the_phone_and_answers_come_back(engine: Engine, vault: 
     until(lambda: world.state(message) == "delivered", what="the word that the network has it")
     until(lambda: not phone.waiting(), what="the deletion of what was read")
     client = world.value("SELECT client_id FROM outbound WHERE id = :id", id=message)
+    assert phone.got(world.phone_of(client)) == ["Chào bạn, tuần này bạn thế nào?"]
     phone.text_in(world.phone_of(client), "STOP")
     until(lambda: world.value("SELECT count(*) FROM stops") == 1, what="the stop")
     until(lambda: not phone.waiting(), what="the deletion of what was read")
