@@ -8,6 +8,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class Outage:
         self._heard: set[Path] = set()  # files that the deputy has read
         self._kept: set[str] = set()  # entries of files that are not dropped yet
         self._first: set[str] = set()  # phones that wrote a stop or a cry for help
+        self._stops: dict[str, float] = {}  # when phones wrote their last stop
         self._known: dict[UUID, channels.Channel] = {}  # of one flush
         self._copy: tuple[float, dict[str, Any] | None] = (0, None)
 
@@ -148,6 +150,7 @@ class Outage:
         self._heard.clear()
         self._kept.clear()
         self._first.clear()
+        self._stops.clear()
         if self.stands_in and not self._reach():
             return  # a request found the database away, and nothing was to be kept
         self.stands_in = False
@@ -205,8 +208,11 @@ class Outage:
             return
         try:
             message = _message(outage.channel_of(entry["channel"], copy["channels"][entry["channel"]]), entry)
-            if message is not None and self._deputy.hear(copy, entry, message).wants:
+            wants = self._deputy.hear(copy, entry, message).wants if message is not None else ()
+            if message is not None and wants:
                 self._first.add(message.sender_phone)
+            if message is not None and "stop" in wants:
+                self._stops[message.sender_phone] = entry["at"]
         except Exception as error:
             log.error("spooled_not_heard", error, entry=entry["id"])
 
@@ -261,7 +267,8 @@ class Outage:
                 return False
             self._wait_for(entry["id"])
             at = datetime.fromtimestamp(entry["at"], UTC) + ahead
-            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=self._deputy.already(entry["id"]))
+            already = replace(self._deputy.already(entry["id"]), silent=entry["at"] < self._stops.get(message.sender_phone, 0))
+            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
             self._deputy.forget(entry["id"])
         except Exception as error:
             if is_away(error):
