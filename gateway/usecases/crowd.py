@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from gateway.content import Content
-from gateway.domain import interpret
 from gateway.usecases import receive_message
 
 AT_ONCE = 4
@@ -48,8 +47,4 @@ class Crowd:
             return True
 
     def _says_urgent(self, text: str) -> bool:
-        for language in self._content.lexicons:
-            meaning = receive_message.meaning_of(self._content, text, language, interpret.Expecting("none"))
-            if {"crisis", "stop"} & {meaning.meaning, *meaning.also} or meaning.doubt is not None:
-                return True
-        return False
+        return bool(receive_message.wants(self._content, text, self._content.lexicons))

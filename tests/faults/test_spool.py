@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -220,7 +221,7 @@ def test_a_full_spool_refuses_what_it_cannot_keep_and_people_are_told(stage: Sta
     with MailServer() as mail:
         stage.processes.kill("web")
         (spool(stage) / "copy").unlink(missing_ok=True)
-        changed = {"GATEWAY_MAIL_SERVER": mail.url, "GATEWAY_MAIL_FROM": "gateway@example.org", "GATEWAY_MAIL_TO": "oncall@example.org"}
+        changed: dict[str, Any] = {"GATEWAY_MAIL_SERVER": mail.url, "GATEWAY_MAIL_FROM": "gateway@example.org", "GATEWAY_MAIL_TO": "oncall@example.org"}
         stage.processes.start("web", GATEWAY_SPOOL_MEGABYTES="1", **changed)
         until((spool(stage) / "copy").exists, what="the copy")
         stuck = spool(stage) / "00000000000000000001-1.in.later"
@@ -233,6 +234,7 @@ def test_a_full_spool_refuses_what_it_cannot_keep_and_people_are_told(stage: Sta
             stuck.unlink()
     assert "spool" in str(mail.mails[0].get_body())
     until(lambda: stage.say(phone, "Canary again")[1] == 200, 10, "the acceptance of another text")
+    until(lambda: not waiting(stage), what="the end of the flush")
 
 
 def test_reports_that_come_meanwhile_are_counted(stage: Stage) -> None:
@@ -260,3 +262,20 @@ def test_words_typed_into_the_menu_meanwhile_are_kept_and_a_cry_for_help_is_told
     until(lambda: stage.world.value("SELECT meaning FROM inbound WHERE channel_id = :c", c=menu) == "crisis", BACK_WITHIN_S, "the flush")
     stage.wait(2)
     assert len(stage.received(phone)) == 1
+
+
+def test_after_machine_and_database_were_dead_the_carriers_list_brings_what_came_cries_for_help_first(stage: Stage) -> None:
+    first = guard(stage)
+    people = [stage.world.phone_of(stage.world.client()) for _ in range(10)]
+    stage.processes.kill("web")
+    stage.processes.kill("clock")
+    with stopped(stage):
+        sids = [stage.say(phone, f"Canary late {n}", withhold=True)[0] for n, phone in enumerate(people)]
+        sids.append(stage.say(people[3], CRY, withhold=True)[0])
+    stage.processes.start("web")
+    stage.processes.start("clock")
+    until_kept(stage, sids)
+    rows = stage.world.rows("SELECT carrier_id, late FROM inbound WHERE carrier_id = ANY(:sids) ORDER BY received_at, sent_at", sids=sids)
+    assert [row.carrier_id for row in rows][:2] == [sids[3], sids[10]]
+    assert all(row.late for row in rows)
+    until(lambda: stage.received(first) and any("115" in text for text in stage.received(people[3])), 30, "alert and answer")
