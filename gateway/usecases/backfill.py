@@ -93,7 +93,7 @@ def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, look: 
                 del look.pages[number]
                 break
             look.pages[number] = page
-    return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
+    return sorted(reversed(found), key=lambda f: (f.created_at is None, f.created_at))  # lists are newest first, also within a second
 
 
 def _page(
