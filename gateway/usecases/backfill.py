@@ -93,7 +93,8 @@ def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, look: 
                 del look.pages[number]
                 break
             look.pages[number] = page
-    return sorted(reversed(found), key=lambda f: (f.created_at is None, f.created_at))  # lists are newest first, also within a second
+    found.reverse()  # lists are newest first, also within a second
+    return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
 
 
 def _page(
