@@ -27,7 +27,7 @@ from gateway.usecases import receive_message, record_reports, second_way
 from gateway.usecases.deputise import Deputy
 from gateway.usecases.group_commit import GroupCommit
 from gateway.usecases.second_way import Alarm, SecondWay
-from gateway.vault import Vault
+from gateway.vault import Vault, VaultError
 from gateway.wire import Wire
 
 LOOK_SECONDS = 0.25
@@ -87,10 +87,14 @@ class Outage:
         return outage.channel_of(str(channel_id), kept) if kept else None
 
     def copy(self) -> dict[str, Any] | None:
-        """What was last known of the database; None when it was never written."""
+        """What was last known of the database; None when it was never written, or cannot be read."""
         saved_at = self.spool.saved_at()
         if self._copy[0] != saved_at:
-            self._copy = saved_at, self.spool.load()
+            try:
+                self._copy = saved_at, self.spool.load()
+            except VaultError as error:  # written under keys that are not configured any more
+                log.error("copy_unreadable", error)
+                self._copy = saved_at, None
         return self._copy[1]
 
     def keep(self, kind: str, channel_id: UUID, callback: CallbackRequest) -> None:
