@@ -6,6 +6,7 @@
     wire/        the one HTTP pipeline that runs the channels' requests
     content.py   what we say and understand, read once from templates_sms/ and locales/
     vault.py     encryption of names, phones and texts; keyed hashes to find them by
+    spool.py     stands in for PostgreSQL while it is away: what came in, encrypted, on disk
     queues.py    the doorbell: wakes the send workers through Redis, never needed for the work to be done
     usecases/    what the gateway does, one verb a file: decide by the domain, apply through the store
     webhooks.py  carriers' posts;  web/  pages of staff and the simulator;  cli/  commands;  app.py  puts the web side together

@@ -27,6 +27,7 @@ from gateway.vault import Vault, VaultError
 FLOOR = 64 * 2**20
 """Bytes of the disk that are left for the journal and for everybody else."""
 LATER = ".later"
+UNFINISHED_SECONDS = 60
 Entry = Mapping[str, Any]
 """What is kept, as JSON can say it."""
 
@@ -115,7 +116,15 @@ class Spool:
                 os.close(opened)
                 return False
             self._held = opened
+            self._sweep()
         return True
+
+    def _sweep(self) -> None:
+        """Take away what processes that were killed did not finish: nobody was told that it was kept."""
+        for part in self.folder.glob(".*"):
+            with suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > UNFINISHED_SECONDS:
+                    part.unlink()
 
     def release(self) -> None:
         """Let another process empty it."""

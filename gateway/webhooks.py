@@ -23,6 +23,7 @@ from gateway.parts import PATIENCE_SECONDS, Gateway
 from gateway.store import channels
 from gateway.store.base import SYSTEM, is_away, unit_of_work, with_patience
 from gateway.usecases import answer_ussd, hear_ussd, receive_message, record_reports
+from gateway.usecases.crowd import Crowd, Crowded
 from gateway.usecases.group_commit import GroupCommit
 from gateway.usecases.outage import Outage
 
@@ -34,7 +35,7 @@ REMEMBER_SECONDS = 5.0
 def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
     """The carriers' routes. What neither PostgreSQL nor the spool can keep is answered 503, so that a carrier that tries again does."""
     routes = Blueprint("webhooks", __name__)
-    known = _Channels(gateway, outage)
+    known, crowd = _Channels(gateway, outage), Crowd(gateway.content)
     engine, ring = with_patience(gateway.engine, PATIENCE_SECONDS), gateway.bell.ring
     kept = (engine, gateway.vault, gateway.content)
     texts = GroupCommit[tuple[channels.Channel, Inbound]](
@@ -68,7 +69,8 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         text = carrier.read_inbound(callback)
-        keep("inbound", channel, callback, lambda: texts.add((channel, text)))
+        with crowd.one_more(text.sender_phone, text.text):
+            keep("inbound", channel, callback, lambda: texts.add((channel, text)))
         return _response(carrier.inbound_reply())
 
     @routes.post("/c/<uuid:channel_id>/call")
@@ -80,7 +82,8 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
         if (called := carrier.read_call(callback)) is None:
             log.info("caller_unknown", channel=channel_id)  # nobody can be called back
         else:
-            keep("call", channel, callback, lambda: texts.add((channel, called)))
+            with crowd.one_more(called.sender_phone, ""):
+                keep("call", channel, callback, lambda: texts.add((channel, called)))
         return _response(carrier.call_reply())
 
     @routes.post("/c/<uuid:channel_id>/ussd")
@@ -129,6 +132,11 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
     def bad(error: BadCallback) -> Response:
         log.warning("bad_callback", why=str(error))
         return Response("bad request\n", 400, content_type="text/plain")
+
+    @routes.errorhandler(Crowded)
+    def crowded(_: Crowded) -> Response:
+        log.warning("one_phone_floods")
+        return Response("try again\n", 503, {"Retry-After": "5"}, content_type="text/plain")
 
     @routes.errorhandler(Exception)
     def failed(error: Exception) -> Response:

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from flask import Flask
 from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
-from gateway import webhooks
+from gateway import parts, webhooks
 from gateway.config import Settings
 from gateway.parts import Gateway
 from gateway.queues import Bell
@@ -73,10 +74,11 @@ def running(engine: Engine, vault: Vault, redis_url: str, web_threads: int = 8) 
     server = make_server("127.0.0.1", 0, app, threaded=True)
     url = f"http://127.0.0.1:{server.port}"
     world = _world(engine, vault, {"secret": "s3cret", "sender": "+84900000000", "base_url": url})
-    settings = Settings.from_env({"GATEWAY_PORT": str(server.port), "GATEWAY_WEB_THREADS": str(web_threads)})
+    spool = TemporaryDirectory()
+    settings = Settings.from_env({"GATEWAY_PORT": str(server.port), "GATEWAY_WEB_THREADS": str(web_threads), "GATEWAY_SPOOL": spool.name})
     builders.CONTENT.listen()
     gateway = Gateway(settings, engine, vault, builders.CONTENT, Bell(redis_url))
-    app.register_blueprint(webhooks.blueprint(gateway))
+    app.register_blueprint(webhooks.blueprint(gateway, parts.outage(gateway)))
     app.register_blueprint(simulator.blueprint(gateway))
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -86,6 +88,7 @@ def running(engine: Engine, vault: Vault, redis_url: str, web_threads: int = 8) 
         server.shutdown()
         thread.join()
         server.server_close()
+        spool.cleanup()
 
 
 def _world(engine: Engine, vault: Vault, settings: dict[str, str]) -> World:

@@ -19,7 +19,7 @@ from rq.timeouts import TimerDeathPenalty
 from gateway import embedded, log, parts, queues
 from gateway.config import Settings
 from gateway.store import health
-from gateway.store.base import SYSTEM, unit_of_work
+from gateway.store.base import SYSTEM, is_away, unit_of_work
 from gateway.usecases import send_due
 from gateway.usecases.record_outcomes import Recorder
 from gateway.usecases.send_due import Sender
@@ -129,6 +129,7 @@ def _poll(gateway: parts.Gateway, sender: Sender, every_seconds: float, stopping
                 last_beat = time.monotonic()
         except Exception as error:  # PostgreSQL is away: nothing can be claimed, so nothing can go wrong; look again
             log.error("poll_failed", error)
+            sender.rest()
             gateway.engine.dispose()
         stopping.wait(every_seconds)
 
@@ -138,6 +139,8 @@ def _serve(sender: Sender, channel_id: object) -> None:
         sender.due(channel_id)  # type: ignore[arg-type]
     except Exception as error:
         log.error("claim_failed", error, channel=channel_id)
+        if is_away(error):
+            sender.rest()
 
 
 def ears(connection: redis.Redis) -> _Ears:

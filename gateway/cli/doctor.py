@@ -22,6 +22,7 @@ from gateway.domain.errors import GatewayError
 from gateway.domain.told import N_
 from gateway.store import channels, escalations, health, occurrences, server
 from gateway.store.base import unit_of_work
+from gateway.vault import Vault, parse_keys
 
 LARGEST_SKEW = timedelta(seconds=5)
 SMALLEST_DISK_BYTES = 1_000_000_000
@@ -31,7 +32,7 @@ MOST_UNITS = 10
 # Levels and what findings are about, as they are shown.
 N_("ok"), N_("note"), N_("WRONG"), N_("settings"), N_("disk"), N_("servers"), N_("database"), N_("time"), N_("migrations")
 N_("roles"), N_("row security"), N_("redis"), N_("keys"), N_("templates"), N_("texts"), N_("words"), N_("channels"), N_("processes")
-N_("on call"), N_("second way")
+N_("on call"), N_("second way"), N_("spool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
             found = list(_safely(_database, ready))
             yield from found
             stored = (_keys, _channels, _on_call, _zones, _processes) if all(finding.level != "WRONG" for finding in found) else ()
-            for check in (_redis, _texts, _words, _second_way, *stored):
+            for check in (_spool, _redis, _texts, _words, _second_way, *stored):
                 yield from _safely(check, ready)
     except GatewayError as error:
         yield wrong("servers", error.told(shown))
@@ -116,6 +117,17 @@ def _disk(var: Path) -> Iterator[Finding]:
         yield wrong("disk", too_little.format(gigabytes=free / 1e9, folder=there))
     else:
         yield ok("disk", _("{gigabytes:.0f} GB free at {folder}").format(gigabytes=free / 1e9, folder=there))
+
+
+def _spool(settings: Settings) -> Iterator[Finding]:
+    spool = parts.spool(settings, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))
+    spool.look()
+    if later := len(spool.waiting(later=True)):
+        yield wrong("spool", _("{count} files that came in cannot be kept in the database: the log says why (spooled_not_kept)").format(count=later))
+    elif waiting := len(spool.waiting()):
+        yield note("spool", _("{count} files of what came in wait for PostgreSQL").format(count=waiting))
+    else:
+        yield ok("spool", _("{folder} can be written, nothing waits in it").format(folder=settings.spool_folder))
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

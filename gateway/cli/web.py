@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -16,6 +17,9 @@ from gateway.vault import Vault, parse_keys
 
 WAITING_REQUESTS = 512
 """Connections held open at a time by each worker. Granian counts idle ones too, and at its end drops those past it."""
+
+HEADERS_MS = 10_000
+"""How long a connection may take over its headers. The proxy in front looks after slow bodies (docs/inbound.md)."""
 
 LONGEST_END_SECONDS = 8
 
@@ -36,6 +40,7 @@ def serve() -> None:
             backlog=1024,
             websockets=False,
             http=HTTPModes.http1,  # what a proxy and the carriers speak; looking for more costs each request
+            http1_settings=HTTP1Settings(header_read_timeout=HEADERS_MS),
             workers_kill_timeout=LONGEST_END_SECONDS,
             log_level=LogLevels.error,
         )

@@ -120,6 +120,7 @@ def empty(var: Path) -> None:
         for name in folder.NAMES:
             path = var / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        shutil.rmtree(var / "spool", ignore_errors=True)  # what came in for that database, under those keys
 
 
 @contextmanager

@@ -29,11 +29,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Already:
-    """All that was said about one text that came in, in its order: the answer, alerts by whom they went to, and by which second way."""
+    """All that was said about one text that came in, in its order: the answer, alerts by whom they went to, and by which second way.
+
+    `silent`: a stop from the phone came after it, so that nothing but an answer to a cry for help is said any more.
+    """
 
     answer: Said | None = None
     alerts: Mapping[UUID, Sequence[Said]] = field(default_factory=dict)
     second: str | None = None
+    silent: bool = False
 
 
 NOTHING = Already()

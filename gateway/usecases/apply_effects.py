@@ -205,6 +205,8 @@ def _queue_reply(
 
 def _may_be_answered(source: Source, purpose: str) -> bool:
     reachable = source.channel_id is not None
+    if source.already.silent and purpose != crisis_words.PURPOSE:
+        return False
     if reachable and (source.unit is None or phone.may_be_answered(source.phone, source.unit.region)):
         return True
     log.info("sender_not_answered", inbound=source.inbound_id, purpose=purpose)  # staff see the text all the same

@@ -28,7 +28,7 @@ def backfill(
 ) -> int:
     """Ask every channel that can list for the texts clients sent since the last complete look; how many were missing.
 
-    Those we have make no second row (unique carrier id); those we miss are kept, marked late, and decided about.
+    Those we have make no second row (unique carrier id); those we miss are kept, marked late, and decided about, cries for help first.
     """
     with unit_of_work(engine, SYSTEM, now) as work:
         asked, began_at = [c for c in channels.list_all(work, vault) if c.state != "disabled"], work.now
@@ -43,7 +43,7 @@ def backfill(
         except Exception as error:  # one channel must not hold up the others
             log.error("backfill_later", error, channel=channel.id)
             continue
-        kept = [_keep(engine, vault, content, channel, message, ring, now) for message in listed]
+        kept = [_keep(engine, vault, content, channel, message, ring, now) for message in _in_turn(content, listed)]
         missing += sum(filter(None, kept))
         if None not in kept:
             _mark(engine, channel, look, now)
@@ -93,6 +93,7 @@ def _listed(carrier: base.Channel, channel: channels.Channel, wire: Wire, look: 
                 del look.pages[number]
                 break
             look.pages[number] = page
+    found.reverse()  # lists are newest first, also within a second
     return sorted(found, key=lambda f: (f.created_at is None, f.created_at))
 
 
@@ -120,6 +121,12 @@ def _not_kept(engine: Engine, vault: Vault, channel: channels.Channel, listed: l
         kept = inbound.kept(work, channel.id, [message.carrier_id for message in messages])
     came = (receive_message.came(engine, vault, channel, message) for message in messages)
     return [text.message for text in came if (text.message.carrier_id, text.phone_hash, text.body_hash) not in kept]
+
+
+def _in_turn(content: Content, listed: list[base.Inbound]) -> list[base.Inbound]:
+    """Phones that cried for help first, each phone's texts in their order."""
+    crying = {m.sender_phone for m in listed if "crisis" in receive_message.wants(content, m.text, content.lexicons)}
+    return sorted(listed, key=lambda message: message.sender_phone not in crying)
 
 
 def _keep(

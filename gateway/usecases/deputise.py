@@ -17,7 +17,7 @@ from gateway import log
 from gateway.channels import base, registry
 from gateway.channels.base import Inbound
 from gateway.content import Content
-from gateway.domain import escalation, interpret, phone
+from gateway.domain import escalation, phone
 from gateway.spool import Spool
 from gateway.store import outage
 from gateway.store.channels import Channel
@@ -46,7 +46,7 @@ class Heard:
     phone: str
     unit: str
     languages: tuple[str, ...]
-    wants: frozenset[str]  # crisis, stop
+    wants: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,11 @@ class Deputy:
         return heard
 
     def _wants(self, text: str, languages: Iterable[str]) -> frozenset[str]:
-        said = set()
-        for language in languages:
-            try:
-                meaning = receive_message.meaning_of(self._content, text, language, interpret.Expecting("none"))
-            except Exception as error:
-                log.error("deciding_failed", error)
-                return frozenset({"crisis"})  # nobody knows what it says
-            said |= {meaning.meaning, *meaning.also}
-        return frozenset(said & {"crisis", "stop"})
+        try:
+            return receive_message.wants(self._content, text, languages)
+        except Exception as error:
+            log.error("deciding_failed", error)
+            return frozenset({"crisis"})  # nobody knows what it says
 
     def _case(self, heard: Heard) -> _Case:
         """One phone in one hour: three answers, one round of alerts."""

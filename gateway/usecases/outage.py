@@ -8,6 +8,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from gateway.usecases import receive_message, record_reports, second_way
 from gateway.usecases.deputise import Deputy
 from gateway.usecases.group_commit import GroupCommit
 from gateway.usecases.second_way import Alarm, SecondWay
-from gateway.vault import Vault
+from gateway.vault import Vault, VaultError
 from gateway.wire import Wire
 
 LOOK_SECONDS = 0.25
@@ -55,6 +56,7 @@ class Outage:
         self._heard: set[Path] = set()  # files that the deputy has read
         self._kept: set[str] = set()  # entries of files that are not dropped yet
         self._first: set[str] = set()  # phones that wrote a stop or a cry for help
+        self._stops: dict[str, float] = {}  # when phones wrote their last stop
         self._known: dict[UUID, channels.Channel] = {}  # of one flush
         self._copy: tuple[float, dict[str, Any] | None] = (0, None)
 
@@ -85,10 +87,14 @@ class Outage:
         return outage.channel_of(str(channel_id), kept) if kept else None
 
     def copy(self) -> dict[str, Any] | None:
-        """What was last known of the database; None when it was never written."""
+        """What was last known of the database; None when it was never written, or cannot be read."""
         saved_at = self.spool.saved_at()
         if self._copy[0] != saved_at:
-            self._copy = saved_at, self.spool.load()
+            try:
+                self._copy = saved_at, self.spool.load()
+            except VaultError as error:  # written under keys that are not configured any more
+                log.error("copy_unreadable", error)
+                self._copy = saved_at, None
         return self._copy[1]
 
     def keep(self, kind: str, channel_id: UUID, callback: CallbackRequest) -> None:
@@ -148,6 +154,7 @@ class Outage:
         self._heard.clear()
         self._kept.clear()
         self._first.clear()
+        self._stops.clear()
         if self.stands_in and not self._reach():
             return  # a request found the database away, and nothing was to be kept
         self.stands_in = False
@@ -205,8 +212,11 @@ class Outage:
             return
         try:
             message = _message(outage.channel_of(entry["channel"], copy["channels"][entry["channel"]]), entry)
-            if message is not None and self._deputy.hear(copy, entry, message).wants:
+            wants = self._deputy.hear(copy, entry, message).wants if message is not None else ()
+            if message is not None and wants:
                 self._first.add(message.sender_phone)
+            if message is not None and "stop" in wants:
+                self._stops[message.sender_phone] = entry["at"]
         except Exception as error:
             log.error("spooled_not_heard", error, entry=entry["id"])
 
@@ -261,7 +271,8 @@ class Outage:
                 return False
             self._wait_for(entry["id"])
             at = datetime.fromtimestamp(entry["at"], UTC) + ahead
-            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=self._deputy.already(entry["id"]))
+            already = replace(self._deputy.already(entry["id"]), silent=entry["at"] < self._stops.get(message.sender_phone, 0))
+            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
             self._deputy.forget(entry["id"])
         except Exception as error:
             if is_away(error):

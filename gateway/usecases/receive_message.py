@@ -1,7 +1,7 @@
 """A text came in: understand it, keep it, do what follows, in one transaction, before the carrier hears 2xx."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -306,6 +306,15 @@ def meaning_of(content: Content, body: str, language: str, expecting: interpret.
             also = {whole.meaning, *whole.also, *part.also} - {"other", "crisis"}
             return replace(whole, meaning="crisis", also=tuple(sorted(also)), why=part.why)
     return replace(whole, doubt="crisis") if any(part.doubt == "crisis" for part in parts) else whole
+
+
+def wants(content: Content, text: str, languages: Iterable[str]) -> frozenset[str]:
+    """What a text may want that cannot wait, before anybody knows whose it is: crisis, stop, doubt (of either). In any of the languages."""
+    said = set()
+    for language in languages:
+        meaning = meaning_of(content, text, language, interpret.Expecting("none"))
+        said |= {meaning.meaning, *meaning.also} | ({"doubt"} if meaning.doubt else set())
+    return frozenset(said & {"crisis", "stop", "doubt"})
 
 
 def source_of(scene: Scene) -> apply_effects.Source:

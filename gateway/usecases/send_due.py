@@ -39,6 +39,8 @@ SPARE = 100  # requests that bulk leaves unopened, so that a hung carrier full o
 LOOK_SECONDS = 0.25  # how often alerts and answers are looked for while the wire is full of bulk
 SLICE_SECONDS = 10.0
 COUNTRY_OFF_HOLDS = timedelta(minutes=5)  # a text to a country that its carrier refuses; meanwhile it may move to another channel
+REST_SECONDS = 5.0
+"""After the database was away: the stops that web processes spooled meanwhile are flushed before any bulk is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,11 @@ class Sender:
         self._again: set[UUID] = set()
         self._in_doubt: dict[UUID, list[Sent]] = {}  # of claims whose commit nobody answered, by channel
         self._stopping = threading.Event()
+        self._bulk_from = 0.0
+
+    def rest(self) -> None:
+        """The database was away just now: claim no bulk for `REST_SECONDS`."""
+        self._bulk_from = time.monotonic() + REST_SECONDS
 
     def stop(self, within_s: float = 1) -> None:
         """Claim nothing more; return when what was claimed is handed to the wire, after `within_s` at the latest."""
@@ -241,8 +248,9 @@ class Sender:
                 continue
             self._settle_doubt(channel_id)
             began, looked = awake_s(), time.monotonic()
+            rests = looked < self._bulk_from
             try:
-                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full else room - self._spare, road=self._road)
+                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full or rests else room - self._spare, road=self._road)
             except InDoubt as doubt:
                 self._in_doubt[channel_id] = doubt.sends
                 raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from twilio.request_validator import RequestValidator
 from werkzeug.test import TestResponse
 
-from gateway import queues, webhooks
+from gateway import parts, queues, webhooks
 from gateway.channels import base, twilio
 from gateway.config import Settings
 from gateway.parts import Gateway
@@ -32,11 +33,12 @@ def here(engine: Engine, vault: Vault, now: datetime) -> World:
 
 
 @pytest.fixture
-def ring(here: World, redis_url: str) -> Ring:
+def ring(here: World, redis_url: str, tmp_path: Path) -> Ring:
     """Twilio's post of a call."""
     app = Flask(__name__)
-    settings = Settings.from_env({"GATEWAY_PUBLIC_URL": PUBLIC})
-    app.register_blueprint(webhooks.blueprint(Gateway(settings, here.engine, here.vault, CONTENT, Bell(redis_url))))
+    settings = Settings.from_env({"GATEWAY_PUBLIC_URL": PUBLIC, "GATEWAY_SPOOL": str(tmp_path)})
+    gateway = Gateway(settings, here.engine, here.vault, CONTENT, Bell(redis_url))
+    app.register_blueprint(webhooks.blueprint(gateway, parts.outage(gateway)))
 
     def post(caller: str, token: str = "token", sid: str | None = None) -> TestResponse:
         url = f"/c/{here.channel_id}/call"

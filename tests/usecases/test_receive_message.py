@@ -150,6 +150,24 @@ def test_a_cry_for_help_inside_a_stop_does_both(here: World) -> None:
     assert replies(here) == ["crisis_answer"]
 
 
+def test_the_same_text_again_and_again_gets_two_answers_an_hour_and_then_a_flag(here: World) -> None:
+    phone = here.phone_of(here.client())
+    for minute in range(6):
+        say(here, phone, "HELP", after=timedelta(minutes=minute))
+    assert replies(here) == ["help", "help"]
+    assert "loop" in flags(here)
+    say(here, phone, "HELP", after=timedelta(minutes=70))
+    assert replies(here) == ["help", "help", "help"]
+
+
+def test_two_machines_that_answer_each_other_fall_silent(here: World) -> None:
+    phone = here.phone_of(here.client())
+    for turn in range(20):  # it answers each of our texts, worded anew, and has a word of ours in it now and then
+        say(here, phone, "INFO" if turn % 2 else f"Canary away until {turn}", after=timedelta(minutes=turn))
+    assert len(replies(here)) <= 3
+    assert "loop" in flags(here)
+
+
 def test_a_cry_for_help_is_never_muted_by_a_loop(here: World) -> None:
     client = here.client(language="en")
     for minute in range(6):
