@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0022"
+revision = "0019"
 down_revision = "0018"
 
 SQL = Path(__file__).parents[1] / "sql"
@@ -23,10 +23,10 @@ RIGHTS = """
 
 def upgrade() -> None:
     """Add the columns and tables, and say who may do what."""
-    op.execute((SQL / "0022_routes.sql").read_text())
+    op.execute((SQL / "0019_routes.sql").read_text())
     op.execute(RIGHTS)
 
 
 def downgrade() -> None:
     """Refused: going back would forget where texts may not go."""
-    raise NotImplementedError("0022 has no way back; restore a backup instead")
+    raise NotImplementedError("0019 has no way back; restore a backup instead")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0020"
+down_revision = "0019"
 
 SQL = Path(__file__).parents[1] / "sql"
 
@@ -18,7 +18,7 @@ RIGHTS = """
 
 def upgrade() -> None:
     """Make the table; nobody but the system has it, staff read the text that it makes."""
-    op.execute((SQL / "0023_inbound_parts.sql").read_text())
+    op.execute((SQL / "0020_inbound_parts.sql").read_text())
     op.execute(RIGHTS)
 
 
