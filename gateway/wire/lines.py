@@ -11,6 +11,8 @@ from gateway.wire.smpp import Bind
 
 FILES_LEAVE_S, FILES_SENT_S = 20.0, 60.0
 """A modem takes seconds for a text. Together less than the time after which a claim counts as a dead process's."""
+WIDE = 50
+"""From this window on, enough waits in line to keep it full while the next is claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ def opened(
     """
     if road == "files":
         return Line(Wire(2, FILES_LEAVE_S, FILES_SENT_S, over=lambda loop, limits: Folders(loop, limits, hold, http)).start(), 1, 1)
-    # What waits in line cannot be overtaken by an alert: no more than leaves soon.
+    # What waits in line cannot be overtaken by an alert: no more than leaves soon. Who grants a wide window takes thousands a second.
     window = json.loads(hold.body)["window"]
     batch, spare = min(max(2 * window, 20), 250), min(max(window, 10), 100)
-    wire = Wire(batch + spare, connect_s, read_s, over=lambda loop, limits: Bind(loop, limits, hold, http, outcomes_written))
+    ahead = 4 * window if window >= WIDE else 0
+    wire = Wire(batch + spare + ahead, connect_s, read_s, over=lambda loop, limits: Bind(loop, limits, hold, http, outcomes_written))
     return Line(wire.start(), batch, spare)
