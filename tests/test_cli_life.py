@@ -194,7 +194,7 @@ def test_consent_is_written_purpose_by_purpose(office: Office) -> None:
     office.do("client", "consent", "K1", "check_in", "--grant", "said on the phone", "--as", "lan")
     office.do("client", "consent", "K1", "reminder", "--revoke", "said so", "--as", "lan")
     shown = office.do("client", "show", "K1", "--as", "lan")
-    assert "consent check_in: yes (said on the phone)" in shown and "consent reminder: NO (said so)" in shown
+    assert "consent check-in: yes (said on the phone)" in shown and "consent reminder: NO (said so)" in shown
     assert "no consent for reminder" in office.refused("message", "send", "K1", "Chào bạn", "--as", "lan")
 
 

@@ -95,16 +95,16 @@ def _add_rules(routes: Blueprint, gateway: Gateway) -> None:
         page.tell(_("The rule is kept."))
         return page.go("channels.show")
 
-    @routes.post("/rules/<int:number>/drop")
-    def drop_rule(number: int) -> Response:
+    @routes.post("/rules/<int:rule>/drop")
+    def drop_rule(rule: int) -> Response:
         _ = page.gettext()
         with page.system() as work:
-            rule = next((each for each in store.list_all(work) if each.number == number), None)
-        if rule is None:
+            found = next((each for each in store.list_all(work) if each.number == rule), None)
+        if found is None:
             raise NotFound("there is no such rule")
-        _own(rule.channel_id)
+        _own(found.channel_id)
         with page.system() as work:
-            change_routes.remove(work, number, page.member().actor)
+            change_routes.remove(work, rule, page.member().actor)
         page.tell(_("The rule is gone."))
         return page.go("channels.show")
 

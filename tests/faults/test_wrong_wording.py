@@ -131,11 +131,11 @@ def test_a_name_that_grows_too_long_after_the_approval_leaves_that_one_out_with_
 def test_a_language_without_a_text_is_left_out_as_was_chosen_and_nobody_hears_nothing(stage: Stage) -> None:
     french, here = informed(stage, language="fr"), informed(stage)
     seen = launch(stage, "check_in", altered("check_in", "fr"))
-    assert (seen.recipients, dict(seen.excluded)) == (1, {"no text in fr; not sent (dont_send)": 1})
+    assert (seen.recipients, dict(seen.excluded)) == (1, {"no text in fr; not sent, as the campaign says": 1})
     everybody_told(stage, 2)
     assert (len(stage.received(stage.world.phone_of(here))), stage.received(stage.world.phone_of(french))) == (1, [])
     reason = "SELECT reason FROM occurrences WHERE client_id = :c AND state = 'skipped'"
-    assert stage.world.value(reason, c=french) == "no text in fr; not sent (dont_send)"
+    assert stage.world.value(reason, c=french) == "no text in fr; not sent, as the campaign says"
 
 
 def test_a_campaign_all_of_whose_people_lack_a_text_is_refused(stage: Stage) -> None:

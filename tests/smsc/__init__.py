@@ -106,6 +106,8 @@ class FakeSmsc:
         return done.result(60)
 
     async def _deliver(self, to: str, octets: bytes, fields: dict[str, Any]) -> int:
+        while not self.binds:  # the client knows of its bind before we have taken note of it
+            await asyncio.sleep(0.01)
         answer = await self._esmes[self.binds[-1]].deliver_sm(to, octets, **fields)
         return int(answer.command_status)
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from gateway.domain import campaigns as rules
 from gateway.domain.services import Service
-from gateway.store import drafts, services
+from gateway.store import drafts, routes, services
 from gateway.store.base import SYSTEM, Actor, unit_of_work
 from gateway.usecases import launch_campaign, run_imports
 from tests import builders
@@ -66,6 +66,11 @@ def _channel(office: Office, unit_id: UUID) -> UUID:
     return builders.channel(office.world.engine, office.world.vault, office.world.now, unit_id, name=f"C-{uuid4()}")
 
 
+def _rule(office: Office, unit_id: UUID) -> int:
+    with unit_of_work(office.world.engine, SYSTEM, office.world.now) as work:
+        return routes.add(work, _channel(office, unit_id), unit_id=unit_id, prefix="+84", language=None, purpose=None)
+
+
 SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "flag": _flag,
     "campaign": _campaign,
@@ -77,5 +82,6 @@ SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "member": lambda office, unit_id: office.member(unit_id=unit_id),
     "unit": lambda office, unit_id: unit_id,
     "channel": _channel,
+    "rule": _rule,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""
