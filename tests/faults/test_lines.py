@@ -13,10 +13,13 @@ from tests.smsc import FakeSmsc
 
 
 @pytest.fixture
-def smsc() -> Iterator[FakeSmsc]:
+def smsc(stage: Stage) -> Iterator[FakeSmsc]:
     started = FakeSmsc(free_port()).start()
     yield started
     started.stop()
+    stage.processes.kill("lines")
+    stage.world.run("UPDATE channels SET state = 'disabled' WHERE kind = 'smpp'")
+    stage.world.run("DELETE FROM heartbeats WHERE name = 'lines'")  # the house has other cases
 
 
 def bind(stage: Stage, smsc: FakeSmsc) -> UUID:
