@@ -43,6 +43,7 @@ class Heard:
     at: float
     channel_id: str
     message: Inbound
+    same: str  # for the carrier's repeats, and for all parts of a long text
     phone: str
     unit: str
     languages: tuple[str, ...]
@@ -85,17 +86,24 @@ class Deputy:
 
     # --- what came in
 
-    def hear(self, copy: dict[str, Any], entry: dict[str, Any], message: Inbound) -> Heard:
-        """Read a text with the program's own understanding, in every language of its phone; a cry for help becomes a case."""
+    def hear(self, copy: dict[str, Any], entry: dict[str, Any], message: Inbound, now: float) -> Heard:
+        """Read a text with the program's own understanding, in every language of its phone; a cry for help becomes a case.
+
+        It came by `now` at the latest: the clock may have been set back since.
+        """
         channel = copy["channels"][entry["channel"]]
         unit = channel["unit"]
         sender = receive_message.as_e164(message.sender_phone, copy["units"][unit]["region"])
         units, spoken = copy["phones"].get(self._vault.hash_phone(sender).hex(), ([], []))
         unit = units[0] if len(units) == 1 and units[0] in copy["units"] else unit
         languages = tuple(dict.fromkeys([*spoken, copy["units"][unit]["language"]]))
-        heard = Heard(entry["id"], entry["at"], entry["channel"], message, sender, unit, languages, self._wants(message.text, languages))
+        same = f"{message.part.reference} of {message.part.total}" if message.part is not None else message.carrier_id
+        heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages,
+                      self._wants(message.text, languages))  # fmt: skip
         if "crisis" in heard.wants and heard.entry not in self._cases:
-            self._cases[heard.entry] = self._case(heard)
+            case = self._case(heard)
+            if case.answers or case.alerts:  # of a flood nothing else is remembered
+                self._cases[heard.entry] = case
         return heard
 
     def _wants(self, text: str, languages: Iterable[str]) -> frozenset[str]:
@@ -108,7 +116,9 @@ class Deputy:
     def _case(self, heard: Heard) -> _Case:
         """One phone in one hour: three answers, one round of alerts."""
         before = [case for case in self._cases.values() if case.heard.phone == heard.phone and abs(heard.at - case.heard.at) < HOUR]
-        return _Case(heard, sum(case.answers for case in before) < ANSWERS_AN_HOUR, not any(case.alerts for case in before))
+        is_new = all((case.heard.channel_id, case.heard.same) != (heard.channel_id, heard.same) for case in before)
+        answers = is_new and sum(case.answers for case in before) < ANSWERS_AN_HOUR
+        return _Case(heard, answers, not any(case.alerts for case in before))
 
     def forget(self, entry: str) -> None:
         """It is in the database now."""
@@ -141,7 +151,7 @@ class Deputy:
         tries = self._tries.get(key, [])
         if key in self._flying or len(tries) >= MOST_TRIES:
             return
-        if tries and (tries[-1].get("outcome", "unknown") in TOOK or now - tries[-1]["at"] < TRY_AGAIN):
+        if tries and (tries[-1].get("outcome", "unknown") in TOOK or abs(now - tries[-1]["at"]) < TRY_AGAIN):
             return
         self._flying.add(key)
         if self._threads is None:
