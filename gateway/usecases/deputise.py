@@ -17,7 +17,7 @@ from gateway import log
 from gateway.channels import base, registry
 from gateway.channels.base import Inbound
 from gateway.content import Content
-from gateway.domain import escalation, phone
+from gateway.domain import escalation, parts, phone
 from gateway.spool import Spool
 from gateway.store import outage
 from gateway.store.channels import Channel
@@ -70,6 +70,7 @@ class Deputy:
         self._cases: dict[str, _Case] = {}
         self._tries: dict[str, list[dict[str, Any]]] = {}  # by what was to be done; each with its outcome, once it is known
         self._flying: set[str] = set()
+        self._parts: dict[tuple[str, str, str], dict[int, str]] = {}  # of long texts, by channel, phone and what they have in common
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -97,9 +98,13 @@ class Deputy:
         units, spoken = copy["phones"].get(self._vault.hash_phone(sender).hex(), ([], []))
         unit = units[0] if len(units) == 1 and units[0] in copy["units"] else unit
         languages = tuple(dict.fromkeys([*spoken, copy["units"][unit]["language"]]))
-        same = f"{message.part.reference} of {message.part.total}" if message.part is not None else message.carrier_id
-        heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages,
-                      self._wants(message.text, languages))  # fmt: skip
+        wants, same = self._wants(message.text, languages), message.carrier_id
+        if (part := message.part) is not None and parts.is_part(part.number, part.total):
+            same = f"{part.reference} of {part.total}"
+            came = self._parts.setdefault((entry["channel"], sender, same), {})
+            came[part.number] = message.text
+            wants |= self._wants(parts.join(came, part.total), languages)
+        heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages, wants)
         if "crisis" in heard.wants and heard.entry not in self._cases:
             case = self._case(heard)
             if case.answers or case.alerts:  # of a flood nothing else is remembered
@@ -251,6 +256,7 @@ class Deputy:
                 self._spool.close_journal()
                 self._tries.clear()
                 self._cases.clear()
+                self._parts.clear()
 
 
 def _reaching(copy: dict[str, Any], to: str, first: str | None) -> Sequence[Channel]:

@@ -22,7 +22,7 @@ from gateway.store import channels, flags, inbound, routes, sessions, units
 from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import apply_effects, escalate, read_sessions
+from gateway.usecases import adopt, apply_effects, crisis_words, escalate, read_sessions
 from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
@@ -130,6 +130,8 @@ def look(work: Work, vault: Vault, texts: Sequence[Came]) -> list[Seen]:
 def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, told: set[UUID], late: bool) -> bool:
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
+        if text.already.answer is not None:  # it was kept, and its 2xx lost, just before PostgreSQL went away
+            adopt.spare(work, f"reply:{seen.row.known}:{crisis_words.PURPOSE}", text.already.answer)
         return False
     part = text.message.part
     if part is not None and parts.is_part(part.number, part.total):

@@ -1,17 +1,29 @@
 """PostgreSQL is away, and more goes wrong: clocks, repeats, a text that cannot be kept, a journal that broke off."""
 
+import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
 
+from gateway.channels.base import Inbound, Part
 from gateway.spool import Spool
-from gateway.store import base
+from gateway.store import base, channels
 from gateway.usecases.outage import Outage
+from gateway.usecases.receive_message import receive
+from gateway.webhooks import _Channels
+from tests.builders import CONTENT
 from tests.faults.processes import until
 from tests.usecases.test_outage import CRY, Machine, machine, renewed
 
 __all__ = ["machine"]
+
+
+def channel(machine: Machine) -> channels.Channel:
+    with base.unit_of_work(machine.world.engine) as work:
+        return channels.get(work, machine.world.vault, machine.world.channel_id)
 
 
 def settled(process: Outage) -> bool:
@@ -124,3 +136,44 @@ def test_a_cry_for_help_that_comes_while_the_spool_is_emptied_does_not_wait_for_
     assert len(rows) == 13
     first = machine.world.value("SELECT from_hash FROM inbound ORDER BY ctid LIMIT 1")
     assert bytes(first) == machine.world.vault.hash_phone(other)
+
+
+def test_an_answer_that_left_meanwhile_does_not_leave_again_though_the_database_knew_the_text(machine: Machine) -> None:
+    machine.world.staff("+84919990001")
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    sid = f"SM{uuid4().hex}"
+    receive(machine.world.engine, machine.world.vault, CONTENT, channel(machine), Inbound(sid, phone, "+15005550001", CRY), lambda _: None)
+    away = machine.process()
+    machine.say(away, phone, CRY, sid)  # its 2xx was lost with the database
+    away.look(time.time() + 10)
+    until(lambda: machine.carrier.accepted_count() == 2 and settled(away), what="answer and alert")
+    away.spool.release()
+    machine.process(machine.world.engine).look()
+    assert machine.world.value("SELECT state FROM outbound WHERE purpose = 'crisis_answer'") == "accepted"
+
+
+def test_a_cry_for_help_that_is_cut_between_two_parts_is_heard(machine: Machine) -> None:
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    away = machine.process()
+    copy = away.copy()
+    assert copy is not None
+    for number, words in ((2, "chet"), (1, "toi muon ")):
+        sid = str(uuid4())
+        entry = {"id": sid, "at": 1.0, "channel": str(machine.world.channel_id)}
+        heard = away._deputy.hear(copy, entry, Inbound(sid, phone, "", words, part=Part("7", number, 2)), 1.0)
+        assert ("crisis" in heard.wants) == (number == 1)
+
+
+def test_while_the_database_hangs_nobody_waits_for_more_than_one_look_at_their_channel(machine: Machine) -> None:
+    renewed(machine)
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as mute:
+        outage = machine.process()
+        engine = base.connect(f"postgresql://nobody@127.0.0.1:{mute.getsockname()[1]}/none", connect_timeout=2)
+        gateway = SimpleNamespace(engine=engine, vault=machine.world.vault)
+        known, began = _Channels(gateway, outage), time.monotonic()  # type: ignore[arg-type]
+        with ThreadPoolExecutor(6) as threads:
+            found = list(threads.map(known.get, [machine.world.channel_id] * 6))
+    assert {each.id for each in found} == {machine.world.channel_id}
+    assert time.monotonic() - began < 6
