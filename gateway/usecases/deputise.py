@@ -104,6 +104,8 @@ class Deputy:
             came = self._parts.setdefault((entry["channel"], sender, same), {})
             came[part.number] = message.text
             wants |= self._wants(parts.join(came, part.total), languages)
+        if message.opt_out == "stop":
+            wants |= {"stop"}
         heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages, wants)
         if "crisis" in heard.wants and heard.entry not in self._cases:
             case = self._case(heard)

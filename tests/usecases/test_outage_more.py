@@ -177,3 +177,13 @@ def test_while_the_database_hangs_nobody_waits_for_more_than_one_look_at_their_c
             found = list(threads.map(known.get, [machine.world.channel_id] * 6))
     assert {each.id for each in found} == {machine.world.channel_id}
     assert time.monotonic() - began < 6
+
+
+def test_a_stop_that_the_carrier_understood_comes_first_too(machine: Machine) -> None:
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    away = machine.process()
+    copy = away.copy()
+    assert copy is not None
+    entry = {"id": str(uuid4()), "at": 1.0, "channel": str(machine.world.channel_id)}
+    assert "stop" in away._deputy.hear(copy, entry, Inbound("1", phone, "", "", opt_out="stop"), 1.0).wants
