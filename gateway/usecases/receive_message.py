@@ -22,7 +22,7 @@ from gateway.store import channels, flags, inbound, routes, sessions, units
 from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import adopt, apply_effects, crisis_words, escalate, read_sessions
+from gateway.usecases import adopt, apply_effects, compose, crisis_words, escalate, read_sessions
 from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
@@ -215,6 +215,10 @@ def keep_undecided(
         arrived = arrive(work, vault, text, seen).arrived
         inbound.add(work, arrived, text.message.sent_at, late, None)
         sessions.hear(work, seen.sessions, work.now)
+        if (said := text.already.answer) is not None:  # nor does it leave again when the text is understood
+            person = compose.Recipient(arrived.unit_id, arrived.key_id, arrived.key, arrived.phone, said.language, "UTC", arrived.client_id)
+            adopt.keep(work, vault, person, said, dedupe_key=f"reply:{arrived.id}:{crisis_words.PURPOSE}",
+                       send_before=work.now + apply_effects.URGENT_LIVES, inbound_id=arrived.id)  # fmt: skip
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
         if flag is not None and escalate.begin(

@@ -3,7 +3,9 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +14,7 @@ from gateway.channels.base import Inbound, Part
 from gateway.spool import Spool
 from gateway.store import base, channels
 from gateway.usecases.outage import Outage
-from gateway.usecases.receive_message import receive
+from gateway.usecases.receive_message import receive, retry_unhandled
 from gateway.webhooks import _Channels
 from tests.builders import CONTENT
 from tests.faults.processes import until
@@ -24,6 +26,15 @@ __all__ = ["machine"]
 def channel(machine: Machine) -> channels.Channel:
     with base.unit_of_work(machine.world.engine) as work:
         return channels.get(work, machine.world.vault, machine.world.channel_id)
+
+
+class Broken:
+    """Words that nothing can be decided with."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "lexicons":
+            raise RuntimeError
+        return getattr(CONTENT, name)
 
 
 def settled(process: Outage) -> bool:
@@ -187,3 +198,22 @@ def test_a_stop_that_the_carrier_understood_comes_first_too(machine: Machine) ->
     assert copy is not None
     entry = {"id": str(uuid4()), "at": 1.0, "channel": str(machine.world.channel_id)}
     assert "stop" in away._deputy.hear(copy, entry, Inbound("1", phone, "", "", opt_out="stop"), 1.0).wants
+
+
+def test_an_answer_that_left_meanwhile_does_not_leave_again_though_nothing_could_be_decided_at_first(machine: Machine) -> None:
+    machine.world.staff("+84919990001")
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    away = machine.process()
+    machine.say(away, phone, CRY)
+    away.look(time.time() + 10)
+    until(lambda: machine.carrier.accepted_count() == 2 and settled(away), what="answer and alert")
+    away.spool.release()
+    back = machine.process(machine.world.engine)
+    back._content = Broken()  # type: ignore[assignment]
+    back.look()
+    assert machine.world.value("SELECT count(*) FROM inbound WHERE handled_at IS NULL") == 1
+    with base.unit_of_work(machine.world.engine) as work:
+        later = work.now + timedelta(minutes=1)
+    assert retry_unhandled(machine.world.engine, machine.world.vault, CONTENT, lambda _: None, later) == 1
+    assert [row.state for row in machine.world.rows("SELECT state FROM outbound WHERE purpose = 'crisis_answer'")] == ["accepted"]
