@@ -13,7 +13,7 @@ import pytest
 from gateway.channels.base import Inbound, Part
 from gateway.spool import Spool
 from gateway.store import base, channels
-from gateway.usecases.outage import Outage
+from gateway.usecases.outage import ATTEND_SECONDS, Outage
 from gateway.usecases.receive_message import receive, retry_unhandled
 from gateway.webhooks import _Channels
 from tests.builders import CONTENT
@@ -217,3 +217,25 @@ def test_an_answer_that_left_meanwhile_does_not_leave_again_though_nothing_could
         later = work.now + timedelta(minutes=1)
     assert retry_unhandled(machine.world.engine, machine.world.vault, CONTENT, lambda _: None, later) == 1
     assert [row.state for row in machine.world.rows("SELECT state FROM outbound WHERE purpose = 'crisis_answer'")] == ["accepted"]
+
+
+def test_what_cannot_wait_overtakes_what_is_being_taken_out_of_the_spool(machine: Machine) -> None:
+    phones = [machine.world.phone_of(machine.world.client()) for _ in range(6)]
+    crying = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    back = machine.process(machine.world.engine)
+    came: list[str] = []
+
+    def ring(_: object) -> None:
+        if not came:
+            came.append(machine.say(back, crying, CRY))
+            time.sleep(ATTEND_SECONDS)
+
+    back._ring = ring
+    for phone in phones:
+        machine.say(back, phone, "help")
+    back.look()
+    order = [row.carrier_id for row in machine.world.rows("SELECT carrier_id FROM inbound ORDER BY ctid")]
+    assert order.index(came[0]) <= 2
+    back.look()
+    assert machine.world.value("SELECT count(*) FROM inbound") == 7
