@@ -6,7 +6,7 @@ never sends that again; the database does not either, once it is back (`adopt`).
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -98,12 +98,12 @@ class Deputy:
         units, spoken = copy["phones"].get(self._vault.hash_phone(sender).hex(), ([], []))
         unit = units[0] if len(units) == 1 and units[0] in copy["units"] else unit
         languages = tuple(dict.fromkeys([*spoken, copy["units"][unit]["language"]]))
-        wants, same = self._wants(message.text, languages), message.carrier_id
+        wants, same = receive_message.wants(self._content, message.text, languages), message.carrier_id
         if (part := message.part) is not None and parts.is_part(part.number, part.total):
             same = f"{part.reference} of {part.total}"
             came = self._parts.setdefault((entry["channel"], sender, same), {})
             came[part.number] = message.text
-            wants |= self._wants(parts.join(came, part.total), languages)
+            wants |= receive_message.wants(self._content, parts.join(came, part.total), languages)
         if message.opt_out == "stop":
             wants |= {"stop"}
         heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages, wants)
@@ -112,13 +112,6 @@ class Deputy:
             if case.answers or case.alerts:  # of a flood nothing else is remembered
                 self._cases[heard.entry] = case
         return heard
-
-    def _wants(self, text: str, languages: Iterable[str]) -> frozenset[str]:
-        try:
-            return receive_message.wants(self._content, text, languages)
-        except Exception as error:
-            log.error("deciding_failed", error)
-            return frozenset({"crisis"})  # nobody knows what it says
 
     def _case(self, heard: Heard) -> _Case:
         """One phone in one hour: three answers, one round of alerts."""

@@ -315,11 +315,18 @@ def meaning_of(content: Content, body: str, language: str, expecting: interpret.
 
 
 def wants(content: Content, text: str, languages: Iterable[str]) -> frozenset[str]:
-    """What a text may want that cannot wait, before anybody knows whose it is: crisis, stop, doubt (of either). In any of the languages."""
+    """What a text may want that cannot wait, before anybody knows whose it is: crisis, stop, doubt (of either). In any of the languages.
+
+    One that cannot be read may be a cry for help.
+    """
     said = set()
-    for language in languages:
-        meaning = meaning_of(content, text, language, interpret.Expecting("none"))
-        said |= {meaning.meaning, *meaning.also} | ({"doubt"} if meaning.doubt else set())
+    try:
+        for language in languages:
+            meaning = meaning_of(content, text, language, interpret.Expecting("none"))
+            said |= {meaning.meaning, *meaning.also} | ({"doubt"} if meaning.doubt else set())
+    except Exception as error:
+        log.error("deciding_failed", error)
+        said.add("crisis")
     return frozenset(said & {"crisis", "stop", "doubt"})
 
 

@@ -14,7 +14,7 @@ from gateway.channels.base import Inbound, Part
 from gateway.spool import Spool
 from gateway.store import base, channels
 from gateway.usecases.outage import ATTEND_SECONDS, Outage
-from gateway.usecases.receive_message import receive, retry_unhandled
+from gateway.usecases.receive_message import receive, retry_unhandled, wants
 from gateway.webhooks import _Channels
 from tests.builders import CONTENT
 from tests.faults.processes import until
@@ -239,3 +239,7 @@ def test_what_cannot_wait_overtakes_what_is_being_taken_out_of_the_spool(machine
     assert order.index(came[0]) <= 2
     back.look()
     assert machine.world.value("SELECT count(*) FROM inbound") == 7
+
+
+def test_a_text_that_nothing_can_be_decided_about_holds_up_nobody_and_may_be_a_cry_for_help() -> None:
+    assert wants(Broken(), "hello", ["en"]) == {"crisis"}  # type: ignore[arg-type]
