@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from gateway import log
 from gateway.domain.errors import Refused
 from gateway.vault import Vault, VaultError
 
@@ -75,16 +76,17 @@ class Spool:
             self.size += len(sealed)
 
     def look(self) -> bool:
-        """Whether anything waits; measures it."""
-        waiting, size = False, 0
+        """Whether anything waits; measures it. What is kept from now on comes after it, also if the clock is set back."""
+        waiting, size, latest = False, 0, 0
         with os.scandir(self.folder) as found:
             for each in found:
                 if each.name.endswith((".in", ".in" + LATER)):
                     with suppress(FileNotFoundError):  # just emptied by another process
                         size += each.stat().st_size
                         waiting = waiting or each.name.endswith(".in")
+                        latest = max(latest, int(each.name.partition("-")[0]))
         with self._lock:
-            self.size = size
+            self.size, self._latest = size, max(self._latest, latest)
         return waiting
 
     def waiting(self, later: bool = False) -> list[Path]:
@@ -102,7 +104,8 @@ class Spool:
 
     def put_off(self, file: Path) -> None:
         """Something in a file cannot be kept just now, and must not hold up the others."""
-        file.rename(file.with_name(file.name + LATER))
+        if not file.name.endswith(LATER):
+            file.rename(file.with_name(file.name + LATER))
 
     # --- one process empties it
 
@@ -136,7 +139,7 @@ class Spool:
 
     def note(self, line: Entry) -> None:
         """Add a line to the journal: on disk for good when it returns. For whoever holds the folder."""
-        sealed = b64encode(self._seal("journal", line)) + b"\n"
+        sealed = b"\n" + b64encode(self._seal("journal", line)) + b"\n"  # apart from a line before it that was cut off
         is_new = not (self.folder / "journal").exists()
         opened = os.open(self.folder / "journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -148,15 +151,15 @@ class Spool:
             self._settle()
 
     def journal(self) -> list[dict[str, Any]]:
-        """The lines of the journal; one that a crash cut off is taken away, since what it speaks of was not done."""
-        file = self.folder / "journal"
-        if not file.exists():
-            return []
-        lines = file.read_bytes()
-        whole = lines[: lines.rfind(b"\n") + 1]
-        if whole != lines:
-            os.truncate(file, len(whole))
-        return [self._open("journal", b64decode(line)) for line in whole.splitlines()]
+        """The lines of the journal but those that cannot be read: what one speaks of that was cut off was not done."""
+        lines = []
+        with suppress(FileNotFoundError):
+            for line in filter(None, (self.folder / "journal").read_bytes().split(b"\n")):
+                try:
+                    lines.append(self._open("journal", b64decode(line)))
+                except (VaultError, ValueError) as error:
+                    log.error("journal_unreadable", error)
+        return lines
 
     def close_journal(self) -> None:
         """All that it speaks of is in the database."""

@@ -194,6 +194,8 @@ class _Channels:
         known = self._known.get(channel_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
+        if self._outage.stands_in and (kept := self._outage.channel(channel_id)) is not None:
+            return kept  # whoever was let in before found PostgreSQL away
         try:
             with unit_of_work(self._engine, SYSTEM) as work:
                 channel = channels.get(work, self._vault, channel_id)

@@ -60,7 +60,7 @@ def last_channel(work: Work, phone_hash: bytes, since: datetime) -> UUID | None:
 # Of a client's questions the one that left last is open: the reminder a day before replaces the one a week before. What is just
 # leaving nobody can have read.
 _AROUND = text("""
-  SELECT (SELECT true FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id
+  SELECT (SELECT id FROM inbound WHERE channel_id = t.channel AND carrier_id = t.carrier AND id <> t.id
       AND (from_hash = t.phone AND body_hash = t.body OR from_hash = '') LIMIT 1) AS known,  -- '': of a client who was erased
     (SELECT reason FROM stops WHERE phone_hash = t.phone) AS stopped,
     (SELECT json_build_array(id, extract(epoch FROM :now - received_at)) FROM inbound

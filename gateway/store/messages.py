@@ -161,6 +161,14 @@ def submit(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
     work.execute(_SUBMIT, {"ids": ids, "tokens": tokens, "now": work.now})
 
 
+_PLANNED = text("SELECT id FROM outbound WHERE id = :id AND state = 'planned' FOR NO KEY UPDATE")
+
+
+def is_planned(work: Work, message_id: UUID) -> bool:
+    """Whether a text is there and waits; then its row is locked."""
+    return work.one(_PLANNED, id=message_id) is not None
+
+
 # Whoever changes many messages takes their rows first, in one order, so that no two wait for each other.
 _LOCK = text("SELECT id FROM outbound WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 _WITHDRAW = (

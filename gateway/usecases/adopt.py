@@ -56,7 +56,17 @@ def keep(
         inbound_id=inbound_id, about_id=about_id,
     )  # fmt: skip
     if messages.add(work, vault, [new]):
-        messages.submit(work, [new.id], [said.token])
-        if said.accepted:
-            messages.record(work, [messages.Outcome(new.id, said.token, "accepted", "accepted", carrier_id=said.carrier_id)])
+        _left(work, new.id, said)
     return new.id
+
+
+def spare(work: Work, dedupe_key: str, said: Said) -> None:
+    """What was planned before PostgreSQL went away has left meanwhile: it does not leave again."""
+    if messages.is_planned(work, messages.id_of(dedupe_key)):
+        _left(work, messages.id_of(dedupe_key), said)
+
+
+def _left(work: Work, message_id: UUID, said: Said) -> None:
+    messages.submit(work, [message_id], [said.token])
+    if said.accepted:
+        messages.record(work, [messages.Outcome(message_id, said.token, "accepted", "accepted", carrier_id=said.carrier_id)])

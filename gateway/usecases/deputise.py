@@ -6,7 +6,7 @@ never sends that again; the database does not either, once it is back (`adopt`).
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from gateway import log
 from gateway.channels import base, registry
 from gateway.channels.base import Inbound
 from gateway.content import Content
-from gateway.domain import escalation, phone
+from gateway.domain import escalation, parts, phone
 from gateway.spool import Spool
 from gateway.store import outage
 from gateway.store.channels import Channel
@@ -43,6 +43,7 @@ class Heard:
     at: float
     channel_id: str
     message: Inbound
+    same: str  # for the carrier's repeats, and for all parts of a long text
     phone: str
     unit: str
     languages: tuple[str, ...]
@@ -69,6 +70,7 @@ class Deputy:
         self._cases: dict[str, _Case] = {}
         self._tries: dict[str, list[dict[str, Any]]] = {}  # by what was to be done; each with its outcome, once it is known
         self._flying: set[str] = set()
+        self._parts: dict[tuple[str, str, str], dict[int, str]] = {}  # of long texts, by channel, phone and what they have in common
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -85,30 +87,38 @@ class Deputy:
 
     # --- what came in
 
-    def hear(self, copy: dict[str, Any], entry: dict[str, Any], message: Inbound) -> Heard:
-        """Read a text with the program's own understanding, in every language of its phone; a cry for help becomes a case."""
+    def hear(self, copy: dict[str, Any], entry: dict[str, Any], message: Inbound, now: float) -> Heard:
+        """Read a text with the program's own understanding, in every language of its phone; a cry for help becomes a case.
+
+        It came by `now` at the latest: the clock may have been set back since.
+        """
         channel = copy["channels"][entry["channel"]]
         unit = channel["unit"]
         sender = receive_message.as_e164(message.sender_phone, copy["units"][unit]["region"])
         units, spoken = copy["phones"].get(self._vault.hash_phone(sender).hex(), ([], []))
         unit = units[0] if len(units) == 1 and units[0] in copy["units"] else unit
         languages = tuple(dict.fromkeys([*spoken, copy["units"][unit]["language"]]))
-        heard = Heard(entry["id"], entry["at"], entry["channel"], message, sender, unit, languages, self._wants(message.text, languages))
+        wants, same = receive_message.wants(self._content, message.text, languages), message.carrier_id
+        if (part := message.part) is not None and parts.is_part(part.number, part.total):
+            same = f"{part.reference} of {part.total}"
+            came = self._parts.setdefault((entry["channel"], sender, same), {})
+            came[part.number] = message.text
+            wants |= receive_message.wants(self._content, parts.join(came, part.total), languages)
+        if message.opt_out == "stop":
+            wants |= {"stop"}
+        heard = Heard(entry["id"], min(entry["at"], now), entry["channel"], message, same, sender, unit, languages, wants)
         if "crisis" in heard.wants and heard.entry not in self._cases:
-            self._cases[heard.entry] = self._case(heard)
+            case = self._case(heard)
+            if case.answers or case.alerts:  # of a flood nothing else is remembered
+                self._cases[heard.entry] = case
         return heard
-
-    def _wants(self, text: str, languages: Iterable[str]) -> frozenset[str]:
-        try:
-            return receive_message.wants(self._content, text, languages)
-        except Exception as error:
-            log.error("deciding_failed", error)
-            return frozenset({"crisis"})  # nobody knows what it says
 
     def _case(self, heard: Heard) -> _Case:
         """One phone in one hour: three answers, one round of alerts."""
         before = [case for case in self._cases.values() if case.heard.phone == heard.phone and abs(heard.at - case.heard.at) < HOUR]
-        return _Case(heard, sum(case.answers for case in before) < ANSWERS_AN_HOUR, not any(case.alerts for case in before))
+        is_new = all((case.heard.channel_id, case.heard.same) != (heard.channel_id, heard.same) for case in before)
+        answers = is_new and sum(case.answers for case in before) < ANSWERS_AN_HOUR
+        return _Case(heard, answers, not any(case.alerts for case in before))
 
     def forget(self, entry: str) -> None:
         """It is in the database now."""
@@ -141,7 +151,7 @@ class Deputy:
         tries = self._tries.get(key, [])
         if key in self._flying or len(tries) >= MOST_TRIES:
             return
-        if tries and (tries[-1].get("outcome", "unknown") in TOOK or now - tries[-1]["at"] < TRY_AGAIN):
+        if tries and (tries[-1].get("outcome", "unknown") in TOOK or abs(now - tries[-1]["at"]) < TRY_AGAIN):
             return
         self._flying.add(key)
         if self._threads is None:
@@ -241,6 +251,7 @@ class Deputy:
                 self._spool.close_journal()
                 self._tries.clear()
                 self._cases.clear()
+                self._parts.clear()
 
 
 def _reaching(copy: dict[str, Any], to: str, first: str | None) -> Sequence[Channel]:

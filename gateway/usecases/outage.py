@@ -37,6 +37,7 @@ COPY_SECONDS = 60.0
 COPY_PATIENCE_SECONDS = 20.0  # less than a minute, in which a cry for help is to be told of
 LATER_SECONDS = 30.0
 TELL_AGAIN_SECONDS = 1800.0
+ATTEND_SECONDS = 2.0  # to whom cannot wait, while the spool is emptied
 REPORTS_SHARE = 0.5  # of the spool's room: what clients wrote comes first
 
 
@@ -53,7 +54,8 @@ class Outage:
         self.stands_in = False
         self._is_holder = False
         self._tried, self._tried_later, self._told = 0.0, 0.0, -TELL_AGAIN_SECONDS
-        self._heard: set[Path] = set()  # files that the deputy has read
+        self._attended = 0.0
+        self._heard: set[str] = set()  # files that the deputy has read
         self._kept: set[str] = set()  # entries of files that are not dropped yet
         self._first: set[str] = set()  # phones that wrote a stop or a cry for help
         self._stops: dict[str, float] = {}  # when phones wrote their last stop
@@ -137,10 +139,10 @@ class Outage:
             self.stands_in = waits
             return
         if not self._is_holder:
-            self._is_holder = True
             self._deputy.take_over()
+            self._is_holder = True
         if not waits:
-            self._all_kept()
+            self._all_kept(now)
             return
         self.stands_in = True
         if time.monotonic() - self._tried >= TRY_SECONDS:
@@ -148,24 +150,28 @@ class Outage:
             if flushed:
                 self.stands_in = self.spool.look()
                 return
-        self._deputise(time.time() if now is None else now)
+        self._attend(now)
 
-    def _all_kept(self) -> None:
-        self._heard.clear()
+    def _all_kept(self, now: float | None) -> None:
+        """Nothing waits but what the database did not take: whoever cried for help in that is not forgotten."""
         self._kept.clear()
-        self._first.clear()
-        self._stops.clear()
-        if self.stands_in and not self._reach():
+        later = self.spool.waiting(later=True)
+        if later:
+            self._attend(now)
+        else:
+            self._heard.clear()
+            self._first.clear()
+            self._stops.clear()
+        if self.stands_in and self._reach() is None:
             return  # a request found the database away, and nothing was to be kept
         self.stands_in = False
-        later = self.spool.waiting(later=True)
         if later and time.monotonic() - self._tried_later > LATER_SECONDS:
             self._tried_later = time.monotonic()
             for file in later:
                 file.rename(file.with_name(file.name.removesuffix(LATER)))
         if not later:
             self._deputy.finish()
-        if time.time() - self.spool.saved_at() > COPY_SECONDS:
+        if abs(time.time() - self.spool.saved_at()) > COPY_SECONDS:  # a clock that was set back makes no copy new
             self.renew()
 
     def renew(self) -> None:
@@ -186,16 +192,22 @@ class Outage:
 
     # --- while it is away
 
-    def _deputise(self, now: float) -> None:
+    def _attend(self, now: float | None = None) -> None:
+        """Hear what came, and do what cannot wait for the database."""
+        now = time.time() if now is None else now
+        self._listen(now)
+        if (copy := self.copy()) is not None:
+            self._deputy.act(copy, now - BLIP_SECONDS)
+
+    def _listen(self, now: float) -> None:
+        self._attended = time.monotonic()
         copy = self.copy()
-        if copy is None:
-            return
-        for file in self.spool.waiting():
-            if file not in self._heard:
-                self._heard.add(file)
+        for file in [*self.spool.waiting(later=True), *self.spool.waiting()] if copy is not None else ():
+            name = file.name.removesuffix(LATER)
+            if copy is not None and name not in self._heard:
+                self._heard.add(name)
                 for entry in self._entries(file):
-                    self._hear(copy, entry)
-        self._deputy.act(copy, now - BLIP_SECONDS)
+                    self._hear(copy, entry, now)
 
     def _entries(self, file: Path) -> list[dict[str, Any]]:
         try:
@@ -207,12 +219,12 @@ class Outage:
             self.spool.put_off(file)
             return []
 
-    def _hear(self, copy: dict[str, Any], entry: dict[str, Any]) -> None:
+    def _hear(self, copy: dict[str, Any], entry: dict[str, Any], now: float) -> None:
         if entry["kind"] == "report" or entry["channel"] not in copy["channels"]:
             return
         try:
             message = _message(outage.channel_of(entry["channel"], copy["channels"][entry["channel"]]), entry)
-            wants = self._deputy.hear(copy, entry, message).wants if message is not None else ()
+            wants = self._deputy.hear(copy, entry, message, now).wants if message is not None else ()
             if message is not None and wants:
                 self._first.add(message.sender_phone)
             if message is not None and "stop" in wants:
@@ -230,10 +242,9 @@ class Outage:
         self._known.clear()
         try:
             files = self.spool.waiting()
-            if self._first:
-                for file in files:
-                    self._flush_file(file, ahead, self._first)
+            self._listen(time.time())
             for file in files:
+                self._flush_first(ahead)
                 if self._flush_file(file, ahead):
                     self.spool.drop(file)
                 else:
@@ -247,10 +258,19 @@ class Outage:
         self._kept.clear()
         return True
 
+    def _flush_first(self, ahead: timedelta) -> None:
+        """Keep all that came from phones that were heard to say stop or to cry for help, also while the spool is emptied."""
+        first = set(self._first)
+        for file in self.spool.waiting() if first else ():
+            self._flush_file(file, ahead, first)
+        self._first -= first
+
     def _flush_file(self, file: Path, ahead: timedelta, phones: set[str] | None = None) -> bool:
         """Keep the entries of a file, or those of these phones; whether all are kept. Raises when the database is away."""
         entries = self._entries(file)
         for entry in entries:
+            if time.monotonic() - self._attended > ATTEND_SECONDS:
+                self._attend()
             if entry["id"] not in self._kept and self._keep_entry(entry, ahead, phones):
                 self._kept.add(entry["id"])
         return all(entry["id"] in self._kept for entry in entries)
@@ -270,7 +290,7 @@ class Outage:
             if phones is not None and message.sender_phone not in phones:
                 return False
             self._wait_for(entry["id"])
-            at = datetime.fromtimestamp(entry["at"], UTC) + ahead
+            at = min(datetime.fromtimestamp(entry["at"], UTC), datetime.now(UTC)) + ahead  # the clock may have been set back
             already = replace(self._deputy.already(entry["id"]), silent=entry["at"] < self._stops.get(message.sender_phone, 0))
             receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
             self._deputy.forget(entry["id"])

@@ -22,7 +22,7 @@ from gateway.store import channels, flags, inbound, routes, sessions, units
 from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import apply_effects, escalate, read_sessions
+from gateway.usecases import adopt, apply_effects, compose, crisis_words, escalate, read_sessions
 from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
@@ -130,6 +130,8 @@ def look(work: Work, vault: Vault, texts: Sequence[Came]) -> list[Seen]:
 def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, told: set[UUID], late: bool) -> bool:
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
+        if text.already.answer is not None:  # it was kept, and its 2xx lost, just before PostgreSQL went away
+            adopt.spare(work, f"reply:{seen.row.known}:{crisis_words.PURPOSE}", text.already.answer)
         return False
     part = text.message.part
     if part is not None and parts.is_part(part.number, part.total):
@@ -213,6 +215,10 @@ def keep_undecided(
         arrived = arrive(work, vault, text, seen).arrived
         inbound.add(work, arrived, text.message.sent_at, late, None)
         sessions.hear(work, seen.sessions, work.now)
+        if (said := text.already.answer) is not None:  # nor does it leave again when the text is understood
+            person = compose.Recipient(arrived.unit_id, arrived.key_id, arrived.key, arrived.phone, said.language, "UTC", arrived.client_id)
+            adopt.keep(work, vault, person, said, dedupe_key=f"reply:{arrived.id}:{crisis_words.PURPOSE}",
+                       send_before=work.now + apply_effects.URGENT_LIVES, inbound_id=arrived.id)  # fmt: skip
         flag = flags.add(work, unit_id=arrived.unit_id, reason="deciding_failed", inbound_id=arrived.id,
                          dedupe_key=f"deciding_failed:{arrived.id}")  # fmt: skip
         if flag is not None and escalate.begin(
@@ -309,11 +315,18 @@ def meaning_of(content: Content, body: str, language: str, expecting: interpret.
 
 
 def wants(content: Content, text: str, languages: Iterable[str]) -> frozenset[str]:
-    """What a text may want that cannot wait, before anybody knows whose it is: crisis, stop, doubt (of either). In any of the languages."""
+    """What a text may want that cannot wait, before anybody knows whose it is: crisis, stop, doubt (of either). In any of the languages.
+
+    One that cannot be read may be a cry for help.
+    """
     said = set()
-    for language in languages:
-        meaning = meaning_of(content, text, language, interpret.Expecting("none"))
-        said |= {meaning.meaning, *meaning.also} | ({"doubt"} if meaning.doubt else set())
+    try:
+        for language in languages:
+            meaning = meaning_of(content, text, language, interpret.Expecting("none"))
+            said |= {meaning.meaning, *meaning.also} | ({"doubt"} if meaning.doubt else set())
+    except Exception as error:
+        log.error("deciding_failed", error)
+        said.add("crisis")
     return frozenset(said & {"crisis", "stop", "doubt"})
 
 

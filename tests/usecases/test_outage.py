@@ -42,9 +42,9 @@ class Machine:
         wire = cache(lambda: Wire(8, connect_s=2, read_s=2).start())
         return Outage(engine, self.world.vault, CONTENT, lambda _: None, spool, SecondWay, wire, "http://127.0.0.1:1")
 
-    def say(self, process: Outage, phone: str, words: str) -> str:
+    def say(self, process: Outage, phone: str, words: str, sid: str = "") -> str:
         """A text that the process keeps; its id at the carrier."""
-        sid = f"SM{uuid4().hex}"
+        sid = sid or f"SM{uuid4().hex}"
         body = f"MessageSid={sid}&From=%2B{phone[1:]}&To=%2B15005550001&Body={words.replace(' ', '+')}&NumMedia=0&AccountSid=AC{'0' * 32}"
         headers = {"content-type": "application/x-www-form-urlencoded"}
         process.keep("inbound", self.world.channel_id, CallbackRequest("http://x/", "/", "", headers, body.encode()))
