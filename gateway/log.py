@@ -23,8 +23,16 @@ class _Aside(logging.Handler):
         _write(record.levelname.lower(), "library", {"voice": record.name, "said": record.msg})
 
 
-logging.getLogger("rq").addHandler(_Aside())
-logging.getLogger("rq").propagate = False
+class _Unsaid(_Aside):
+    """The same of a library whose words are filled in already, with whatever an exception says: only its class is told."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(record.levelname.lower(), "library", {"voice": record.name, "error": getattr(record.exc_info and record.exc_info[0], "__name__", None)})
+
+
+for voice, handler in (("rq", _Aside()), ("asyncio", _Unsaid())):
+    logging.getLogger(voice).addHandler(handler)
+    logging.getLogger(voice).propagate = False
 
 
 def info(event: str, **fields: Any) -> None:

@@ -160,6 +160,56 @@ def test_parts_are_put_together_in_order_and_deleted_when_they_are_kept(spool: P
     assert PHONE[1:] not in found[0].carrier_id
 
 
+def test_what_gammu_failed_at_for_a_killed_process_is_deleted(spool: Path) -> None:
+    (spool / "error").mkdir(mode=0o700)
+    (spool / "error" / f"OUTC20260210_100000_00_{PHONE}_{uuid4()}.txt").write_text("failed")
+    (spool / "error" / "OUT+84912345678.txt").write_text("somebody else's")
+    with watched(spool, OurSide()):
+        until(lambda: len(list((spool / "error").iterdir())) == 1)
+
+
+def test_a_sender_in_no_known_letters_keeps_nobody_else_waiting(spool: Path) -> None:
+    ours = OurSide()
+    came_in(spool, os.fsdecode(b"IN20260210_100000_00_CAF\xc9_00.txt"), "\ufeff1".encode("utf-16-be"))
+    came_in(spool, f"IN20260210_100001_00_{PHONE}_00.txt", "\ufeffhelp".encode("utf-16-be"))
+    with watched(spool, ours):
+        until(lambda: not list((spool / "inbox").iterdir()), within_s=10)
+    assert [gammu.read_inbound(each).sender_phone for each in posted(ours, "inbound")] == ["CAF\\udcc9", PHONE]
+
+
+def test_a_text_that_our_side_cannot_keep_holds_up_later_ones_of_the_same_person_alone(spool: Path) -> None:
+    ours = OurSide()
+    ours.statuses = [503] * 6
+    for second, sender in enumerate((PHONE, PHONE, "+84922222222")):
+        came_in(spool, f"IN20260210_10000{second}_00_{sender}_00.txt", f"\ufeff{second}".encode("utf-16-be"))
+    with watched(spool, ours):
+        until(lambda: len(list((spool / "inbox").iterdir())) == 2)
+        until(lambda: not list((spool / "inbox").iterdir()))
+    said = [gammu.read_inbound(each).text for each in posted(ours, "inbound")]
+    assert said == [*"000000", "2", "0", "1"]
+
+
+def test_a_clock_that_was_set_back_delays_no_text(spool: Path) -> None:
+    ours = OurSide()
+    came_in(spool, f"IN20260210_100000_00_{PHONE}_00.txt", "\ufeffhelp".encode("utf-16-be"))
+    os.utime(spool / "inbox" / f"IN20260210_100000_00_{PHONE}_00.txt", (time.time() + 3600,) * 2)
+    with watched(spool, ours):
+        until(lambda: posted(ours, "inbound"), within_s=10)
+
+
+def test_a_folder_that_vanishes_makes_a_text_unknown_and_its_number_stands_in_no_log(spool: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    results: list[WireResult] = []
+    with watched(spool, OurSide(), sent_s=1) as wire:
+        until(lambda: wire.is_open)
+        wire.submit(text(), results.append)
+        until(lambda: outbox(spool))
+        (spool / "outbox").rename(spool / "gone")
+        (spool / "outbox").write_text("a file")
+        until(lambda: results, within_s=10)
+    assert results == [WireResult(None, "sent", "timeout")]
+    assert PHONE[1:] not in capfd.readouterr().err
+
+
 def test_the_same_words_at_another_time_are_another_text(spool: Path) -> None:
     ours = OurSide()
     for second in (0, 1):

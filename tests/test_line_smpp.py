@@ -1,7 +1,9 @@
 """A bind: its window, its answers, its ends, and what it hands in. The SMSC is not ours (tests/smsc)."""
 
 import json
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +168,70 @@ def test_a_connection_that_is_lost_makes_what_was_written_unknown_and_is_made_ag
         assert outcome(send_one(wire)).outcome == "accepted"
     written = [taken.text for taken in smsc.taken]
     assert len(written) == len(set(written))
+
+
+class Abrupt(threading.Thread):
+    """An SMSC by hand that answers the first submit and unbinds in one breath, once a second text waits; `heard`: all that it was told."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.heard: list[int] = []
+        self.go = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.start()
+
+    def run(self) -> None:
+        connection, _ = self._listener.accept()
+        self._listener.close()
+        with connection:
+            sequence = self._next(connection)
+            connection.sendall(struct.pack(">LLLL", 17, 0x80000009, 0, sequence) + b"\0")
+            sequence = self._next(connection)
+            self.go.wait(5)
+            connection.sendall(struct.pack(">LLLL", 18, 0x80000004, 0, sequence) + b"7\0" + struct.pack(">LLLL", 16, 0x6, 0, 1))
+            while self._next(connection):
+                pass
+
+    def _next(self, connection: socket.socket) -> int:
+        head = connection.recv(16, socket.MSG_WAITALL)
+        if len(head) < 16:
+            return 0
+        length, command, _, sequence = struct.unpack(">LLLL", head)
+        if length > 16:
+            connection.recv(length - 16, socket.MSG_WAITALL)
+        self.heard.append(command)
+        return int(sequence)
+
+
+def test_a_text_that_waits_when_the_smsc_unbinds_is_given_back_and_not_taken_for_sent(ours: OurSide) -> None:
+    smsc, results = Abrupt(), list[WireResult]()
+    line = lines.opened("smpp", smpp.hold_request({**SETTINGS, "port": str(smsc.port), "window": "1"}), ours, lambda: True, 1, 5)  # type: ignore[arg-type]
+    try:
+        until(lambda: line.wire.is_open, what="the bind")
+        line.wire.submit_many([(text("first"), results.append), (text("second"), results.append)])
+        until(lambda: 0x4 in smsc.heard)
+        smsc.go.set()
+        until(lambda: len(results) == 2)
+    finally:
+        line.wire.close()
+    assert (results[0].phase, results[1]) == ("answered", WireResult(None, "not_sent", "too_late"))
+    assert smsc.heard.count(0x4) == 1
+
+
+def test_a_name_that_is_none_is_said_and_tried_again(ours: OurSide, capfd: pytest.CaptureFixture[str]) -> None:
+    line = lines.opened("smpp", smpp.hold_request({**SETTINGS, "host": "smsc..example.org"}), ours, lambda: True, 1, 5)  # type: ignore[arg-type]
+    try:
+        said = ""
+
+        def twice() -> bool:
+            nonlocal said
+            said += capfd.readouterr().err
+            return said.count("bind_failed") == 2
+
+        until(twice)
+    finally:
+        line.wire.close()
 
 
 def test_nothing_is_taken_on_while_there_is_no_bind(smsc: FakeSmsc, ours: OurSide) -> None:

@@ -129,7 +129,7 @@ class Keeper:
         for channel_id in self._locked - self._lines.keys():
             try:
                 self._lines[channel_id] = self._opened(wanted[channel_id])
-            except OSError as error:  # a file of certificates, or a folder, that is not there
+            except (OSError, ValueError) as error:  # a file of certificates or a folder that is not there, an address that is none
                 log.error("line_not_opened", error, channel=channel_id)
 
     def _lock_connection(self) -> Connection:

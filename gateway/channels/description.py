@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -26,9 +27,13 @@ STATES: tuple[str, ...] = get_args(State)
 
 _TEXT, _LIST, _WORDS = N_("text in quotes"), N_("a list of texts"), N_("a table of texts")
 _TABLE, _NUMBER = N_("a table"), N_("a whole number")
+_FIELDS = N_("a table of texts, numbers, true or false, and of lists and tables of them")
+_DEEPEST = 8
+_MOST_DOTS = 60
+"""In one line: tomllib takes seconds over a name of thousands of steps."""
 _KNOWN: Mapping[str, Mapping[str, Any]] = {
     "send": {
-        "method": ("POST", "PUT", "GET"), "address": _TEXT, "encoding": ("form", "json", "query"), "headers": _WORDS, "body": _TABLE,
+        "method": ("POST", "PUT", "GET"), "address": _TEXT, "encoding": ("form", "json", "query"), "headers": _WORDS, "body": _FIELDS,
         "charset": ("UCS-2", "GSM-7"), "longest": _NUMBER,
     },
     "answer": {"format": ("json", "form", "text"), "id": _TEXT, "code": _TEXT, "accepted": _LIST, "reasons": _WORDS, "statuses": _WORDS},
@@ -128,9 +133,11 @@ def read(written: str) -> tuple[Description | None, tuple[str, ...]]:
     """The description, or None and what is wrong with it in sentences."""
     if len(written) > LONGEST:
         return None, (N_("the description is too long: {count} characters at most").format(count=LONGEST),)
+    if any(line.count(".") > _MOST_DOTS for line in written.splitlines()):
+        return None, (N_("the description is no TOML: {error}").format(error=""),)
     try:
         tables = tomllib.loads(written)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of figures, too
         where = str(error) if isinstance(error, tomllib.TOMLDecodeError) else ""
         return None, (N_("the description is no TOML: {error}").format(error=where),)
     # A table of a wrong shape is looked into no further.
@@ -175,7 +182,15 @@ def _is(kind: str, value: object) -> bool:
         return isinstance(value, str)
     if kind == _LIST:
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return isinstance(value, dict) and (kind == _TABLE or all(isinstance(each, str) for each in value.values()))
+    return isinstance(value, dict) and (_is_json(value) if kind == _FIELDS else all(isinstance(each, str) for each in value.values()))
+
+
+def _is_json(value: object, levels: int = _DEEPEST) -> bool:
+    """Whether it can stand in a body: no dates, nothing endless, and not too deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if inner is not None:
+        return levels > 0 and all(_is_json(each, levels - 1) for each in inner)
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))
 
 
 def _meanings(tables: Mapping[str, Any]) -> Iterator[str]:

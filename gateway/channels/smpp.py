@@ -18,6 +18,7 @@ nothing to list: an attempt without an answer waits for a person.
 import json
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -52,6 +53,7 @@ _CHOICES = {
 }  # fmt: skip
 _BOUNDS = {"port": (1, 65_535), "window": (1, 1000), "enquire_s": (1, 600)}
 _LONGEST = {"system_id": 15, "password": 8, "system_type": 12, "sender": 20}
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}", re.ASCII)
 _ADDRESS = re.compile(r"\+?[0-9]{3,20}|[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 
 # without
@@ -104,10 +106,20 @@ def check(settings: base.Settings) -> list[str]:
     for name, most in _LONGEST.items():
         if len(settings.get(name, "")) > most or not settings.get(name, "").isascii():
             faults.append(N_("{name} has at most {most} characters, all plain ones").format(name=name, most=most))
+    if not _is_host(settings.get("host", "localhost")):
+        faults.append(N_("host is a name such as smsc.example.org, or an address, and nothing else: the port is a setting of its own"))
     for each in (settings.get("sender", "1234"), *settings.get("numbers", "").split()):
         if not _ADDRESS.fullmatch(each):
             faults.append(N_("sender is a number such as +84901234567, a short code or a name of at most 11 letters"))
     return faults
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+    return "%" not in host
 
 
 # verify

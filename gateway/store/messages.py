@@ -307,9 +307,14 @@ class Reported:
     reason: str | None
 
 
+# A carrier may begin its ids anew: the latest text that bears one is meant, and none from before any report could still come.
+_BY_ID = """(SELECT id, outbound_id FROM attempts
+        WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id AND started_at > :since
+        ORDER BY started_at DESC LIMIT 1)"""
+REPORTED_WITHIN = timedelta(days=14)
 # One statement, because it is asked once for every few reports that come. Rows are taken in one order before they are
 # changed. A failure is believed only of the latest attempt; that something arrived is believed of any.
-_REPORT = text("""
+_REPORT = text(f"""
   WITH said AS (
     SELECT u.*, a.id AS attempt_id, a.outbound_id
     FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
@@ -317,7 +322,7 @@ _REPORT = text("""
       LEFT JOIN LATERAL (
         SELECT id, outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
         UNION ALL
-        SELECT id, outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id
+        {_BY_ID}
       ) a ON true),
   kept AS (
     INSERT INTO reports (channel_id, attempt_id, carrier_id, state, code, received_at, matched)
@@ -346,18 +351,18 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
     return work.all(
         _REPORT, channels=[r.channel_id for r in reports], tokens=[r.token for r in reports],
         carrier_ids=[r.carrier_id for r in reports], states=[r.state for r in reports], reasons=[r.reason for r in reports],
-        codes=[r.code for r in reports], known=list(RANK), now=work.now,
+        codes=[r.code for r in reports], known=list(RANK), now=work.now, since=work.now - REPORTED_WITHIN,
     )  # fmt: skip
 
 
-_PHONES_OF = text("""
+_PHONES_OF = text(f"""
   SELECT DISTINCT ON (o.id) o.id, o.to_hash
   FROM unnest(CAST(:channels AS uuid[]), CAST(:tokens AS uuid[]), CAST(:carrier_ids AS text[]), CAST(:states AS text[]),
       CAST(:codes AS text[])) u(channel_id, token, carrier_id, state, code),
     LATERAL (
-      SELECT outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
+      SELECT id, outbound_id FROM attempts WHERE u.token IS NOT NULL AND id = u.token AND channel_id = u.channel_id
       UNION ALL
-      SELECT outbound_id FROM attempts WHERE u.token IS NULL AND channel_id = u.channel_id AND carrier_id = u.carrier_id) a
+      {_BY_ID}) a
     JOIN outbound o ON o.id = a.outbound_id
   WHERE NOT EXISTS (SELECT FROM reports r WHERE r.channel_id = u.channel_id AND r.carrier_id = u.carrier_id AND r.state = u.state
     AND r.code = coalesce(u.code, ''))""")
@@ -369,7 +374,7 @@ def phones_of(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
         return []
     return work.all(_PHONES_OF, channels=[r.channel_id for r in reports], tokens=[r.token for r in reports],
                     carrier_ids=[r.carrier_id for r in reports], states=[r.state for r in reports],
-                    codes=[r.code for r in reports])  # fmt: skip
+                    codes=[r.code for r in reports], since=work.now - REPORTED_WITHIN)  # fmt: skip
 
 
 # --- stopping -------------------------------------------------------------------------------------------------------

@@ -280,7 +280,11 @@ class Sender:
             # By the database's clock: this machine's may be hours wrong.
             validity_s = _validity(sent.send_before, claimed.at)
             outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
-            pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
+            try:
+                pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
+            except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
+                log.error("request_not_made", error, message=sent.message_id)
+                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
         try:
             self._wire.submit_many(pairs, since)
         except WireClosed:

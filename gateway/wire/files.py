@@ -20,7 +20,7 @@ from itertools import groupby
 from pathlib import Path
 
 from gateway import log
-from gateway.channels.base import WireReply, WireRequest
+from gateway.channels.base import WireReply, WireRequest, well_formed
 from gateway.wire.connection import Job
 from gateway.wire.posting import Http, Poster
 from gateway.wire.values import Error, Limits, WireResult, awake_s
@@ -113,11 +113,14 @@ class Folders:
         name = f"OUTC{time.strftime('%Y%m%d_%H%M%S', time.gmtime())}_00_{to}_{token}.txt"
         if not _OURS.fullmatch(name) or "/" in name:
             raise ValueError("not the name of a file")
-        draft = self._folder / f".{token}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(codecs.BOM_UTF16_LE + text.message["text"].encode("utf-16-le"))
-        path = self._folder / "outbox" / name
-        draft.rename(path)
+        draft, path = self._folder / f".{token}", self._folder / "outbox" / name
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(codecs.BOM_UTF16_LE + text.message["text"].encode("utf-16-le"))
+            draft.rename(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
         text.path, text.until = path, self.loop.time() + self.limits.read_s
         self._written.append(text)
 
@@ -132,13 +135,13 @@ class Folders:
 
     def tick(self) -> None:
         """See Road.tick."""
+        self.loop.call_later(self.limits.tick_s, self.tick)  # first: whatever fails below is tried again
         if self._keeper is None:
             self._keeper = self.loop.create_task(self._keep())
         self._runs = self._is_running()
         for text in list(self._written):
             self._look_for(text)
         self._write()
-        self.loop.call_later(self.limits.tick_s, self.tick)
 
     def _is_running(self) -> bool:
         try:
@@ -154,13 +157,11 @@ class Folders:
         assert text.path is not None
         for stat in ("sent", "error"):
             found = self._folder / stat / text.path.name
-            if found.exists():
+            if os.path.exists(found):  # noqa: PTH110 - False too where the folder cannot be looked into: then the time runs out
                 self._written.remove(text)
                 body = json.dumps({"stat": stat, "token": text.message["token"]}).encode()
                 self._settle(text, WireResult(WireReply(200, {}, body), "answered"))
-                if stat == "error":
-                    found.unlink(missing_ok=True)
-                return  # what was sent is reported and deleted by _report_sent
+                return  # _report_sent and _forget_failed delete the file
         if text.until < self.loop.time():
             self._rests_until = self.loop.time() + REST_S
             log.warning("gammu_takes_nothing")
@@ -169,7 +170,8 @@ class Folders:
     def _give_up(self, text: _Text, error: Error) -> None:
         """Take it out of the outbox, whether or not gammu is at it: nobody waits for it any more."""
         assert text.path is not None
-        text.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            text.path.unlink(missing_ok=True)
         self._written.remove(text)
         self._settle(text, WireResult(None, "sent", error))
 
@@ -178,44 +180,70 @@ class Folders:
         while True:
             try:
                 await self._report_sent()
+                self._forget_failed()
                 await self._take_in()
-            except OSError as error:
-                log.error("folders_unreadable", error=type(error).__name__)
+            except Exception as error:  # whatever lies there, what clients send is looked for again
+                log.error("folders_unreadable", error)
             await asyncio.sleep(LOOK_S)
 
     async def _report_sent(self) -> None:
         """The network has what lies in `sent`, also what an earlier process wrote; the file goes once that is kept."""
-        under_way = {text.path.name for text in self._written if text.path is not None}
-        found = [(path, name[1]) for path in (self._folder / "sent").iterdir() if (name := _OURS.fullmatch(path.name)) and path.name not in under_way]
-        for path, token in found:
+        for path, token in self._ended("sent"):
             status = await self._poster.post("report", json.dumps({"token": token, "stat": "sent"}).encode())
             if 200 <= status < 300 or status == 400:
                 path.unlink(missing_ok=True)
 
+    def _forget_failed(self) -> None:
+        """What gammu failed at and nobody waits for any more is deleted, also what an earlier process wrote."""
+        for path, _ in self._ended("error"):
+            path.unlink(missing_ok=True)
+
+    def _ended(self, folder: str) -> list[tuple[Path, str]]:
+        """Files of ours in `sent` or `error` whose texts have their result, and their tokens."""
+        under_way = {text.path.name for text in self._written if text.path is not None}
+        return [(path, name[1]) for path in (self._folder / folder).iterdir() if (name := _OURS.fullmatch(path.name)) and path.name not in under_way]
+
     async def _take_in(self) -> None:
-        """Post what came in, oldest first."""
-        names = sorted((found[1], int(found[3]), path, found[2]) for path in (self._folder / "inbox").iterdir() if (found := _CAME_IN.fullmatch(path.name)))
-        for whole, parts in groupby(names, key=lambda each: each[0]):
+        """Post what came in, oldest first. Later texts of a person do not overtake one that is not kept yet; those of others do."""
+        waiting: set[str] = set()
+        for whole, parts in groupby(self._names(), key=lambda each: each[0]):
             files = [(path, sender) for _, _, path, sender in parts]
-            if whole in self._refused or time.time() - max(path.stat().st_mtime for path, _ in files) < SETTLED_S:
+            sender = files[0][1]
+            # A clock that was set back makes files of the future: those are whole too.
+            if whole in self._refused or sender in waiting or abs(time.time() - max(path.stat().st_mtime for path, _ in files)) < SETTLED_S:
                 continue
-            status = await self._poster.post("inbound", self._told(whole, files[0][1], [path for path, _ in files]))
+            status = await self._poster.post("inbound", self._told(whole, sender, [path for path, _ in files]))
             if 200 <= status < 300:
                 for path, _ in files:
                     path.unlink(missing_ok=True)
             elif status == 400:
-                self._refused.add(whole)
-                log.error("inbox_unreadable")
+                self._refuse(whole)
             else:
                 log.warning("inbox_not_kept", status=status)
-                return  # later ones of the same person must not overtake it
+                waiting.add(sender)
+
+    def _names(self) -> list[tuple[str, int, Path, str]]:
+        """What lies in the inbox: the texts' names, the parts' numbers, the files, and who sent them."""
+        found = []
+        for path in (self._folder / "inbox").iterdir():
+            name = _CAME_IN.fullmatch(path.name)
+            if name is not None:
+                found.append((name[1], int(name[3]), path, name[2]))
+            elif path.name not in self._refused:
+                self._refuse(path.name)
+        return sorted(found)
+
+    def _refuse(self, name: str) -> None:
+        """Leave it where it is, and say so once."""
+        self._refused.add(name)
+        log.error("inbox_unreadable")
 
     def _told(self, whole: str, sender: str, paths: list[Path]) -> bytes:
         """What came in, as posted. Its id is made of all there is, so that it is the same when it is posted again."""
         octets = [path.read_bytes() for path in paths]
         texts = [_read(each) for path, each in zip(paths, octets, strict=True) if path.suffix == ".txt"]
-        made = sha256(b"\0".join([self._secret.encode(), whole.encode(), *octets])).hexdigest()
-        told = {"id": made[:32], "from": sender, "to": self._number, "text": "".join(texts), "media": len(texts) < len(paths)}
+        made = sha256(b"\0".join([self._secret.encode(), os.fsencode(whole), *octets])).hexdigest()
+        told = {"id": made[:32], "from": well_formed(sender), "to": self._number, "text": "".join(texts), "media": len(texts) < len(paths)}
         return json.dumps(told).encode()
 
     # --- the end

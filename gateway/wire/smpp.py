@@ -71,7 +71,7 @@ class Bind:
     @property
     def is_open(self) -> bool:
         """Whether we are bound."""
-        return self._connection is not None
+        return self._connection is not None and not self._connection.transport.is_closing()
 
     # --- requests
 
@@ -89,8 +89,8 @@ class Bind:
 
     def write(self) -> None:
         """Write parts while the window has room."""
-        if self._connection is None or self.loop.time() < self._slow_until:
-            return
+        if self._connection is None or self._connection.transport.is_closing() or self.loop.time() < self._slow_until:
+            return  # what is written to a connection that closes never leaves, and nobody says so
         written: list[bytes] = []
         while self._line and len(self._waiting) < self._window:
             text = self._line[0]
@@ -143,6 +143,7 @@ class Bind:
 
     def tick(self) -> None:
         """See Road.tick."""
+        self.loop.call_later(self.limits.tick_s, self.tick)  # first: whatever fails below is tried again
         if self._keeper is None:
             self._keeper = self.loop.create_task(self._keep_bound())
         now, awake = self.loop.time(), awake_s()
@@ -154,7 +155,6 @@ class Bind:
         self.write()
         if self._connection is not None:
             self._connection.look(now)
-        self.loop.call_later(self.limits.tick_s, self.tick)
 
     async def _keep_bound(self) -> None:
         pause = FIRST_PAUSE_S
@@ -180,7 +180,7 @@ class Bind:
                 log.warning("bind_lost", host=self._host)
             else:
                 log.error("bind_refused", host=self._host, status=f"0x{status:02X}")
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # a name that is none, too: whatever it is, another try follows
             log.warning("bind_failed", host=self._host, error=type(error).__name__)
         finally:
             if connection is not None:

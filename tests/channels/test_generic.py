@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 import urllib.request
 from base64 import b64encode
 from dataclasses import replace
@@ -114,7 +115,20 @@ def test_a_table_that_is_missing_or_none_is_named() -> None:
     assert set(generic.check({**SETTINGS, "description": "x = 1"})) >= {"[send] is missing", "[answer] is missing"}
     assert "[send] must be a table" in generic.check({**SETTINGS, "description": "send = 1"})
     assert "too long" in generic.check({**SETTINGS, "description": "#" * 20_001})[0]
-    assert "is no TOML" in generic.check({**SETTINGS, "description": "a = " + "[" * 9_000})[0]
+    for written in ("a = " + "[" * 9_000, "a = " + "1" * 5_000):
+        assert "is no TOML" in generic.check({**SETTINGS, "description": written})[0]
+
+
+def test_a_name_of_thousands_of_steps_is_refused_at_once() -> None:
+    began = time.monotonic()
+    assert "is no TOML" in generic.check({**SETTINGS, "description": "a" + ".a" * 9_000 + " = 1"})[0]
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("value", ["2026-02-10", "[nan]", "{a = inf}", "[[[[[[[[[1]]]]]]]]]"])
+def test_a_body_that_json_cannot_say_is_refused_before_a_text_needs_it(value: str) -> None:
+    (fault,) = changed(("[send.body]", f"[send.body]\nodd = {value}"))
+    assert fault.startswith("[send] body must be a table of texts, numbers")
 
 
 def test_a_report_that_nothing_ties_to_a_text_is_refused() -> None:

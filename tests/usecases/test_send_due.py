@@ -14,7 +14,7 @@ from gateway import queues
 from gateway.channels.base import Report, SendResult
 from gateway.domain.messages import BULK, REPLY, URGENT
 from gateway.domain.windows import Window
-from gateway.store import switches
+from gateway.store import channels, switches
 from gateway.store.base import unit_of_work
 from gateway.usecases import apply_effects, reconcile, record_outcomes, record_reports, send_due, sweep
 from gateway.usecases.record_outcomes import Recorder
@@ -340,6 +340,31 @@ def test_a_late_delivered_raises_a_message_that_timed_out(here: World) -> None:
     assert here.state(message) == "failed"
     reported(here, message, "delivered")
     assert here.state(message) == "delivered"
+
+
+def test_a_report_by_an_id_that_the_carrier_used_before_speaks_of_the_latest_text_alone(here: World) -> None:
+    messages = [here.planned(here.client()) for _ in range(2)]
+    for number, message in enumerate(messages):
+        at = here.now + timedelta(minutes=number)
+        here.run("UPDATE outbound SET send_after = :at WHERE id = :id", at=at, id=message)
+    for number, message in enumerate(messages):
+        at = here.now + timedelta(minutes=number)
+        (sent,) = send_due.claim(here.engine, here.vault, here.channel_id, 100, at).sends
+        assert sent.message_id == message
+        record_outcomes.record(here.engine, here.vault, [record_outcomes.Ended(here.channel_id, sent, SendResult("accepted", "17"))], at)
+    record_reports.record(here.engine, [(here.channel_id, Report(None, "17", "failed", "1", "opted_out"))], here.now + timedelta(minutes=2))
+    assert [here.state(message) for message in messages] == ["accepted", "failed"]
+    assert here.value("SELECT count(*) FROM stops") == 1
+
+
+def test_a_text_that_no_request_can_be_made_of_waits_and_keeps_no_other_waiting(live: World, sender: Sender) -> None:
+    with unit_of_work(live.engine) as work:
+        channels.set_settings(work, live.vault, live.channel_id, {"secret": "x" * 22}, True)
+    live.run("UPDATE channels SET kind = 'africastalking'")
+    message = live.planned(live.client())
+    sender.due(live.channel_id)
+    until(lambda: live.value("SELECT reason FROM outbound") == "not_reached")
+    assert (live.state(message), live.value("SELECT state FROM attempts")) == ("planned", "not_sent")
 
 
 def test_a_report_of_an_unknown_word_is_kept_and_changes_nothing(here: World) -> None:
