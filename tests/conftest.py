@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 import hypothesis
 import pytest
@@ -29,8 +30,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: not {"journeys", "year", "test_demo_kannel.py"} & set(item.path.parts))
+    """Each process begins with its share of the tests that take minutes, then of all modules in a mixed order.
+
+    Most tests of faults wait and those of pages work: side by side they use a machine better than one kind after the other.
+    `--dist worksteal` cuts the order into one piece for each process, as even as can be, and so do we.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    long = [item for item in items if takes_minutes(item)]
+    rest = [item for item in items if not takes_minutes(item)]
+    rest.sort(key=lambda item: blake2b(str(item.path.relative_to(item.config.rootpath)).encode()).digest())
+    mixed: list[pytest.Item] = []
+    for number in range(processes):
+        mine = long[number::processes]
+        others = (len(items) - len(mixed)) // (processes - number) - len(mine)
+        mixed += mine + rest[:others]
+        del rest[:others]
+    items[:] = mixed
+
+
+def takes_minutes(item: pytest.Item) -> bool:
+    """Whether a test is allowed more than others are."""
+    allowed = item.get_closest_marker("timeout")
+    return allowed is not None and allowed.args[0] >= 400
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def _wait_for(url: str, process: subprocess.Popen[str]) -> int:
     raise AssertionError(f"ended with {process.returncode}")
 
 
+@pytest.mark.timeout(400)  # waits for much, works little: begins first
 def test_one_command_starts_everything_and_ctrl_c_leaves_nothing_but_the_data(tmp_path: Path) -> None:
     var, port = tmp_path / "var", free_port()
     own = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
