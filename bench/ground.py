@@ -18,10 +18,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine, text
 
-from gateway import embedded, store
+from gateway import embedded
 from gateway.domain import segments
 from gateway.embedded import folder
-from gateway.store import base, channels, messages, units
+from gateway.store import base, channels, messages, schema, units
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.vault import Vault, parse_keys
 
@@ -51,7 +51,7 @@ def ground(kept: Path | None = None, **environ: str) -> Iterator[Ground]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     try:
         addresses = embedded.start(var)
-        store.migrate(addresses.admin_url, "gateway")
+        schema.migrate(addresses.admin_url, "gateway")
         keys = folder.keys(var)
         settings = {**os.environ, **keys, "DATABASE_URL": addresses.database_url, "REDIS_URL": addresses.redis_url,
                     "GATEWAY_VAR": str(var), "PYTHONPATH": str(HERE), **environ}  # fmt: skip

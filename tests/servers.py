@@ -18,8 +18,9 @@ from uuid import uuid4
 
 import psycopg
 
-from gateway import embedded, store
+from gateway import embedded
 from gateway.embedded import runner, servers
+from gateway.store import schema
 
 RUN = "TEST_SERVERS"
 """The variable that tells a run's processes where its servers are."""
@@ -69,7 +70,7 @@ def shared() -> embedded.Addresses:
         fcntl.flock(lock, fcntl.LOCK_EX)
         addresses = embedded.start(var, postgres_bin=POSTGRES_BIN, changed=QUICK)
         if not (var / "migrated").exists():
-            store.migrate(addresses.admin_url, "gateway")
+            schema.migrate(addresses.admin_url, "gateway")
             (var / "migrated").touch()
     return addresses
 
@@ -134,7 +135,7 @@ def own(migrated: bool = True) -> Iterator[OwnServers]:
         pair = OwnServers(var)
         addresses = pair.start()
         if migrated:
-            store.migrate(addresses.admin_url, "gateway")
+            schema.migrate(addresses.admin_url, "gateway")
         yield pair
     finally:
         _end(var)

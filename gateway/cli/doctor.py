@@ -13,14 +13,14 @@ import click
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway import config, content, embedded, parts, queues, store
+from gateway import config, content, embedded, parts, queues
 from gateway.channels import base, registry
 from gateway.cli.language import _, shown
 from gateway.config import Settings
 from gateway.domain import windows
 from gateway.domain.errors import GatewayError
 from gateway.domain.told import N_
-from gateway.store import channels, escalations, health, occurrences, server
+from gateway.store import channels, escalations, health, occurrences, schema, server
 from gateway.store.base import unit_of_work
 from gateway.vault import Vault, parse_keys
 
@@ -146,7 +146,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield wrong("time", differs.format(seconds=skew.total_seconds()))
     else:
         yield ok("time", _("within {seconds} s of the database's").format(seconds=LARGEST_SKEW.seconds))
-    if missing := store.missing_migrations(settings.database_url):
+    if missing := schema.missing_migrations(settings.database_url):
         yield wrong("migrations", _("{count} missing: run `python -m gateway migrate`").format(count=len(missing)))
         return
     yield ok("migrations", _("all made"))

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import click
 
 import gateway
-from gateway import embedded, store, supervisor
+from gateway import embedded, supervisor
 from gateway.cli import screen
 from gateway.cli.language import _
 from gateway.config import Settings
 from gateway.domain.errors import Refused
-from gateway.store import base, credentials, units
+from gateway.store import base, credentials, schema, units
 from gateway.usecases import load_example, sign_in
 from gateway.vault import Vault, parse_keys
 from gateway.web import simulator
@@ -74,7 +74,7 @@ def reset(yes: bool) -> None:
 
 def migrate_to_head(settings: Settings) -> None:
     """Run the migrations that the database lacks. Raises Refused when that needs an owner we were not told."""
-    missing = store.missing_migrations(settings.database_url)
+    missing = schema.missing_migrations(settings.database_url)
     if missing and not settings.admin_url:
         raise Refused(
             "The database lacks the migrations {missing}, and its login role may not make them. Run "
@@ -83,7 +83,7 @@ def migrate_to_head(settings: Settings) -> None:
         )
     if missing:
         screen.say("Preparing the database…")
-        store.migrate(settings.admin_url, urlsplit(settings.database_url).username)
+        schema.migrate(settings.admin_url, urlsplit(settings.database_url).username)
 
 
 def fill(settings: Settings) -> None:

@@ -13,9 +13,6 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-import openpyxl
-from openpyxl.reader.excel import ExcelReader
-
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 
@@ -32,7 +29,6 @@ _EXACT = 10**15  # spreadsheets keep fifteen digits of a number
 _SHEETS = "xl/worksheets/"
 _NO_SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData/></worksheet>'
 
-assert openpyxl.DEFUSEDXML, "defusedxml is missing, or OPENPYXL_DEFUSEDXML turned it off: workbooks would not be read safely"
 warnings.filterwarnings("ignore", module=r"openpyxl\.")  # they repeat what cells hold
 
 UNREADABLE = N_("This workbook cannot be read. Open it in a spreadsheet, and save it as \".xlsx\" or \"CSV UTF-8\".")
@@ -136,6 +132,11 @@ class _Rationed(io.RawIOBase):
 
 
 def _first_sheet(archive: _Archive) -> tuple[Any, int]:
+    import openpyxl  # only here: with all that it brings it takes as long to load, and as much memory, as a fifth of the program
+    from openpyxl.reader.excel import ExcelReader
+
+    if not openpyxl.DEFUSEDXML:
+        raise RuntimeError("defusedxml is missing, or OPENPYXL_DEFUSEDXML turned it off: workbooks would not be read safely")
     reader = ExcelReader(archive.under, read_only=True, data_only=True, keep_links=False)
     reader.archive, reader.valid_files = archive, archive.namelist()
     reader.read()

@@ -77,3 +77,11 @@ def test_the_environment_is_read_only_where_processes_start() -> None:
     }
     allowed = ("gateway/cli/", "gateway/embedded/", "gateway/supervisor.py", "workers/")
     assert {path for path in readers if not path.startswith(allowed)} == set()
+
+
+@pytest.mark.parametrize("process", ["gateway.app", "workers.main", "workers.clock", "workers.lines"])
+def test_a_process_does_not_load_what_it_needs_for_one_rare_thing(process: str) -> None:
+    heavy = {"aiohttp", "alembic", "holidays", "mako", "numpy", "openpyxl", "requests"} | (set() if process == "workers.lines" else {"smpplib"})
+    asked = f"import sys, {process}; print(*{{name.partition('.')[0] for name in sys.modules}} & {heavy})"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

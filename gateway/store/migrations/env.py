@@ -1,4 +1,4 @@
-"""Alembic's door: runs the migrations on the connection that `store.migrate` opened."""
+"""Alembic's door: runs the migrations on the connection that `schema.migrate` opened."""
 
 from alembic import context
 
