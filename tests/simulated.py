@@ -101,8 +101,8 @@ def _world(engine: Engine, vault: Vault, settings: dict[str, str]) -> World:
 
 def until(check: Callable[[], Any]) -> Any:
     """What `check` gives as soon as it gives something."""
-    for _ in range(500):
+    for _ in range(3000):
         if found := check():
             return found
         time.sleep(0.02)
-    raise AssertionError("it did not happen within 10 s")
+    raise AssertionError("it did not happen within a minute")

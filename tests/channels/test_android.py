@@ -261,7 +261,7 @@ def _send(world: builders.World, channel_id: UUID, url: str, message_id: UUID) -
     """Send what is due, and no other."""
     world.run("UPDATE outbound SET send_after = :at WHERE id <> :id AND state = 'planned'", at=world.now.replace(year=2050), id=message_id)
     world.run("UPDATE outbound SET send_after = :at, send_before = :end WHERE id = :id", at=world.now, end=world.now.replace(year=2051), id=message_id)
-    wire = Wire(connect_s=1, read_s=2).start()
+    wire = Wire(connect_s=5, read_s=3).start()
     recorder = Recorder(world.engine, world.vault)
     try:
         Sender(world.engine, world.vault, wire, recorder, url).due(channel_id)

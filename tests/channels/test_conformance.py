@@ -335,7 +335,7 @@ def over_http(callback: CallbackRequest) -> int:
 def send(world: builders.World, channel_id: UUID, url: str, body: str, ends: str) -> UUID:
     """Plan a text to a new client and let it leave; its id once it has the state it ends in."""
     message_id = world.planned(world.client(), body, channel_id=channel_id)
-    wire = Wire(connect_s=1, read_s=1, private_hosts=frozenset({"127.0.0.1"})).start()
+    wire = Wire(connect_s=20, read_s=1 if ends == "unknown" else 20, private_hosts=frozenset({"127.0.0.1"})).start()
     recorder = Recorder(world.engine, world.vault)
     try:
         Sender(world.engine, world.vault, wire, recorder, url).due(channel_id)

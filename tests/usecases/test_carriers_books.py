@@ -30,7 +30,7 @@ def carrier() -> Iterator[FakeCarrier]:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    wire = Wire(connect_s=1, read_s=2).start()
+    wire = Wire(connect_s=5, read_s=3).start()
     yield wire
     wire.close()
 

@@ -49,7 +49,7 @@ def way(database: Database) -> Iterator[Wayside]:
 @pytest.fixture
 def sender(way: Wayside, vault: Vault) -> Iterator[Sender]:
     engine = base.connect(way.url, prepare_threshold=None)  # so that each statement is said in full
-    wire = Wire(connect_s=1, read_s=1).start()
+    wire = Wire(connect_s=5, read_s=3).start()
     recorder = Recorder(engine, vault)
     yield Sender(engine, vault, wire, recorder, "http://127.0.0.1:1")
     wire.close()
@@ -139,7 +139,7 @@ def test_a_text_in_whose_commit_nobody_answered_is_kept_once_and_the_carrier_tri
 
 def test_what_this_process_alone_kept_from_leaving_was_never_claimed(here: World, vault: Vault, carrier: FakeCarrier) -> None:
     message = here.planned(here.client())
-    wire, recorder = Wire(connect_s=1, read_s=1).start(), Recorder(here.engine, vault)
+    wire, recorder = Wire(connect_s=5, read_s=3).start(), Recorder(here.engine, vault)
     stopped = Sender(here.engine, vault, wire, recorder, "http://127.0.0.1:1")
     wire.close()
     stopped.due(here.channel_id)

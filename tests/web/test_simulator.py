@@ -69,7 +69,7 @@ def test_the_whole_way_of_a_message_ends_with_a_delivered_report(here: Simulated
     world = here.world
     client = world.client()
     message = world.planned(client, "Nhac hen")
-    wire = Wire(connect_s=1, read_s=5).start()
+    wire = Wire(connect_s=5, read_s=5).start()
     recorder = Recorder(world.engine, world.vault)
     Sender(world.engine, world.vault, wire, recorder, here.url).due(world.channel_id)
     until(lambda: world.state(message) == "delivered")
