@@ -347,6 +347,8 @@ _NARROWER = {
 def page(work: Work, wanted: Wanted, most: int, after: str = "") -> list[Found]:
     """The actor's clients that are wanted, by code, those after this one."""
     where, given = _narrower(wanted)
+    if few := units.few_seen(work):  # found by their unit, and not by going through all codes of a province
+        where, given = f"{where} AND c.unit_id = ANY(:few)", given | {"few": few}
     sql = text(f"SELECT {_FOUND} {_FROM} WHERE c.code > :after{where} ORDER BY c.code LIMIT :most")
     return [_found(row) for row in work.all(sql, after=after, most=most, **given)]
 

@@ -64,6 +64,7 @@ def _fill(world: World, unit_id: UUID) -> UUID:
     values = {"unit": unit_id, "client": client, "key": key, "now": world.now, "channel": world.channel_id, "message": message,
               "inbound": inbound, "campaign": campaign, "step": step, "appointment": appointment, "staff": staff}  # fmt: skip
     for sql in (
+        "UPDATE clients SET groups = '{sugar}' WHERE id = :client",
         """INSERT INTO staff (id, unit_id, key_id, code, name_enc, role, language)
            VALUES (:staff, :unit, :key, CAST(:staff AS text), '', 'case_worker', 'vi')""",
         """INSERT INTO campaigns (id, unit_id, name, kind, consent_purpose, spec, created_at)
