@@ -329,7 +329,7 @@ _ABOUT_SOME = """LEFT JOIN LATERAL (SELECT * FROM phones WHERE client_id = c.id 
     LEFT JOIN LATERAL (SELECT * FROM consents WHERE client_id = c.id AND purpose = :consent_purpose OFFSET 0) co ON true"""
 # Ids are random, so that the first of them are as good as drawn.
 _SOME, _SOME_OF_FEW = (
-    text(_KINDS % (f"(SELECT * FROM clients c WHERE {units} AND {COVERED} AND {_NOW} ORDER BY c.id LIMIT :most)", _ABOUT_SOME))
+    text(_KINDS % (f"(SELECT * FROM clients c WHERE {units} AND {ON_LISTS} AND {_NOW} ORDER BY c.id LIMIT :most)", _ABOUT_SOME))
     for units in (OF_UNITS, _OF_FEW_UNITS)
 )
 _EXPECTED_OF_AUDIENCE = text(f"SELECT count(*) FROM clients c WHERE {COVERED} AND {_NOW}")

@@ -25,3 +25,5 @@ CREATE TRIGGER unit_groups_changed AFTER UPDATE OF groups, unit_id ON clients FO
 ALTER TABLE clients NO FORCE ROW LEVEL SECURITY;  -- the policies bind the owner too
 INSERT INTO unit_groups (unit_id, name) SELECT DISTINCT unit_id, unnest(groups) FROM clients;
 ALTER TABLE clients FORCE ROW LEVEL SECURITY;
+
+CREATE INDEX audit_action ON audit (action, id);

@@ -1,4 +1,4 @@
-"""Which groups the clients of a unit are in."""
+"""Which groups the clients of a unit are in, and the trail by what was done: lists that read no more than they show."""
 
 from pathlib import Path
 
@@ -18,12 +18,13 @@ RIGHTS = """
 
 
 def upgrade() -> None:
-    """Make the table from the clients there are; staff see what their units have."""
-    op.execute((SQL / "0021_unit_groups.sql").read_text())
+    """Make the table from the clients there are, of which staff see what their units have; and the index."""
+    op.execute((SQL / "0021_quick_lists.sql").read_text())
     op.execute(RIGHTS)
 
 
 def downgrade() -> None:
     """Drop the table: the clients themselves say what groups they are in."""
+    op.execute("DROP INDEX audit_action")
     op.execute("DROP TRIGGER unit_groups_added ON clients; DROP TRIGGER unit_groups_changed ON clients")
     op.execute("DROP FUNCTION unit_groups_of_many, unit_groups_of_one; DROP TABLE unit_groups")
