@@ -13,6 +13,7 @@ from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.campaigns import Audience
 from gateway.store.clients import Wanted
 from gateway.store.occurrences import Size
+from gateway.usecases import sweep
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import World
@@ -75,6 +76,15 @@ def test_names_of_groups_follow_whoever_joins_leaves_or_moves(world: World, look
         with unit_of_work(world.engine, SYSTEM, world.now) as work:
             deed(work)
         assert {name: _groups(world, who) for name, who in lookers.items()}["worker"] == names
+
+
+def test_a_name_that_nobody_is_in_any_more_is_forgotten_and_comes_back_with_whoever_joins(world: World, lookers: Mapping[str, Actor]) -> None:
+    world.run("UPDATE clients SET groups = '{}' WHERE 'b' = ANY(groups)")
+    assert sweep.forget_groups(world.engine) == 4
+    assert {row.name for row in world.rows("SELECT name FROM unit_groups")} == {"a"}
+    assert sweep.forget_groups(world.engine) == 0
+    world.run("UPDATE clients SET groups = '{b}' WHERE groups = '{}' AND language = 'fr'")
+    assert _groups(world, lookers["worker"]) == ["a", "b"]
 
 
 def test_units_seen_know_what_each_of_them_knows_by_itself(world: World, lookers: Mapping[str, Actor]) -> None:

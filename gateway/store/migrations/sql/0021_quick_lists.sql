@@ -1,5 +1,5 @@
 -- Which groups clients of a unit are or were in: where to look for a name, so that a list of the names reads no clients. A name stays
--- when the last client leaves; whoever lists names asks for a client of it.
+-- for a while when the last client leaves: whoever lists names asks for a client of it.
 CREATE TABLE unit_groups (
   unit_id uuid NOT NULL REFERENCES units,
   name text NOT NULL,

@@ -12,6 +12,7 @@ SQL = Path(__file__).parents[1] / "sql"
 RIGHTS = """
   ALTER TABLE unit_groups ENABLE ROW LEVEL SECURITY; ALTER TABLE unit_groups FORCE ROW LEVEL SECURITY;
   GRANT SELECT, INSERT ON unit_groups TO gateway_system, gateway_staff;
+  GRANT DELETE ON unit_groups TO gateway_system;
   CREATE POLICY system ON unit_groups TO gateway_system USING (true);
   CREATE POLICY staff ON unit_groups TO gateway_staff USING (unit_id IN (SELECT own_units()));
 """
