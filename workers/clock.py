@@ -118,6 +118,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("exports", 1, lambda: export_clients.write_next(engine, vault)),
         Task("zones", 60, lambda: mend_zones.mend(engine)),
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
+        Task("groups", 3600, lambda: sweep.forget_groups(engine)),
         Task("parts", 600, lambda: sweep.forget_parts(engine)),
         Task("reports", 60, lambda: sweep.give_up_on_reports(engine, reports)),
         Task("redact", 10, lambda: redact.redact(engine, vault, wire)),

@@ -165,7 +165,7 @@ def check(code: str, gone: bool, as_code: str) -> None:
 def due(as_code: str) -> None:
     """What nobody has checked for six months, the longest ago first. Clients are told of it last."""
     with session.open(as_code, *session.PEOPLE) as s, s.work() as work:
-        found = keep_service.due(work, _today(work, s.zone(work)))
+        found = keep_service.due(services.list_seen(work), _today(work, s.zone(work)))
         screen.table(
             (_("code"), _("name"), _("phone"), _("units"), _("checked"), _("by")),
             [(e.service.code, e.service.name, e.service.phone, _few(e.units), e.service.checked_on, e.checked_by) for e in found],

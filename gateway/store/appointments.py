@@ -40,8 +40,9 @@ _LIST = text(f"""
     AND (CAST(:client AS uuid) IS NULL OR a.client_id = :client)
     AND (CAST(:worker AS uuid) IS NULL OR a.worker_id = :worker)
     AND (CAST(:unit AS uuid) IS NULL OR a.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = :unit))
-    AND (CAST(:status AS text) IS NULL OR a.status = :status)
+    AND (CAST(:status AS text) IS NULL OR a.status = :status) AND (:cancelled OR a.status <> 'cancelled')
   ORDER BY a.starts_at, a.id LIMIT :most""")
+_EXPECTED = text("SELECT count(*) FROM appointments WHERE starts_at >= :since AND starts_at < :until AND status <> 'cancelled'")
 
 
 def get(work: Work, appointment_id: UUID) -> Appointment:
@@ -60,11 +61,16 @@ def by_outside_id(work: Work, unit_id: UUID, outside_id: str) -> Appointment | N
 
 def list_between(
     work: Work, since: datetime, until: datetime, *, client_id: UUID | None = None, worker_id: UUID | None = None,
-    unit_id: UUID | None = None, status: str | None = None, most: int = 1000,
+    unit_id: UUID | None = None, status: str | None = None, cancelled: bool = True, most: int = 1000,
 ) -> Sequence[Appointment]:  # fmt: skip
-    """The actor's appointments that begin in [since, until), in order; of a unit and all below it."""
-    rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, unit=unit_id, status=status, most=most)
+    """The actor's appointments that begin in [since, until), in order; of a unit and all below it; with those cancelled or without."""
+    rows = work.all(_LIST, since=since, until=until, client=client_id, worker=worker_id, unit=unit_id, status=status, cancelled=cancelled, most=most)
     return [Appointment(**row._asdict()) for row in rows]
+
+
+def count_expected(work: Work, since: datetime, until: datetime) -> int:
+    """How many of them there are that are not cancelled."""
+    return int(work.value(_EXPECTED, since=since, until=until))
 
 
 _NEXT = text(f"SELECT {_COLUMNS} WHERE a.client_id = :client AND a.status = 'booked' AND a.starts_at > :now ORDER BY a.starts_at, a.id LIMIT 1")

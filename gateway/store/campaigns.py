@@ -41,11 +41,12 @@ class Audience:
 
 
 # Whether client `c` is in an audience. The one place that says so, for previews, planning and the moment of sending.
-COVERED = """(c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
-    AND (CAST(:groups AS text[]) = '{}' OR c.groups && CAST(:groups AS text[]))
+OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
+ON_LISTS = """(CAST(:groups AS text[]) = '{}' OR c.groups && CAST(:groups AS text[]))
     AND (CAST(:languages AS text[]) = '{}' OR c.language = ANY(CAST(:languages AS text[])))
     AND (CAST(:workers AS uuid[]) = '{}' OR c.worker_id = ANY(CAST(:workers AS uuid[])))
-    AND (CAST(:clients AS uuid[]) = '{}' OR c.id = ANY(CAST(:clients AS uuid[]))))"""
+    AND (CAST(:clients AS uuid[]) = '{}' OR c.id = ANY(CAST(:clients AS uuid[])))"""
+COVERED = f"({OF_UNITS}\n    AND {ON_LISTS})"
 
 
 @dataclass(frozen=True, slots=True)

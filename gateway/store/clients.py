@@ -347,6 +347,8 @@ _NARROWER = {
 def page(work: Work, wanted: Wanted, most: int, after: str = "") -> list[Found]:
     """The actor's clients that are wanted, by code, those after this one."""
     where, given = _narrower(wanted)
+    if few := units.few_seen(work):  # found by their unit, and not by going through all codes of a province
+        where, given = f"{where} AND c.unit_id = ANY(:few)", given | {"few": few}
     sql = text(f"SELECT {_FOUND} {_FROM} WHERE c.code > :after{where} ORDER BY c.code LIMIT :most")
     return [_found(row) for row in work.all(sql, after=after, most=most, **given)]
 
@@ -363,9 +365,18 @@ def _narrower(wanted: Wanted) -> tuple[str, dict[str, Any]]:
     return "".join(f" AND {_NARROWER[name]}" for name in given), given
 
 
+# From the names that their units know: whether anybody is in it still ends with the first such client, and nobody else is read.
+_GROUPS = text("""
+  SELECT n.name FROM (SELECT DISTINCT name FROM unit_groups) n
+  WHERE (SELECT true FROM unit_groups g, LATERAL (
+      SELECT FROM clients c WHERE c.unit_id = g.unit_id AND n.name = ANY(c.groups) LIMIT 1) c
+    WHERE g.name = n.name LIMIT 1)
+  ORDER BY 1 LIMIT 200""")
+
+
 def groups(work: Work) -> list[str]:
     """The groups that the actor's clients are in."""
-    return [row.name for row in work.all(text("SELECT DISTINCT unnest(groups) AS name FROM clients WHERE groups <> '{}' ORDER BY 1 LIMIT 200"))]
+    return [row.name for row in work.all(_GROUPS)]
 
 
 # --- changing -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import TextClause, text
 
 from gateway.store.base import Work
-from gateway.store.campaigns import COVERED, Audience, Campaign
+from gateway.store.campaigns import COVERED, OF_UNITS, ON_LISTS, Audience, Campaign
 
 # --- one-off campaigns ----------------------------------------------------------------------------------------------
 
@@ -280,20 +280,29 @@ _FACTS = text(f"""
     coalesce(a.planned_revision < a.revision, false) AS moved, {PERSON}
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN occurrences o ON o.id = due.id JOIN clients c ON c.id = o.client_id {_ABOUT}
     LEFT JOIN appointments a ON a.id = o.appointment_id""")
-_OF_UNITS = "c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))"
 # The same for PostgreSQL to begin with: a commune's people are found by their unit, and not by going through the province's.
 _OF_FEW_UNITS = "c.unit_id = ANY(ARRAY(SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[]))))"
 FEW = 20_000
 """People who are found by their units and put in order; more are gone through in their order."""
+RARE = 4
+"""And those of an audience in which there are, of more people, not so many times as many as are looked for."""
 _EVERYONE = f"""
   SELECT c.id, NULL AS starts_at, c.groups, {PERSON}
   FROM (SELECT * FROM clients c WHERE c.id > :after AND %s ORDER BY c.id LIMIT :limit) c {_ABOUT} ORDER BY c.id"""
-_ALL, _FEW = text(_EVERYONE % _OF_UNITS), text(_EVERYONE % _OF_FEW_UNITS)
+_ALL, _FEW = text(_EVERYONE % OF_UNITS), text(_EVERYONE % _OF_FEW_UNITS)
 _EXPECTED = text(f"""
   SELECT a.id, a.starts_at, c.groups, {PERSON} FROM appointments a JOIN clients c ON c.id = a.client_id {_ABOUT}
   WHERE a.id > :after AND a.status = 'booked' AND a.starts_at > :now
     AND c.unit_id IN (SELECT unit_id FROM unit_tree WHERE ancestor_id = ANY(CAST(:units AS uuid[])))
   ORDER BY a.id LIMIT :limit""")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many people the units of a campaign have, and how many of them are in its audience."""
+
+    people: int
+    audience: int
 
 
 def facts(work: Work, ids: Sequence[str], campaign: Campaign) -> Sequence[Any]:
@@ -313,20 +322,21 @@ _KINDS = f"""
   SELECT {COVERED} AS covered, c.status, p.id IS NOT NULL AS has_phone, p.to_verify IS NOT NULL AS to_verify, s.reason AS stopped,
     coalesce(co.granted, false) AS consented, count(*) AS people
   FROM %s c %s GROUP BY 1, 2, 3, 4, 5, 6"""
-_GROUPED = text(_KINDS % (f"(SELECT * FROM clients c WHERE {_OF_UNITS} AND {_NOW})", _ABOUT))
+_GROUPED = text(_KINDS % (f"(SELECT * FROM clients c WHERE {OF_UNITS} AND {_NOW})", _ABOUT))
 # For each by itself: PostgreSQL would read all phones and consents of a province for a thousand people.
 _ABOUT_SOME = """LEFT JOIN LATERAL (SELECT * FROM phones WHERE client_id = c.id AND rank = 0 OFFSET 0) p ON true
     LEFT JOIN stops s ON s.phone_hash = p.phone_hash
     LEFT JOIN LATERAL (SELECT * FROM consents WHERE client_id = c.id AND purpose = :consent_purpose OFFSET 0) co ON true"""
 # Ids are random, so that the first of them are as good as drawn.
 _SOME, _SOME_OF_FEW = (
-    text(_KINDS % (f"(SELECT * FROM clients c WHERE {units} AND {COVERED} AND {_NOW} ORDER BY c.id LIMIT :most)", _ABOUT_SOME))
-    for units in (_OF_UNITS, _OF_FEW_UNITS)
+    text(_KINDS % (f"(SELECT * FROM clients c WHERE {units} AND {ON_LISTS} AND {_NOW} ORDER BY c.id LIMIT :most)", _ABOUT_SOME))
+    for units in (OF_UNITS, _OF_FEW_UNITS)
 )
-_AUDIENCE = text(f"SELECT count(*) FROM clients c WHERE {COVERED} AND {_NOW}")
-_HOW_MANY = text(f"SELECT count(*) FROM clients c WHERE {_OF_UNITS}")
+_EXPECTED_OF_AUDIENCE = text(f"SELECT count(*) FROM clients c WHERE {COVERED} AND {_NOW}")
+_SIZE = text(f"SELECT count(*) AS people, count(*) FILTER (WHERE {ON_LISTS}) AS audience FROM clients c WHERE {_OF_FEW_UNITS}")
+_HOW_MANY = text(f"SELECT count(*) FROM clients c WHERE {OF_UNITS}")
 _HOW_MANY_EXPECTED = text(f"""
-  SELECT count(*) FROM appointments a JOIN clients c ON c.id = a.client_id WHERE a.status = 'booked' AND a.starts_at > :now AND {_OF_UNITS}""")
+  SELECT count(*) FROM appointments a JOIN clients c ON c.id = a.client_id WHERE a.status = 'booked' AND a.starts_at > :now AND {OF_UNITS}""")
 
 
 def grouped(work: Work, campaign: Campaign) -> Sequence[Any]:
@@ -334,14 +344,19 @@ def grouped(work: Work, campaign: Campaign) -> Sequence[Any]:
     return work.all(_GROUPED, consent_purpose=campaign.consent_purpose, **_whom(work, campaign))
 
 
-def drawn(work: Work, campaign: Campaign, most: int, few: bool) -> Sequence[Any]:
-    """The same of at most so many of the audience, drawn at random; `few`: it is no larger than FEW."""
+def drawn(work: Work, campaign: Campaign, most: int, size: Size) -> Sequence[Any]:
+    """The same of at most so many of the audience, drawn at random."""
+    few = size.people <= FEW or size.audience < RARE * most
     return work.all(_SOME_OF_FEW if few else _SOME, most=most, consent_purpose=campaign.consent_purpose, **_whom(work, campaign))
 
 
-def count_audience(work: Work, campaign: Campaign) -> int:
-    """How many people are in the audience, whatever keeps texts from them."""
-    return int(work.value(_AUDIENCE, **_whom(work, campaign)))
+def size(work: Work, campaign: Campaign) -> Size:
+    """How many people its units and its audience have, whatever keeps texts from them; before appointments, those who have one."""
+    if campaign.kind == "reminders":
+        expected = int(work.value(_EXPECTED_OF_AUDIENCE, **_whom(work, campaign)))
+        return Size(expected, expected)
+    found = work.one(_SIZE, **campaign.audience.values())
+    return Size(found.people, found.audience)
 
 
 def _whom(work: Work, campaign: Campaign) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Unit:
 # What is publicly known of the unit u: its own details, and those of the units above it that it does not say itself.
 KNOWN = """(SELECT coalesce(jsonb_object_agg(d.key, d.value ORDER BY t.distance DESC), '{}')
   FROM unit_tree t JOIN units above ON above.id = t.ancestor_id, jsonb_each(above.details) d WHERE t.unit_id = u.id)"""
-_COLUMNS = f"u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.texts_a_day, u.texts_a_week, u.details, {KNOWN} AS known"
+_OWN = "u.id, u.parent_id, u.kind, u.code, u.name, u.time_zone, u.language, u.region, u.opens, u.closes, u.tones, u.texts_a_day, u.texts_a_week, u.details"
+_COLUMNS = f"{_OWN}, {KNOWN} AS known"
 _TREE = text("""
   INSERT INTO unit_tree (unit_id, ancestor_id, distance)
   SELECT :id, ancestor_id, distance + 1 FROM unit_tree WHERE unit_id = :parent UNION ALL SELECT :id, :id, 0""")
@@ -159,9 +160,11 @@ def sees(work: Work, staff_id: UUID | None, unit_id: UUID) -> bool:
     return staff_id is None or bool(work.value(_SEEN_BY, staff=staff_id, unit=unit_id))
 
 
+# KNOWN of many at once: all are joined to those above them, instead of each by itself.
 _LIST = text(f"""
-  SELECT {_COLUMNS} FROM units u
-  WHERE CAST(:staff AS uuid) IS NULL OR u.id IN (SELECT unit_id FROM staff_units WHERE staff_id = :staff) ORDER BY u.code""")
+  SELECT {_OWN}, coalesce(jsonb_object_agg(d.key, d.value ORDER BY t.distance DESC) FILTER (WHERE d.key IS NOT NULL), '{{}}') AS known
+  FROM units u JOIN unit_tree t ON t.unit_id = u.id JOIN units above ON above.id = t.ancestor_id LEFT JOIN jsonb_each(above.details) d ON true
+  WHERE CAST(:staff AS uuid) IS NULL OR u.id IN (SELECT unit_id FROM staff_units WHERE staff_id = :staff) GROUP BY u.id ORDER BY u.code""")
 
 
 def list_seen(work: Work) -> list[Unit]:
@@ -175,6 +178,28 @@ _NAMES = text("SELECT id, code, name FROM units WHERE id IN (SELECT unit_id FROM
 def names(work: Work) -> list[Named]:
     """The units of the staff member who acts, by code: for lists to choose from, which are on many pages."""
     return [Named(**row._asdict()) for row in work.all(_NAMES, staff=work.actor.staff_id)]
+
+
+_FEW = 30
+_FEW_SEEN = text(f"SELECT unit_id FROM staff_units WHERE staff_id = :staff LIMIT {_FEW + 1}")
+
+
+def few_seen(work: Work) -> list[UUID]:
+    """The actor's units where they are few enough to look into each of them; else, and for the system, none."""
+    found = [row.unit_id for row in work.all(_FEW_SEEN, staff=work.actor.staff_id)]
+    return found if len(found) <= _FEW else []
+
+
+# Whoever takes a client into a group holds the table until they are done (migration 0021): all that they wrote is seen.
+_HOLD_GROUPS = text("LOCK TABLE unit_groups IN SHARE ROW EXCLUSIVE MODE")
+_FORGET_GROUPS = text("""
+  DELETE FROM unit_groups g WHERE NOT EXISTS (SELECT FROM clients c WHERE c.unit_id = g.unit_id AND g.name = ANY(c.groups))""")
+
+
+def forget_groups(work: Work) -> int:
+    """Drop names of groups that no client of the unit is in any more; how many. Runs as the system."""
+    work.execute(_HOLD_GROUPS)
+    return int(work.execute(_FORGET_GROUPS).rowcount)
 
 
 _CHILDREN = text(f"SELECT {_COLUMNS} FROM units u WHERE u.parent_id = :id ORDER BY u.code")

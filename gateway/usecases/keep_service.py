@@ -1,6 +1,6 @@
 """One entry of the directory: added, corrected, checked, or gone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from gateway.content import Content
@@ -62,9 +62,9 @@ def check(work: Work, entry: Entry, today: date, gone: bool) -> None:
     _audit(work, "service.gone" if gone else "service.check", entry)
 
 
-def due(work: Work, today: date) -> list[Entry]:
-    """What nobody has checked for six months, the longest ago first."""
-    found = [each for each in rows.list_seen(work) if each.gone_on is None and services.is_due(each.service.checked_on, today)]
+def due(entries: Iterable[Entry], today: date) -> list[Entry]:
+    """Those of the entries that nobody has checked for six months, the longest ago first."""
+    found = [each for each in entries if each.gone_on is None and services.is_due(each.service.checked_on, today)]
     return sorted(found, key=lambda each: (each.service.checked_on or date.min, each.service.code))
 
 

@@ -15,6 +15,7 @@ from gateway.domain.told import N_
 from gateway.store import enrolments, occurrences, routes, units
 from gateway.store.base import Work
 from gateway.store.campaigns import Campaign
+from gateway.store.occurrences import Size
 from gateway.usecases import current_texts
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
 from gateway.usecases.plan_due import PING
@@ -72,12 +73,12 @@ def silently(_seen: int) -> None:
 
 def preview(
     work: Work, vault: Vault, content: Content, campaign: Campaign, limit: int = 2000, *, most: int | None = None,
-    progress: Callable[[int], None] = silently,
+    size: Size | None = None, progress: Callable[[int], None] = silently,
 ) -> Preview:  # fmt: skip
     """Write every text that the campaign would send to the people it has now, with today's templates.
 
     With `most`, no more than so many people (or appointments) are gone through, as good as drawn: `seen.looked_at` of `seen.of_all`, and
-    the figures are estimates for all. `progress` is told their number as it rises.
+    the figures are estimates for all (`size` is its own, where it is counted already). `progress` is told their number as it rises.
     """
     seen, content = Preview(), current_texts.now(work, content)
     writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), routes.table(work))
@@ -85,10 +86,9 @@ def preview(
     excluded: dict[UUID, str] = {}
     mute: list[str] = []  # codes of those whose answers would not come back
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
-    seen.of_all = occurrences.count_people(work, campaign) if most else 0
-    for row in _rows(work, campaign, min(limit, most or limit), progress, 0 < seen.of_all <= occurrences.FEW):
-        if seen.looked_at == most:
-            break
+    if most:
+        seen.of_all = occurrences.count_people(work, campaign) if size is None or campaign.kind == "reminders" else size.people
+    for row in _rows(work, campaign, limit, most, progress, 0 < seen.of_all <= occurrences.FEW):
         seen.looked_at += 1
         reason = writer.exclusion(row)
         if reason is None and dated is not None and row.client_id not in dated:
@@ -122,20 +122,20 @@ def _estimate(seen: Preview) -> None:
     seen.recipients, seen.later = round(seen.recipients * share), round(seen.later * share)
 
 
-def _rows(work: Work, campaign: Campaign, limit: int, progress: Callable[[int], None], few: bool) -> Iterator[Any]:
+def _rows(work: Work, campaign: Campaign, limit: int, most: int | None, progress: Callable[[int], None], few: bool) -> Iterator[Any]:
     after, seen = UUID(int=0), 0
-    while rows := occurrences.people(work, campaign, after, limit, few):
+    while seen != most and (rows := occurrences.people(work, campaign, after, limit if most is None else min(limit, most - seen), few)):
         yield from rows
         after, seen = rows[-1].id, seen + len(rows)
         progress(seen)
 
 
-def reach(work: Work, campaign: Campaign, most: int = DRAWN) -> Reach:
-    """`exclusions` for somebody who waits: never more work than an audience of some thousands makes."""
-    of_all = occurrences.count_audience(work, campaign)
-    some = _by_reason(campaign, occurrences.drawn(work, campaign, most, of_all <= occurrences.FEW))
-    share = of_all / max(some.total(), 1)
-    return Reach(Counter({why: round(people * share) for why, people in some.items()}), of_all > most)
+def reach(work: Work, campaign: Campaign, most: int = DRAWN, size: Size | None = None) -> Reach:
+    """`exclusions` for somebody who waits: never more work than an audience of some thousands makes. `size` as in `preview`."""
+    size = size or occurrences.size(work, campaign)
+    some = _by_reason(campaign, occurrences.drawn(work, campaign, most, size))
+    share = size.audience / max(some.total(), 1)
+    return Reach(Counter({why: round(people * share) for why, people in some.items()}), size.audience > most)
 
 
 def exclusions(work: Work, campaign: Campaign) -> Counter[str | None]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from gateway.store import leftovers, parts, ussd
+from gateway.store import leftovers, parts, units, ussd
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import tell_worker
 
@@ -32,6 +32,12 @@ def forget_parts(engine: Engine, now: datetime | None = None) -> int:
     """Drop the parts of long texts that came more than a day ago; how many. The texts are kept."""
     with unit_of_work(engine, SYSTEM, now) as work:
         return parts.forget_old(work)
+
+
+def forget_groups(engine: Engine, now: datetime | None = None) -> int:
+    """Drop names of groups that nobody in a unit is in any more; how many. While a register is being taken over it raises, and waits for the next time."""
+    with unit_of_work(engine, SYSTEM, now, wait_s=1) as work:
+        return units.forget_groups(work)
 
 
 def forget_menus(engine: Engine, now: datetime | None = None) -> int:

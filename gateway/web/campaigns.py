@@ -199,12 +199,13 @@ def _page(gateway: Gateway, campaign_id: UUID, error: str = "") -> str:
         found = _get(work, campaign_id)
         approval = approvals.of(work, found.id) if page.member().role in roles.PEOPLE else None  # why not may name clients' codes
         waits = approval is not None and approval.settled_at is None
-        seen = None
+        seen, reach = None, Reach()
         if found.state == "draft" and care and not waits:
-            seen = preview_campaign.preview(work, gateway.vault, gateway.content, found, most=MOST)
+            size = occurrences.size(work, found)
+            seen = preview_campaign.preview(work, gateway.vault, gateway.content, found, most=MOST, size=size)
+            reach = preview_campaign.reach(work, found, size=size)
             audit.add(work, "campaign.preview", "campaign", found.id, found.unit_id)
         people = {staff_id: code for code, staff_id in staff.codes(work).items()}
-        reach = preview_campaign.reach(work, found) if seen else Reach()
         limit = gateway.settings.self_approval_up_to
         second = seen is not None and found.created_by == page.member().id and reach.people[None] + seen.later > limit
         values: dict[str, Any] = {"second": second, "limit": limit, "reach": reach, "faults": launch_campaign.fault_lines(seen) if seen else []}

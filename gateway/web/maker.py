@@ -13,7 +13,7 @@ from gateway.domain import campaigns as rules
 from gateway.domain import dialogues, rounds
 from gateway.domain.errors import NotFound, Refused
 from gateway.parts import Gateway
-from gateway.store import campaigns, clients, drafts, staff, units
+from gateway.store import campaigns, clients, drafts, occurrences, staff, units
 from gateway.store.base import Work
 from gateway.store.drafts import Draft
 from gateway.usecases import current_texts, launch_campaign, preview_campaign
@@ -183,8 +183,9 @@ def _look(gateway: Gateway, work: Work, draft: Draft, made: forms.Made) -> Seen:
         campaign = launch_campaign.draw_up(work, gateway.content, rules.read(made), draft.id)
     except Refused as refused:
         return Seen(_audience_alone(work, draft, made), None, refused.told(page.gettext()))
-    seen = preview_campaign.preview(work, gateway.vault, gateway.content, campaign, most=MOST)
-    return Seen(preview_campaign.reach(work, campaign), seen, "")
+    size = occurrences.size(work, campaign)
+    seen = preview_campaign.preview(work, gateway.vault, gateway.content, campaign, most=MOST, size=size)
+    return Seen(preview_campaign.reach(work, campaign, size=size), seen, "")
 
 
 def _audience_alone(work: Work, draft: Draft, made: forms.Made) -> Reach:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from babel import Locale, dates, numbers
@@ -171,9 +171,12 @@ def _zone() -> str:
     return found.zone if found is not None else "UTC"
 
 
-def locale() -> str:
+def locale() -> Locale:
     """How dates and figures are written for whoever looks."""
-    return gateway().content.languages[language()].locale
+    return _locale(gateway().content.languages[language()].locale)
+
+
+_locale = cache(partial(Locale.parse, sep="_"))
 
 
 def _now() -> datetime:
@@ -197,14 +200,24 @@ def clock(at: datetime) -> str:
 def day_of(on: date) -> str:
     """A day with its weekday, and the year if it is another."""
     today = _now().astimezone(dates.get_timezone(_zone()))
-    return dates.format_skeleton("MMMEd" if on.year == today.year else "yMMMEd", on, locale=locale())
+    return _day_of(on, on.year == today.year, locale())
+
+
+@lru_cache(4096)
+def _day_of(on: date, is_this_year: bool, locale: Locale) -> str:
+    return dates.format_skeleton("MMMEd" if is_this_year else "yMMMEd", on, locale=locale)
 
 
 def span(length: timedelta) -> str:
     """A length of time in its largest unit, never more than it is: "7 hours"."""
     minutes = max(int(abs(length).total_seconds()) // 60, 1)
     step = next((each for each in (7 * 1440, 1440, 60) if minutes >= each), 1)
-    return dates.format_timedelta(timedelta(minutes=minutes // step * step), locale=locale(), threshold=0.99)
+    return _span(minutes // step * step, locale())
+
+
+@lru_cache(4096)
+def _span(minutes: int, locale: Locale) -> str:
+    return dates.format_timedelta(timedelta(minutes=minutes), locale=locale, threshold=0.99)
 
 
 def number(figure: float) -> str:

@@ -34,8 +34,9 @@ def blueprint(gateway: Gateway) -> Blueprint:
         chosen = {name: request.args[name] for name in ("due", "category") if name in request.args}
         with page.work() as work:
             today, zone = _today(work)
-            due = keep_service.due(work, today)
-            found = due if only_due else services.list_seen(work)
+            found = services.list_seen(work)
+            due = keep_service.due(found, today)
+            found = due if only_due else found
             found = [each for each in found if category in ("", each.service.category)]
             count, found = len(found), found[(at - 1) * AT_ONCE : at * AT_ONCE]
             calendars = find_services.calendars(work)

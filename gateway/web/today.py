@@ -37,9 +37,9 @@ def _expected(work: Work) -> dict[str, Any]:
     """Who is expected today, on the clock of the unit of whoever looks."""
     zone = windows.zone_of(units.get(work, page.member().unit_id).time_zone)
     begins = work.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    found = appointments.list_between(work, begins, begins + timedelta(days=1))
-    there = [each for each in found if each.status != "cancelled"]
-    return {"count": len(there), "first": [each for each in there if each.starts_at > work.now - timedelta(hours=1)][:MOST]}
+    ends, lately = begins + timedelta(days=1), max(begins, work.now - timedelta(hours=1))
+    first = appointments.list_between(work, lately, ends, cancelled=False, most=MOST)
+    return {"count": appointments.count_expected(work, begins, ends), "first": first}
 
 
 def _uncovered(seen: set[str]) -> list[str]:
