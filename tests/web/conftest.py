@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from gateway.vault import Vault
 from tests.web.office import Office, office
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 MISSING = "There is no browser: install Debian's package `chromium`."
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page, Response, ViewportSize
+from playwright.sync_api import Response, ViewportSize
 from werkzeug.routing import Rule
 
 from gateway.web import roles
@@ -22,6 +22,7 @@ from tests.web.samples import SAMPLES
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}, "resultTypes": ["violations"]}
 # In the dark the same page has other colours, and nothing else.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "resultTypes": ["violations"]}
+AXE = """async rules => (await axe.run(rules)).violations.map(found => [found.id, found.nodes.map(node => node.html.slice(0, 120))])"""
 STAGES = {"access.second": "second"}
 FIRST, NEXT = 60_000, 15_000
 WIDE: ViewportSize = {"width": 1024, "height": 768}
@@ -60,68 +61,73 @@ def _path(office: Office, rule: Rule) -> str:
 
 
 class Visitor:
-    """A browser of somebody whose language changes. A complaint of the browser is a failure."""
+    """A browser of whoever may see the page, in one tab for all pages: a new one costs more than most pages. A complaint of the browser is a failure."""
 
-    def __init__(self, chromium: Chromium, office: Office, address: str, shown: Shown) -> None:
-        self.office, self.url, self.shown = office, address + shown.path, shown
+    def __init__(self, chromium: Chromium, office: Office, address: str) -> None:
+        self.office, self.address = office, address
         self.context = chromium.new_context(viewport=WIDE)
-        self.staff_id: UUID | None = None
-        if shown.role is not None:
-            self.staff_id = office.member(shown.role)
-            token = office.sign_in(self.staff_id, STAGES.get(shown.endpoint, "in")).token
-            self.context.add_cookies([{"name": "visit", "value": token, "url": address}])
-        self.page, self.complaints = self.context.new_page(), list[str]()
+        self.context.add_init_script(Axe().axe_script)
+        self.page = self.context.new_page()
+        self.cache = self.context.new_cdp_session(self.page)
+        self.complaints, self.answers = list[str](), list[Response]()
         self.page.on("console", lambda said: self.complaints.append(said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("response", lambda answer: self.answers.append(answer))
 
-    def open(self, language: str) -> Page:
+    def is_new(self, shown: Shown) -> UUID | None:
+        """Nothing of ours is kept here yet but the login of somebody who may see the page: their id."""
+        self.cache.send("Network.clearBrowserCache")
+        self.context.clear_cookies()
+        self.page.emulate_media(color_scheme="light")
+        if shown.role is None:
+            return None
+        member = self.office.member(shown.role)
+        token = self.office.sign_in(member, STAGES.get(shown.endpoint, "in")).token
+        self.context.add_cookies([{"name": "visit", "value": token, "url": self.address}])
+        return member
+
+    def open(self, shown: Shown, staff_id: UUID | None, language: str) -> None:
         """The page in a language."""
         self.context.set_extra_http_headers({"Accept-Language": language})
-        if self.staff_id is not None:
-            self.office.world.run("UPDATE staff SET language = :language WHERE id = :id", language=language, id=self.staff_id)
-        answer = self.page.goto(self.url, wait_until="load")
-        assert answer is not None and answer.status == 200, self.shown
-        return self.page
+        if staff_id is not None:
+            self.office.world.run("UPDATE staff SET language = :language WHERE id = :id", language=language, id=staff_id)
+        self.answers.clear()
+        answer = self.page.goto(self.address + shown.path, wait_until="load")
+        assert answer is not None and answer.status == 200, shown
+        assert self.page.locator("html").get_attribute("lang") == language, shown
 
-    def close(self) -> None:
-        self.context.close()
-        assert self.complaints == [], self.shown
+    def wrongs(self, rules: dict[str, Any] = RULES) -> list[Any]:
+        """What axe finds: rule and places."""
+        return list(self.page.evaluate(AXE, rules))
+
+    def width(self) -> int:
+        """Of the whole page on a screen of 320 pixels."""
+        self.page.set_viewport_size(NARROW)
+        width = int(self.page.evaluate("document.documentElement.scrollWidth"))
+        self.page.set_viewport_size(WIDE)
+        return width
+
+    def weight(self) -> int:
+        """Bytes that came since the page was opened, all from us."""
+        self.page.wait_for_load_state("networkidle")
+        assert {each.url.startswith(self.address) for each in self.answers} == {True}
+        sizes = [each.request.sizes() for each in self.answers if not each.from_service_worker]
+        return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
 
 
 @pytest.mark.parametrize("noun", NOUNS)
-def test_every_page_can_be_used_by_everybody_and_on_320_pixels(chromium: Chromium, office: Office, address: str, noun: str) -> None:
+def test_every_page_can_be_used_by_everybody_and_on_320_pixels_and_is_light(chromium: Chromium, office: Office, address: str, noun: str) -> None:
+    visitor = Visitor(chromium, office, address)
     for shown in pages(office, noun):
-        visitor = Visitor(chromium, office, address, shown)
+        staff_id, most = visitor.is_new(shown), FIRST
         for language in builders.CONTENT.languages:
-            page = visitor.open(language)
-            assert page.locator("html").get_attribute("lang") == language, shown
-            _is_for_everybody(page, shown, language)
-            page.set_viewport_size(NARROW)
-            assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], (shown, language)
-            page.set_viewport_size(WIDE)
-        page.emulate_media(color_scheme="dark")
-        _is_for_everybody(page, shown, "dark", COLOURS)
-        visitor.close()
-
-
-def _is_for_everybody(page: Page, shown: Shown, how: str, rules: dict[str, Any] = RULES) -> None:
-    found = Axe().run(page, options=rules).response["violations"]
-    assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == [], (shown, how)
-
-
-@pytest.mark.parametrize("noun", NOUNS)
-def test_a_page_is_light_and_asks_nobody_else_for_anything(chromium: Chromium, office: Office, address: str, noun: str) -> None:
-    for shown in pages(office, noun):
-        context = chromium.new_context()
-        if shown.role is not None:
-            member = office.member(shown.role)
-            context.add_cookies([{"name": "visit", "value": office.sign_in(member, STAGES.get(shown.endpoint, "in")).token, "url": address}])
-        page, answers = context.new_page(), list[Response]()
-        page.on("response", lambda answer, kept=answers: kept.append(answer))
-        for most in (FIRST, NEXT):
-            answers.clear()
-            page.goto(address + shown.path, wait_until="networkidle")
-            assert {each.url.startswith(address) for each in answers} == {True}, shown
-            sizes = [each.request.sizes() for each in answers if not each.from_service_worker]
-            assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) < most, shown
-        context.close()
+            visitor.open(shown, staff_id, language)
+            assert visitor.wrongs() == [], (shown, language)
+            assert visitor.width() <= NARROW["width"], (shown, language)
+            assert visitor.weight() < most, (shown, language)
+            most = NEXT
+        visitor.page.emulate_media(color_scheme="dark")
+        assert visitor.wrongs(COLOURS) == [], (shown, "dark")
+        assert visitor.complaints == [], shown
+    visitor.context.close()
+    assert visitor.complaints == [], noun
