@@ -15,7 +15,8 @@ from gateway.vault import Vault
 from tests.web.office import Office, office
 
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
-MISSING = "There is no browser: install Debian's package `chromium`."
+"""The same browser; without its windows, which nobody looks at here, it does with half."""
+MISSING = "There is no browser: install Debian's package `chromium-headless-shell`, or `chromium`."
 
 
 @pytest.fixture(scope="module")

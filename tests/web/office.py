@@ -1,5 +1,6 @@
 """The staff pages over a small world: two communes of one province, staff of every role, browsers that are signed in."""
 
+import os
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from uuid import UUID
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
@@ -19,6 +21,7 @@ from gateway.vault import Vault
 from gateway.web.guard import Visit
 from tests import builders
 from tests.builders import World
+from tests.servers import RUN
 
 PASSWORD = "seven quiet herons"
 
@@ -101,5 +104,6 @@ def office(engine: Engine, vault: Vault, environ: dict[str, str], now: datetime)
     other_id = builders.unit(engine, now, code="P02", parent_id=top)
     world = World(engine, vault, unit_id, builders.channel(engine, vault, now, top), now)
     made = app.create_app(replace(Settings.from_env(environ), embedded=True))  # as for practice, so that all pages are there
+    made.jinja_env.bytecode_cache = FileSystemBytecodeCache(os.environ[RUN])  # each test has an application of its own, and they all have the same pages
     made.config["NOW"] = now
     return Office(made, world, top, other_id)

@@ -61,7 +61,7 @@ def _path(office: Office, rule: Rule) -> str:
 
 
 class Visitor:
-    """A browser of whoever may see the page, in one tab for all pages: a new one costs more than most pages. A complaint of the browser is a failure."""
+    """A browser of whoever may see a page, with one tab for all pages: what it has compiled serves them all."""
 
     def __init__(self, chromium: Chromium, office: Office, address: str) -> None:
         self.office, self.address = office, address
