@@ -85,3 +85,8 @@ SAMPLES: dict[str, Callable[[Office, UUID], Any]] = {
     "rule": _rule,
 }
 """Name of the place ("/flags/<int:flag>/take") -> makes one in the unit, and gives what stands in the address."""
+
+
+def one_of_each(office: Office, unit_id: UUID) -> dict[str, Any]:
+    """For pages that only look, and for deeds that are refused: nothing of it changes."""
+    return {place: make(office, unit_id) for place, make in SAMPLES.items()}

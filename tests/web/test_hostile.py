@@ -17,7 +17,7 @@ from gateway.domain.services import Service
 from gateway.store import services
 from gateway.store.base import SYSTEM, unit_of_work
 from tests.web.office import Browser, Office
-from tests.web.samples import SAMPLES
+from tests.web.samples import one_of_each
 from tests.web.test_flags import wrote
 from tests.web.test_roles import _routes
 
@@ -43,7 +43,7 @@ def _ask(browser: Browser, method: str, path: str, value: str | bytes) -> Any:
 @pytest.mark.parametrize("name", VALUES)
 def test_no_form_and_no_address_brings_a_page_down(office: Office, name: str) -> None:
     browser = office.browser("administrator")
-    fell, places = [], {place: make(office, office.world.unit_id) for place, make in SAMPLES.items()}
+    fell, places = [], one_of_each(office, office.world.unit_id)
     for rule, method in _routes(office):
         if rule.endpoint in ("settings.end", "access.second", "access.prove"):
             continue

@@ -72,7 +72,7 @@ class Visitor:
         self.complaints, self.answers = list[str](), list[Response]()
         self.page.on("console", lambda said: self.complaints.append(said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("response", lambda answer: self.answers.append(answer))
+        self.page.on("response", lambda answer: self.answers.append(answer))  # noqa: PLW0108  Playwright marks what it is given
 
     def is_new(self, shown: Shown) -> UUID | None:
         """Nothing of ours is kept here yet but the login of somebody who may see the page: their id."""
