@@ -310,7 +310,7 @@ class Channel(Protocol):
         """
 
     def own_numbers(self, settings: Settings) -> tuple[str, ...]:
-        """The numbers clients text to, each to be asked about in a back-fill."""
+        """The numbers clients text to, each to be asked about in a back-fill. None, where the carrier cannot be asked."""
 
     def read_list(self, reply: WireReply) -> Page:
         """One page of either list. Raises BadList."""

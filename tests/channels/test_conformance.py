@@ -314,6 +314,7 @@ def test_what_it_lacks_is_refused_and_never_asked_for(kind: str) -> None:
                 read(callback)
     asked = [channel.list_request(carrier.settings, PHONE), channel.inbound_list_request(carrier.settings, OURS)]
     assert [request is not None for request in asked] == [can.can_list, can.can_list]
+    assert bool(channel.own_numbers(carrier.settings)) == can.can_list
     for body in (b"", PAGE, b"{}", b"[]"):
         with pytest.raises(base.BadList):
             channel.read_list(WireReply(200, {}, body))
