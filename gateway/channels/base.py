@@ -45,7 +45,7 @@ Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
 Road = Literal["http", "smpp", "files"]
-"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/roads.md)."""
+"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/0011-lines-held-open.md)."""
 
 OUTCOMES: Mapping[Reason, Outcome] = {
     "not_reached": "not_sent_retry",
