@@ -39,10 +39,10 @@ screenshots: $(VENV)/test
 
 # Real carriers' software, as Debian packages it, with a campaign out and answers back: make demo-kannel, make demo-gammu
 demo-kannel: $(VENV)/runtime
-	@exec $(VENV)/bin/python examples/demo_kannel.py
+	@exec $(VENV)/bin/python -m examples.demo_kannel
 
-demo-gammu: $(VENV)/test
-	@exec $(VENV)/bin/python -m tests.demo_gammu
+demo-gammu: $(VENV)/runtime
+	@exec $(VENV)/bin/python -m examples.demo_gammu
 
 faults-full: $(VENV)/test
 	@FAULTS=full exec $(VENV)/bin/python -m pytest -p no:cacheprovider tests/faults $(ARGS)

@@ -10,7 +10,8 @@
     queues.py    the doorbell: wakes the send workers through Redis, never needed for the work to be done
     usecases/    what the gateway does, one verb a file: decide by the domain, apply through the store
     webhooks.py  carriers' posts;  web/  pages of staff and the simulator;  cli/  commands;  app.py  puts the web side together
-    config.py    settings, read once;  embedded.py  local PostgreSQL and Redis;  supervisor.py  runs the Procfile
+    parts.py     what every process holds, built at its start;  log.py  lines of ids alone
+    config.py    settings, read once;  embedded/  local PostgreSQL and Redis;  supervisor.py  runs the Procfile
 
 Data flows one way: an edge (webhook, command, clock, worker) calls a use case; the use case gathers a situation from
 the store, the domain decides, the use case applies the effects in one transaction and rings after the commit.

@@ -36,7 +36,7 @@ capabilities = Capabilities(two_way=True, receipts="handset", senders=("short co
 
 # without
 read_call, call_reply = without.calls
-list_request, inbound_list_request, read_list = without.lists
+own_numbers, list_request, inbound_list_request, read_list = without.lists
 redact_request = without.redaction
 inbound_reply = without.content
 
@@ -143,12 +143,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     headers = {"apiKey": settings["api_key"], "Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
     host = settings.get("base_url") or "https://api.africastalking.com"
     return base.WireRequest("POST", f"{host.rstrip('/')}/version1/messaging", headers, urlencode(form, errors="replace").encode())
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    sender = settings.get("sender", "")
-    return (sender,) if sender.removeprefix("+").isdigit() else ()
 
 
 # read_answer

@@ -44,7 +44,7 @@ PUBLIC_CLOUD = "sms-gate.app"
 # without
 read_call, call_reply = without.calls
 read_ussd, ussd_reply = without.ussd
-list_request, inbound_list_request, read_list = without.lists  # what can be asked holds no texts; what came in is posted for two days
+own_numbers, list_request, inbound_list_request, read_list = without.lists  # what can be asked holds no texts; what came in is posted for two days
 redact_request = without.redaction  # the app forgets by its own setting, Messages, Log lifetime
 inbound_reply = without.content
 
@@ -138,11 +138,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     login = b64encode(f"{settings['username']}:{settings['password']}".encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
     return base.WireRequest("POST", f"{settings['base_url'].rstrip('/')}/messages", headers, json.dumps(message).encode())
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    return (settings["number"],)
 
 
 # read_answer

@@ -45,7 +45,7 @@ Phase = Literal["not_sent", "sent", "answered"]
 """How far a request came: no byte written; written without a whole answer; answered."""
 State = Literal["accepted", "sent", "delivered", "failed", "expired", "cancelled"]
 Road = Literal["http", "smpp", "files"]
-"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/roads.md)."""
+"""How texts travel: by one request each, or by a line that a process holds open (docs/decisions/0011-lines-held-open.md)."""
 
 OUTCOMES: Mapping[Reason, Outcome] = {
     "not_reached": "not_sent_retry",
@@ -310,7 +310,7 @@ class Channel(Protocol):
         """
 
     def own_numbers(self, settings: Settings) -> tuple[str, ...]:
-        """The numbers clients text to, each to be asked about in a back-fill."""
+        """The numbers clients text to, each to be asked about in a back-fill. None, where the carrier cannot be asked."""
 
     def read_list(self, reply: WireReply) -> Page:
         """One page of either list. Raises BadList."""

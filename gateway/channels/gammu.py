@@ -33,7 +33,7 @@ capabilities = Capabilities(two_way=True, receipts="network", charset="UCS-2", m
 # without
 read_call, call_reply = without.calls
 read_ussd, ussd_reply = without.ussd
-list_request, inbound_list_request, read_list = without.lists
+own_numbers, list_request, inbound_list_request, read_list = without.lists
 redact_request = without.redaction  # the file is deleted once it is read
 inbound_reply = without.content
 
@@ -99,11 +99,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     """See Channel.send_request."""
     message = {"to": outgoing.to, "text": outgoing.body, "token": outgoing.token}
     return base.WireRequest("WRITE", "files://outbox", {}, json.dumps(message).encode())
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    return (settings["number"],)
 
 
 # read_answer

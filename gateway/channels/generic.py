@@ -76,7 +76,8 @@ class Generic:
     # without
     read_call, call_reply = staticmethod(without.calls[0]), staticmethod(without.calls[1])
     read_ussd, ussd_reply = staticmethod(without.ussd[0]), staticmethod(without.ussd[1])
-    list_request, inbound_list_request, read_list = (staticmethod(without.lists[0]), staticmethod(without.lists[1]), staticmethod(without.lists[2]))
+    own_numbers, list_request = staticmethod(without.lists[0]), staticmethod(without.lists[1])
+    inbound_list_request, read_list = staticmethod(without.lists[2]), staticmethod(without.lists[3])
     redact_request = staticmethod(without.redaction)
 
     # verify
@@ -150,11 +151,6 @@ class Generic:
             else:
                 headers["Content-Type"], body = "application/x-www-form-urlencoded", form.encode()
         return base.WireRequest(send.method, address, headers, body, guarded=True)
-
-    def own_numbers(self, settings: Settings) -> tuple[str, ...]:
-        """See Channel.own_numbers."""
-        sender = settings.get("sender", "")
-        return (sender,) if sender.removeprefix("+").isdigit() else ()
 
     # read_answer
     def read_answer(self, reply: base.WireReply) -> base.SendResult:

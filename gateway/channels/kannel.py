@@ -38,7 +38,7 @@ _EVERY_REPORT = 31
 # without
 read_call, call_reply = without.calls
 read_ussd, ussd_reply = without.ussd
-list_request, inbound_list_request, read_list = without.lists
+own_numbers, list_request, inbound_list_request, read_list = without.lists
 redact_request = without.redaction  # its store forgets a text that has left
 
 # report table: a bit of dlr-mask
@@ -134,11 +134,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     if settings.get("smsc"):
         headers["X-Kannel-SMSC"] = settings["smsc"]
     return base.WireRequest("POST", settings["base_url"].rstrip("/") + "/cgi-bin/sendsms", headers, outgoing.body.encode("utf-8", "replace"))
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    return (settings["sender"],)
 
 
 # read_answer

@@ -42,7 +42,7 @@ fields: tuple[Field, ...] = (
 capabilities = Capabilities(two_way=True, receipts="handset", charset="UCS-2", max_chars=1600, validity=True, calls=True, ussd=True)
 
 # without
-list_request, inbound_list_request, read_list = without.lists
+own_numbers, list_request, inbound_list_request, read_list = without.lists
 redact_request = without.redaction  # its messages are synthetic
 inbound_reply = call_reply = without.content
 
@@ -139,11 +139,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     own_address = settings["callback_url"].rpartition("/c/")[0]
     url = (settings.get("base_url") or own_address).rstrip("/") + "/simulator/carrier/messages"
     return base.WireRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(message).encode())
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    return (settings["sender"],)
 
 
 # read_answer

@@ -35,7 +35,6 @@ fields: tuple[Field, ...] = (
     Field("system_id", N_("the login that the carrier gave, at most 15 characters")),
     Field("password", N_("its password, at most 8 characters"), secret=True),
     Field("sender", N_("the number, short code or name that texts come from, as it was registered")),
-    Field("numbers", N_("the numbers clients text to, with spaces between them, if they are not the sender"), required=False),
     Field("tls", N_("yes or no: encrypted. Without it everybody between here and there can read every text"), required=False, default="yes"),
     Field("ca_file", N_("a file of certificates to trust, where the SMSC's is not of a public authority"), required=False),
     Field("system_type", N_("if the carrier asks for one"), required=False),
@@ -59,7 +58,7 @@ _ADDRESS = re.compile(r"\+?[0-9]{3,20}|[A-Za-z0-9 ._&-]{1,11}", re.ASCII)
 # without
 read_call, call_reply = without.calls
 read_ussd, ussd_reply = without.ussd
-list_request, inbound_list_request, read_list = without.lists  # query_sm asks by the carrier's id, which an unknown attempt lacks
+own_numbers, list_request, inbound_list_request, read_list = without.lists  # query_sm asks by the carrier's id, which an unknown attempt lacks
 redact_request = without.redaction  # how long the carrier keeps a text is for the contract with it
 inbound_reply = without.content
 
@@ -108,9 +107,8 @@ def check(settings: base.Settings) -> list[str]:
             faults.append(N_("{name} has at most {most} characters, all plain ones").format(name=name, most=most))
     if not _is_host(settings.get("host", "localhost")):
         faults.append(N_("host is a name such as smsc.example.org, or an address, and nothing else: the port is a setting of its own"))
-    for each in (settings.get("sender", "1234"), *settings.get("numbers", "").split()):
-        if not _ADDRESS.fullmatch(each):
-            faults.append(N_("sender is a number such as +84901234567, a short code or a name of at most 11 letters"))
+    if not _ADDRESS.fullmatch(settings.get("sender", "1234")):
+        faults.append(N_("sender is a number such as +84901234567, a short code or a name of at most 11 letters"))
     return faults
 
 
@@ -288,11 +286,6 @@ def _validity(seconds: int | None) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"0000{days:02}{hours:02}{minutes:02}{rest:02}000R"
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    return tuple(settings.get("numbers", "").split()) or (settings["sender"],)
 
 
 # read_answer

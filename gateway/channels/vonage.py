@@ -43,7 +43,7 @@ _VALIDITY_S = (20, 604_800)
 # without
 read_call, call_reply = without.calls
 read_ussd, ussd_reply = without.ussd
-list_request, inbound_list_request, read_list = without.lists
+own_numbers, list_request, inbound_list_request, read_list = without.lists
 redact_request = without.redaction  # an account may have its texts redacted by Vonage itself
 inbound_reply = without.content
 
@@ -190,12 +190,6 @@ def send_request(settings: base.Settings, outgoing: base.Outgoing) -> base.WireR
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     host = settings.get("base_url") or "https://rest.nexmo.com"
     return base.WireRequest("POST", f"{host.rstrip('/')}/sms/json", headers, urlencode(form, errors="replace").encode())
-
-
-def own_numbers(settings: base.Settings) -> tuple[str, ...]:
-    """See Channel.own_numbers."""
-    sender = settings.get("sender", "")
-    return (sender,) if sender.removeprefix("+").isdigit() else ()
 
 
 # read_answer

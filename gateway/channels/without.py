@@ -2,7 +2,7 @@
 
     read_call, call_reply = without.calls
     read_ussd, ussd_reply = without.ussd
-    list_request, inbound_list_request, read_list = without.lists
+    own_numbers, list_request, inbound_list_request, read_list = without.lists
     redact_request = without.redaction
     inbound_reply = without.content
 """
@@ -40,6 +40,11 @@ ussd = (_read_ussd, _ussd_reply)
 """read_ussd and ussd_reply of a carrier without USSD."""
 
 
+def _own_numbers(settings: base.Settings) -> tuple[str, ...]:
+    """See Channel.own_numbers."""
+    return ()
+
+
 def _list_request(settings: base.Settings, to: str, page: str | None = None) -> base.WireRequest | None:
     """See Channel.list_request."""
     return None
@@ -57,8 +62,8 @@ def _read_list(reply: base.WireReply) -> base.Page:
     raise base.BadList("This channel keeps no list of messages.")
 
 
-lists = (_list_request, _inbound_list_request, _read_list)
-"""list_request, inbound_list_request and read_list of a carrier that cannot be asked for messages."""
+lists = (_own_numbers, _list_request, _inbound_list_request, _read_list)
+"""own_numbers, list_request, inbound_list_request and read_list of a carrier that cannot be asked for messages."""
 
 
 def redaction(settings: base.Settings, carrier_id: str) -> base.WireRequest | None:

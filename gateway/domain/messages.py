@@ -12,10 +12,8 @@ from datetime import datetime, timedelta
 URGENT, REPLY, BULK = 0, 1, 2
 LANES = {URGENT: "urgent", REPLY: "reply", BULK: "bulk"}
 
-RANK = {
-    "planned": 0, "submitting": 1, "unknown": 2, "accepted": 3, "sent": 4, "failed": 5, "expired": 5,
-    "delivered": 6, "cancelled": 7, "suppressed": 7,
-}  # fmt: skip
+# By their rank: `outbound_rank` in the database holds it, and a trigger there lets no state fall.
+STATES = ("planned", "submitting", "unknown", "accepted", "sent", "failed", "expired", "delivered", "cancelled", "suppressed")
 FINAL = frozenset({"failed", "expired", "delivered", "cancelled", "suppressed"})
 
 # How long after each temporary refusal we try again, bounded by the message's expiry.
@@ -24,13 +22,6 @@ RETRY_AFTER = (timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=30
 SOON = timedelta(seconds=5)
 # Before a carrier is asked about an unknown outcome, its own books must have settled.
 SETTLE_DELAY = timedelta(seconds=60)
-
-
-def advance(current: str, reported: str) -> str:
-    """The state after a report: the higher of the two. A late "sent" never lowers "delivered"."""
-    if current in ("cancelled", "suppressed"):
-        return current
-    return reported if RANK[reported] > RANK[current] else current
 
 
 @dataclass(frozen=True, slots=True)

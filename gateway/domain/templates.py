@@ -40,7 +40,7 @@ class About:
     segments: int = 1  # at most, in GSM-7
     open_segments: int = 1
     keywords: tuple[str, ...] = ()  # meanings of the words in CAPITALS that the text teaches
-    advertising: bool = False  # counts as advertising until counsel says otherwise
+    advertising: bool = False  # counts as advertising until counsel says otherwise; said for people, no rule reads it
     asks: bool = False  # for a reply that a dialogue reads
 
     @property

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from gateway.domain.messages import BULK, RANK
+from gateway.domain.messages import BULK, STATES
 from gateway.domain.told import N_
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
@@ -351,7 +351,7 @@ def report(work: Work, reports: Sequence[Reported]) -> Sequence[Any]:
     return work.all(
         _REPORT, channels=[r.channel_id for r in reports], tokens=[r.token for r in reports],
         carrier_ids=[r.carrier_id for r in reports], states=[r.state for r in reports], reasons=[r.reason for r in reports],
-        codes=[r.code for r in reports], known=list(RANK), now=work.now, since=work.now - REPORTED_WITHIN,
+        codes=[r.code for r in reports], known=[*STATES], now=work.now, since=work.now - REPORTED_WITHIN,
     )  # fmt: skip
 
 

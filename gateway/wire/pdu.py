@@ -1,4 +1,4 @@
-"""PDUs of SMPP 3.4 as octets, coded and read by smpplib; its client is not used (docs/decisions/smpp.md). Nothing of them is ever logged."""
+"""PDUs of SMPP 3.4 as octets, coded and read by smpplib; its client is not used (docs/decisions/0011-lines-held-open.md). Nothing of them is ever logged."""
 
 import logging
 import struct

@@ -213,7 +213,7 @@ def test_what_cannot_be_read_is_refused() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("port", "70000"), ("window", "0"), ("tls", "maybe"), ("alphabet", "latin1"), ("report_ids", "hex"), ("system_id", "x" * 16), ("password", "x" * 9),
-    ("host", "smsc.example.org:2775"), ("host", "[::1]"), ("host", "smsc..example.org"), ("host", "x" * 64), ("sender", "a name that is too long"), ("numbers", "+84900000001 no_numbers!"),
+    ("host", "smsc.example.org:2775"), ("host", "[::1]"), ("host", "smsc..example.org"), ("host", "x" * 64), ("sender", "a name that is too long"),
 ])  # fmt: skip
 def test_settings_that_cannot_work_are_named(name: str, value: str) -> None:
     assert smpp.check(SETTINGS | {name: value})

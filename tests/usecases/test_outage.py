@@ -66,6 +66,18 @@ def renewed(machine: Machine) -> None:
     process.renew()
 
 
+def cried(machine: Machine) -> None:
+    """A cry for help came while a process stood in: the client was answered, a person told, and the spool is free for another process."""
+    machine.world.staff("+84919990001")
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    away = machine.process()
+    machine.say(away, phone, CRY)
+    away.look(time.time() + 10)
+    until(lambda: machine.carrier.accepted_count() == 2 and not away._deputy._flying, what="answer and alert")
+    away.spool.release()
+
+
 def test_what_is_spooled_is_kept_in_its_order_as_soon_as_the_database_is_there(machine: Machine) -> None:
     phone = machine.world.phone_of(machine.world.client())
     renewed(machine)
@@ -82,14 +94,7 @@ def test_what_is_spooled_is_kept_in_its_order_as_soon_as_the_database_is_there(m
 
 
 def test_a_cry_for_help_is_answered_and_told_of_meanwhile_and_not_again_afterwards(machine: Machine) -> None:
-    machine.world.staff("+84919990001")
-    phone = machine.world.phone_of(machine.world.client())
-    renewed(machine)
-    away = machine.process()
-    machine.say(away, phone, CRY)
-    away.look(time.time() + 10)
-    until(lambda: machine.carrier.accepted_count() == 2 and not away._deputy._flying, what="answer and alert")
-    away.spool.release()
+    cried(machine)
     back = machine.process(machine.world.engine)
     back.look()
     states = machine.world.rows("SELECT purpose, state, attempts FROM outbound ORDER BY purpose")

@@ -18,7 +18,7 @@ from gateway.usecases.receive_message import receive, retry_unhandled, wants
 from gateway.webhooks import _Channels
 from tests.builders import CONTENT
 from tests.faults.processes import until
-from tests.usecases.test_outage import CRY, Machine, machine, renewed
+from tests.usecases.test_outage import CRY, Machine, cried, machine, renewed
 
 __all__ = ["machine"]
 
@@ -201,14 +201,7 @@ def test_a_stop_that_the_carrier_understood_comes_first_too(machine: Machine) ->
 
 
 def test_an_answer_that_left_meanwhile_does_not_leave_again_though_nothing_could_be_decided_at_first(machine: Machine) -> None:
-    machine.world.staff("+84919990001")
-    phone = machine.world.phone_of(machine.world.client())
-    renewed(machine)
-    away = machine.process()
-    machine.say(away, phone, CRY)
-    away.look(time.time() + 10)
-    until(lambda: machine.carrier.accepted_count() == 2 and settled(away), what="answer and alert")
-    away.spool.release()
+    cried(machine)
     back = machine.process(machine.world.engine)
     back._content = Broken()  # type: ignore[assignment]
     back.look()

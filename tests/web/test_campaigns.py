@@ -63,6 +63,21 @@ def run_clock(office: Office, most: int = 500) -> None:
         pass
 
 
+def approve(office: Office, browser: Browser, path: str, most: int = 500) -> None:
+    """Ask for it, and have the clock do it."""
+    browser.press(f"{path}/approve", state="draft")
+    run_clock(office, most)
+
+
+def running(office: Office) -> tuple[Browser, str]:
+    """A campaign of one check-in to one client that runs: in its maker's browser, at its address."""
+    office.world.client()
+    browser = office.browser("supervisor")
+    path = make(browser)
+    approve(office, browser, path)
+    return browser, path
+
+
 def test_the_maker_counts_people_while_it_is_filled_in(office: Office) -> None:
     office.world.client()
     office.world.client(consent=())
@@ -102,8 +117,7 @@ def test_above_the_limit_its_maker_may_not_approve(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")
     path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office, most=0)
+    approve(office, browser, path, most=0)
     html = browser.read(path)
     assert state(office) == "draft"
     assert "above 0 a second person approves, not its maker" in html
@@ -112,12 +126,10 @@ def test_above_the_limit_its_maker_may_not_approve(office: Office) -> None:
 def test_what_makes_an_approval_fail_is_shown_and_it_can_be_asked_for_again(office: Office) -> None:
     browser = office.browser("supervisor")
     path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    approve(office, browser, path)
     assert "nobody would get it" in browser.read(path)
     office.world.client()
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    approve(office, browser, path)
     assert state(office) == "running"
 
 
@@ -158,11 +170,7 @@ def test_a_button_of_a_page_left_open_does_nothing_when_the_campaign_moved_on(of
 
 
 def test_pausing_resuming_and_cancelling_say_what_happened(office: Office) -> None:
-    office.world.client()
-    browser = office.browser("supervisor")
-    path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    browser, path = running(office)
     assert "nothing of it leaves" in browser.press(f"{path}/pause", state="running", reason="flood")
     assert "It runs again." in browser.press(f"{path}/resume", state="paused")
     assert "0 texts went, 0 are on their way, 1 were cancelled" in browser.press(f"{path}/cancel", state="running")
@@ -196,11 +204,7 @@ def failed(office: Office, reason: str, attempt: str) -> UUID:
     ("unreachable", "unknown", False),
 ])  # fmt: skip
 def test_only_what_the_carrier_never_took_is_sent_again(office: Office, reason: str, attempt: str, again: bool) -> None:
-    office.world.client()
-    browser = office.browser("supervisor")
-    path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    browser, path = running(office)
     message = failed(office, reason, attempt)
     assert ("refused texts again" in browser.read(path)) is again
     browser.press(f"{path}/resend", state="running")
@@ -268,11 +272,7 @@ def test_a_rehearsal_is_seen_by_whoever_asked_and_says_why_there_is_none(office:
 
 
 def test_a_campaign_of_millions_shows_what_the_clock_counted_and_when(office: Office) -> None:
-    office.world.client()
-    browser = office.browser("supervisor")
-    path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    browser, path = running(office)
     assert "Counted" not in browser.read(path)
     while count_campaigns.count_next(office.world.engine, office.world.now):
         pass

@@ -5,7 +5,7 @@ import pytest
 from gateway.store import channels, flags
 from gateway.store.base import SYSTEM, unit_of_work
 from tests.web.office import Office
-from tests.web.test_campaigns import WHAT, begin, fill, make, revision, run_clock
+from tests.web.test_campaigns import WHAT, begin, fill, revision, running
 
 
 @pytest.mark.parametrize(("language", "instead"), [("en", "call-back number"), ("vi", "số để gọi lại"), ("fr", "numéro à rappeler")])
@@ -23,11 +23,7 @@ def test_the_maker_refuses_a_question_where_no_answer_comes_back_and_says_what_t
 
 
 def test_a_campaign_says_that_its_channel_is_stopped_how_many_went_and_how_many_wait(office: Office) -> None:
-    office.world.client()
-    browser = office.browser("supervisor")
-    path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
-    run_clock(office)
+    browser, path = running(office)
     assert "is stopped" not in browser.read(path)
     with unit_of_work(office.world.engine, SYSTEM, office.world.now) as work:
         channels.pause(work, office.world.channel_id, "suspended", None)

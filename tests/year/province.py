@@ -29,7 +29,6 @@ PURPOSES = ("reminder", "check_in", "service_information")
 FILES = Path(__file__).parents[2] / "examples" / "campaigns"
 COMMUNES_EACH = 11  # clients
 TOPIC = "bảo hiểm y tế"
-DISCHARGED = 0.03
 
 
 @dataclass(frozen=True, slots=True)
