@@ -287,6 +287,25 @@ def spend(work: Work, channel_id: UUID, room: Room, count: int, segments: int) -
     work.execute(_SPEND, {"id": channel_id, "count": float(count), "segments": segments, "today": room.today, "now": work.now})
 
 
+# Channels in one order, so that no two wait for each other.
+_TAKEN = text("""
+  SELECT a.channel_id, a.started_at, u.time_zone, sum(o.segments)::int AS segments
+  FROM attempts a JOIN outbound o ON o.id = a.outbound_id JOIN channels c ON c.id = a.channel_id LEFT JOIN units u ON u.id = c.unit_id
+  WHERE a.id = ANY(:tokens) AND a.state IN ('submitting', 'unknown') AND c.daily IS NOT NULL
+  GROUP BY a.channel_id, a.started_at, u.time_zone ORDER BY a.channel_id, a.started_at""")
+_GIVE_BACK = text("UPDATE channels SET daily_used = greatest(daily_used - :segments, 0) WHERE id = :id AND daily_on = :day")
+
+
+def give_back(work: Work, tokens: Sequence[UUID]) -> None:
+    """Attempts that surely did not leave cost nothing of their day; one of a day that is over, or that is closed already, changes nothing.
+
+    Their messages' rows are locked, and they are closed afterwards in the same transaction: so each is given back once.
+    """
+    for row in work.all(_TAKEN, tokens=list(tokens)):
+        day = today(row.time_zone, row.started_at)
+        work.execute(_GIVE_BACK, {"id": row.channel_id, "segments": row.segments, "day": day})
+
+
 def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> None:
     """Stop claiming for the channel, for some seconds or until a person resumes it."""
     until = None if seconds is None else work.now + timedelta(seconds=seconds)

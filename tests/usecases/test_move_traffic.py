@@ -194,6 +194,44 @@ def test_a_long_text_counts_its_segments(here: World) -> None:
     assert here.value("SELECT daily_used FROM channels") == 12
 
 
+@pytest.mark.parametrize("result", [refused("rate_limited"), refused("not_reached"), refused("bad_number"), refused("suspended")])
+def test_what_did_not_leave_is_given_back_to_the_days_allowance_once(here: World, result: SendResult) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    plan(here, 3, segments=4)
+    sends = claim(here)
+    assert here.value("SELECT daily_used FROM channels") == 12
+    end(here, sends[:1], result)
+    assert here.value("SELECT daily_used FROM channels") == 8
+    end(here, sends[:1], result)
+    assert here.value("SELECT daily_used FROM channels") == 8
+    end(here, sends[1:2], ACCEPTED)
+    end(here, sends[2:], refused("no_answer"))
+    assert here.value("SELECT daily_used FROM channels") == 8
+
+
+def test_what_this_process_kept_from_leaving_is_given_back_to_the_days_allowance(here: World) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    plan(here, 2, segments=4)
+    sends = claim(here)
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, sends[0], refused("not_reached"), is_ours=True)], here.now)
+    assert here.value("SELECT daily_used FROM channels") == 4
+    send_due.withdraw(here.engine, [*sends, *sends], here.now)
+    assert here.value("SELECT daily_used FROM channels") == 0
+
+
+def test_what_was_taken_from_yesterdays_allowance_is_not_given_back_to_todays(here: World) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    evening = datetime(here.now.year, here.now.month, here.now.day, 16, 59, tzinfo=here.now.tzinfo) + timedelta(days=1)  # 23:59 there
+    plan(here, 2, lane=0, send_before=evening + timedelta(days=1))
+    yesterday = send_due.claim(here.engine, here.vault, here.channel_id, 1, evening).sends
+    today = send_due.claim(here.engine, here.vault, here.channel_id, 1, evening + 2 * MINUTE).sends
+    assert here.value("SELECT daily_used FROM channels") == 1
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, yesterday[0], refused("queue_full"))], evening + 2 * MINUTE)
+    assert here.value("SELECT daily_used FROM channels") == 1
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, today[0], refused("queue_full"))], evening + 3 * MINUTE)
+    assert here.value("SELECT daily_used FROM channels") == 0
+
+
 def test_a_full_sim_hands_its_campaigns_to_the_next_and_keeps_answers(here: World, other: UUID) -> None:
     here.run("UPDATE channels SET daily = 10 WHERE id = :id", id=here.channel_id)
     ids = plan(here, 12)
