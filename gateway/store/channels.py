@@ -228,15 +228,32 @@ _SLOT = text("""
 class Room:
     """How many messages may leave in the next second: `all` of them, of which at most `bulk` from the bulk lane.
 
-    `segments` and `bulk_segments` are left of the day's allowance, None: of any number. `off`: countries that nothing leaves to.
+    `parts` and `bulk_parts` (segments) are what the rate leaves of that second, `left` and `bulk_left` what the day's allowance does; None: of
+    any number. `is_idle`: nothing that left before still uses up the rate. `off`: countries that nothing leaves to.
     """
 
     all: int
     bulk: int
-    segments: int | None = None
-    bulk_segments: int | None = None
+    parts: int | None = None
+    bulk_parts: int | None = None
+    left: int | None = None
+    bulk_left: int | None = None
+    is_idle: bool = True
     off: tuple[str, ...] = ()
     today: date | None = None  # with an allowance: the day that is being used up
+
+    def takes(self, segments: int, used: int, is_bulk: bool) -> bool:
+        """Whether a message of so many segments may leave after others that used so many.
+
+        Bulk may reach into what is reserved of a second with its last message. One that is longer than all of a second leaves when the
+        channel is idle, and the day's allowance may be passed by one.
+        """
+        left, parts = (self.bulk_left, self.bulk_parts) if is_bulk else (self.left, self.parts)
+        if left is not None and used >= left:
+            return False
+        if parts is None or self.parts is None or (self.is_idle and used == 0):
+            return True
+        return used < parts and used + segments <= self.parts
 
 
 def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Room:
@@ -254,22 +271,25 @@ def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Roo
     row = work.one(_SLOT, id=channel_id)
     if row is None:
         return Room(0, 0)
-    free, bulk = (wanted, wanted) if row.rate is None else _at_rate(row, wanted, work.now)
-    if row.daily is None:
-        return Room(free, bulk, off=off)
-    day = today(quick.time_zone, work.now)
-    used = row.daily_used if row.daily_on == day else 0
-    left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
-    return Room(min(free, left), min(bulk, bulk_left), left, bulk_left, off, day)
+    most, bulk, parts, bulk_parts, left, bulk_left, day = wanted, wanted, None, None, None, None, None
+    if row.rate is not None:
+        parts, bulk_parts = _at_rate(row, work.now)
+        most, bulk = min(most, parts), min(bulk, bulk_parts)
+    if row.daily is not None:
+        day = today(quick.time_zone, work.now)
+        used = row.daily_used if row.daily_on == day else 0
+        left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
+        most, bulk = min(most, left), min(bulk, bulk_left)
+    return Room(most, bulk, parts, bulk_parts, left, bulk_left, row.next_free_at <= work.now, off, day)
 
 
-def _at_rate(row: Any, wanted: int, now: datetime) -> tuple[int, int]:
-    """Of all lanes, and of the bulk lane."""
+def _at_rate(row: Any, now: datetime) -> tuple[int, int]:
+    """Segments of all lanes, and of the bulk lane."""
     ahead_s = max((row.next_free_at - now).total_seconds(), 0.0)
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
-    return max(min(free, wanted), 0), max(min(bulk, wanted), 0)
+    return max(free, 0), max(bulk, 0)
 
 
 def _is_open(row: Any, now: datetime) -> bool:
@@ -277,14 +297,14 @@ def _is_open(row: Any, now: datetime) -> bool:
 
 
 _SPEND = text("""
-  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => :count / rate) END,
+  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => CAST(:segments AS float8) / rate) END,
     daily_used = CASE WHEN daily_on = CAST(:today AS date) THEN daily_used ELSE 0 END + :segments, daily_on = :today
   WHERE id = :id""")
 
 
-def spend(work: Work, channel_id: UUID, room: Room, count: int, segments: int) -> None:
-    """Move the channel's next free instant by `count` messages, and count their segments against its day."""
-    work.execute(_SPEND, {"id": channel_id, "count": float(count), "segments": segments, "today": room.today, "now": work.now})
+def spend(work: Work, channel_id: UUID, room: Room, segments: int) -> None:
+    """Move the channel's next free instant by so many segments, and count them against its day."""
+    work.execute(_SPEND, {"id": channel_id, "segments": segments, "today": room.today, "now": work.now})
 
 
 # Channels in one order, so that no two wait for each other.

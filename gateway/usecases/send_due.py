@@ -92,25 +92,24 @@ def _claim(
         due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
-        sends += _within(_judge_all(work, vault, due, room.off), room)
+        passed = _judge_all(work, vault, due, room.off)
+        sends += _within(passed, room)
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None or room.today is not None:
-                channels.spend(work, channel_id, room, len(sends), sum(sent.segments for sent in sends))
-        return Claim(channel, sends, len(due) >= min(room.all, bulk), work.now)
+                channels.spend(work, channel_id, room, sum(sent.segments for sent in sends))
+        return Claim(channel, sends, len(sends) == len(passed) and len(due) >= min(room.all, bulk), work.now)
 
 
 def _within(sends: list[Sent], room: channels.Room) -> list[Sent]:
-    """As many as the day's allowance pays for, in their order; the rest stays planned. The last may be longer than what is left."""
-    if room.segments is None or room.bulk_segments is None:
-        return sends
-    kept, used = [], 0
-    for sent in sends:
-        if used < (room.bulk_segments if sent.lane == messages.BULK else room.segments):
-            kept.append(sent)
-            used += sent.segments
-    return kept
+    """As many as the channel's rate and day pay for, in their order: none overtakes one that is too long just now. The rest stays planned."""
+    used = 0
+    for place, sent in enumerate(sends):
+        if not room.takes(sent.segments, used, sent.lane == messages.BULK):
+            return sends[:place]
+        used += sent.segments
+    return sends
 
 
 def withdraw(engine: Engine, sends: Sequence[Sent], now: datetime | None = None) -> None:
