@@ -272,23 +272,27 @@ class Sender:
         return list(self._in_doubt)
 
     def _submit(self, channel: channels.Channel, claimed: Claim, since: float) -> None:
+        """Hand texts to the wire: alerts and answers first, which overtake what waits in a line."""
         carrier = registry.of(channel.kind, channel.settings)
         settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
-        pairs = []
-        for sent in claimed.sends:
-            # By the database's clock: this machine's may be hours wrong.
-            validity_s = _validity(sent.send_before, claimed.at)
-            outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
-            try:
-                pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
-            except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
-                log.error("request_not_made", error, message=sent.message_id)
-                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
-        try:
-            self._wire.submit_many(pairs, since)
-        except WireClosed:
+        for first in (True, False):
+            made = []
             for sent in claimed.sends:
-                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
+                if (sent.lane != messages.BULK) != first:
+                    continue
+                # By the database's clock: this machine's may be hours wrong.
+                validity_s = _validity(sent.send_before, claimed.at)
+                outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
+                try:
+                    made.append((sent, carrier.send_request(settings, outgoing)))
+                except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
+                    log.error("request_not_made", error, message=sent.message_id)
+                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
+            try:
+                self._wire.submit_many([(request, self._recorded(carrier, channel.id, sent)) for sent, request in made], since, first)
+            except WireClosed:  # of these alone: what was handed over before has its own results
+                for sent, _ in made:
+                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
 
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
         began = time.monotonic()

@@ -1,7 +1,7 @@
 """Due texts leave exactly once: claimed, judged on locked rows, sent, recorded, reported, reconciled."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
@@ -230,6 +230,25 @@ def test_sent_through_the_wire_each_is_accepted_once_and_recorded(live: World, s
     sender.due(live.channel_id)
     until(lambda: live.value("SELECT count(*) FROM outbound WHERE state = 'accepted' AND carrier_id IS NOT NULL") == 50)
     assert carrier.accepted_count() == 50
+
+
+def test_what_left_before_the_wire_closed_is_not_taken_back_with_the_rest(live: World, carrier: FakeCarrier) -> None:
+    class Closing(Wire):
+        """Its process ends once the alerts have left, before campaigns' texts are handed over."""
+
+        def submit_many(self, pairs: Iterable[Any], since: float | None = None, first: bool = False) -> None:
+            if not first:
+                self.drain(5)
+                self.close()
+            super().submit_many(pairs, since, first)
+
+    recorder, wire = Recorder(live.engine, live.vault), Closing(connect_s=1, read_s=1).start()
+    alert, campaigns = live.planned(live.client(), lane=URGENT), live.planned(live.client())
+    sender = Sender(live.engine, live.vault, wire, recorder, "http://127.0.0.1:1")
+    sender.due(live.channel_id)
+    recorder.close()
+    assert (live.state(alert), live.state(campaigns)) == ("accepted", "planned")
+    assert carrier.accepted_count() == 1
 
 
 @pytest.mark.parametrize(
