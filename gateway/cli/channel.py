@@ -48,7 +48,7 @@ def channel() -> None:
 @click.option("--unit", required=True, help="Code of the unit it belongs to: texts from unknown phones go there.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out or left empty, one of many lines may be @FILE.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
-@click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
+@click.option("--rate", type=click.FloatRange(min=0.01), help="Segments a second; as fast as the carrier answers by default.")
 @_terms
 @click.option("--replies-cost", is_flag=True, help="A reply costs the client money: texts that ask for one say so.")
 @session.as_staff
@@ -118,7 +118,7 @@ def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
 @click.argument("name")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; an empty secret is asked for, one of many lines may be @FILE.")
 @click.option("--prefix", help="Of the phones it reaches.")
-@click.option("--rate", type=click.FloatRange(min=0), help="Messages a second; 0: as fast as the carrier answers.")
+@click.option("--rate", type=click.FloatRange(min=0), help="Segments a second; 0: as fast as the carrier answers.")
 @click.option("--reserved", type=click.FloatRange(0, 0.99), help="Share of rate and day that is kept for urgent texts and answers: 0.2.")
 @_terms
 @session.as_staff

@@ -44,9 +44,9 @@ _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
 def add(
     work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
-    rate: float | None = None, texts: bool = True, one_way: Sequence[str] = (),
+    rate: float | None = None, texts: bool = True, one_way: Sequence[str] = (), limits: tuple[int, bool] = (1600, False),
 ) -> UUID:  # fmt: skip
-    """Keep a channel; its settings are encrypted. `texts`: texts leave through it.
+    """Keep a channel; its settings are encrypted. `texts`: texts leave through it. `limits`: see set_limits.
 
     Raises Refused when the name is taken, or when it would reach people and the clock was moved for practice.
     """
@@ -60,7 +60,7 @@ def add(
     sealed = key.encrypt(json.dumps(settings), "channels.settings", channel_id)
     row = {"id": channel_id, "unit_id": unit_id, "key_id": key_id, "name": name, "kind": kind,
            "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts,
-           "one_way": list(one_way)}  # fmt: skip
+           "one_way": list(one_way), "longest": limits[0], "gsm_only": limits[1]}  # fmt: skip
     work.insert("channels", [row])
     look_again(work)
     return channel_id
@@ -75,6 +75,15 @@ def set_settings(work: Work, vault: Vault, channel_id: UUID, settings: Mapping[s
     assert row is not None
     sealed = vault.open_key(row.wrapped, row.id).encrypt(json.dumps(dict(settings)), "channels.settings", channel_id)
     work.execute(text("UPDATE channels SET settings_enc = :sealed, texts = :texts WHERE id = :id"), {"sealed": sealed, "texts": texts, "id": channel_id})
+
+
+_LIMITS = text("UPDATE channels SET longest = :longest, gsm_only = :gsm_only WHERE id = :id AND (longest, gsm_only) <> (:longest, :gsm_only)")
+
+
+def set_limits(work: Work, channel_id: UUID, longest: int, gsm_only: bool) -> None:
+    """How many characters its carrier takes, and whether of the GSM alphabet alone."""
+    if work.execute(_LIMITS, {"id": channel_id, "longest": longest, "gsm_only": gsm_only}).rowcount:
+        look_again(work)
 
 
 def get(work: Work, vault: Vault, channel_id: UUID) -> Channel:

@@ -1,7 +1,7 @@
 """Which channel carries which texts, how well each works, and the texts that move from one to another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from gateway.domain.dialogues import name_of
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.health import Seen, Verdict
 from gateway.domain.messages import BULK, REPLY, URGENT
-from gateway.domain.routing import Asked, Road, Rule, Table
+from gateway.domain.routing import UNREACHED, Asked, Road, Rule, Table
 from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import Vault
@@ -20,7 +20,7 @@ from gateway.vault import Vault
 _OPEN = "(c.state = 'active' OR (c.state = 'paused' AND coalesce(c.paused_until <= :now, false)))"
 _ROADS = text(f"""
   SELECT c.id, c.name, c.prefix, c.prices, c.one_way, c.off, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, c.replies_cost,
-    {_OPEN} AS is_open, u.time_zone
+    c.longest, c.gsm_only, {_OPEN} AS is_open, u.time_zone
   FROM channels c LEFT JOIN units u ON u.id = c.unit_id WHERE c.state <> 'disabled' AND c.texts ORDER BY c.name""")
 _RULES = text("""
   SELECT r.channel_id, r.prefix, r.language, r.purpose,
@@ -39,6 +39,7 @@ def _road(row: Any, now: datetime) -> Road:
     return Road(
         row.id, row.name, row.prefix, row.prices, row.one_way, row.off, row.is_open,
         row.daily is None or used < int(row.daily * (1 - row.reserved)), row.weight, row.daily, row.replies_cost,
+        row.longest, row.gsm_only,
     )  # fmt: skip
 
 
@@ -55,14 +56,17 @@ def choose(work: Work, asked: Asked) -> UUID | None:
 
 
 def _unanswered(asked: Asked) -> Asked:
-    return Asked(asked.phone, asked.who, asked.unit_id, asked.language, asked.purpose, bulk=asked.bulk)
+    return replace(asked, answers=False)
 
 
 def for_text(work: Work, asked: Asked) -> UUID:
-    """The same. Raises Refused when none reaches the phone."""
+    """The same; alerts and answers rather leave by one that may not hold their words than by none. Raises Refused when none reaches the phone."""
     found = choose(work, asked)
+    if found is None and not asked.bulk:
+        found = choose(work, replace(asked, chars=0, is_gsm=True))
     if found is None:
-        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`")
+        reason = table(work).why_not(_unanswered(asked))
+        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`" if reason == UNREACHED else reason)
     return found
 
 
@@ -214,7 +218,7 @@ _DUE = text("""
   ORDER BY lane, send_after LIMIT :most""")
 # Of what may have reached a carrier nothing moves, whatever that carrier's list says: such a list may come late.
 _HELD = text("""
-  SELECT o.id, o.unit_id, o.key_id, k.wrapped, o.to_enc, o.to_hash, o.language, o.purpose, o.lane, o.expects
+  SELECT o.id, o.unit_id, o.key_id, k.wrapped, o.to_enc, o.to_hash, o.body_enc, o.language, o.purpose, o.lane, o.expects
   FROM outbound o JOIN keys k ON k.id = o.key_id
   WHERE o.id = ANY(:ids) AND o.channel_id = :channel AND o.state || '' = 'planned'
     AND (o.attempts = 0 OR NOT EXISTS (SELECT FROM attempts a WHERE a.outbound_id = o.id AND a.state <> 'not_sent'))
@@ -256,7 +260,8 @@ def asked_of(row: Any, vault: Vault) -> Asked:
     key = vault.open_key(row.wrapped, row.key_id)
     phone = key.decrypt(row.to_enc, "outbound.to", row.id)
     asks = row.expects != "none" or name_of(row.purpose) is not None
-    return Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK)
+    asked = Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK)
+    return asked.saying(key.decrypt(row.body_enc, "outbound.body", row.id))
 
 
 # --- what staff are told --------------------------------------------------------------------------------------------

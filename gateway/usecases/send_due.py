@@ -21,7 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import base, registry
-from gateway.domain import judge, messages, windows
+from gateway.domain import judge, messages, segments, windows
 from gateway.domain.caps import Cap
 from gateway.domain.errors import GatewayError
 from gateway.store import channels, switches, units
@@ -282,7 +282,7 @@ class Sender:
                     continue
                 # By the database's clock: this machine's may be hours wrong.
                 validity_s = _validity(sent.send_before, claimed.at)
-                outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
+                outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, _plain(sent.body) if carrier.capabilities.charset == "GSM-7" else sent.body, validity_s)
                 try:
                     made.append((sent, carrier.send_request(settings, outgoing)))
                 except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
@@ -297,6 +297,11 @@ class Sender:
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
         began = time.monotonic()
         return lambda result: self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
+
+
+def _plain(body: str) -> str:
+    """What a carrier of the GSM alphabet alone is given: an answer or alert without its tone marks can still be read, question marks cannot."""
+    return body if segments.GSM.issuperset(body) else segments.fold(body)
 
 
 def _validity(send_before: datetime, now: datetime) -> int:

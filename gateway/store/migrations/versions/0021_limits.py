@@ -1,0 +1,20 @@
+"""The longest text and the alphabet of a channel, beside what it reaches and costs."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0021"
+down_revision = "0020"
+
+SQL = Path(__file__).parents[1] / "sql"
+
+
+def upgrade() -> None:
+    """Add the columns; the clock writes them for channels that there are."""
+    op.execute((SQL / "0021_limits.sql").read_text())
+
+
+def downgrade() -> None:
+    """Drop the columns: they follow from the settings."""
+    op.execute("ALTER TABLE channels DROP longest, DROP gsm_only")
