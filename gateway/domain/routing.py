@@ -30,7 +30,7 @@ TOO_LONG = N_("is longer than any channel to these phones carries: shorten it, o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Road:
-    """A channel as routing sees it. `is_open`: texts leave by it; `has_room`: of its day's allowance some is left for campaigns."""
+    """A channel as routing sees it. `is_open`: texts leave by it, and of its day's allowance some is left; `has_room`: some for campaigns."""
 
     id: UUID
     name: str
@@ -98,6 +98,7 @@ class Asked:
     purpose: str
     answers: bool = False  # it asks for an answer, which must come back
     bulk: bool = True
+    urgent: bool = False
     chars: int = 0  # where its words are known
     is_gsm: bool = True
 
@@ -158,9 +159,9 @@ class Table:
         for tier in self.order(asked):
             for road in _in_turn(tier, asked.who):
                 first = first or road
-                if not _carries(road, asked):
+                if not carries(road, asked):
                     continue
-                if _keeps(road, asked.who):
+                if _keeps(road, asked):
                     return road
                 best = best or road
         return best or first
@@ -184,7 +185,8 @@ def _suits(road: Road, asked: Asked) -> bool:
     return (not asked.answers or road.is_two_way(asked.phone)) and road.holds(asked)
 
 
-def _carries(road: Road, asked: Asked) -> bool:
+def carries(road: Road, asked: Asked) -> bool:
+    """Whether a text that it suits may leave by it now."""
     return road.is_open and (road.has_room or not asked.bulk) and not (road.off and asked.phone.startswith(tuple(road.off)))
 
 
@@ -197,8 +199,9 @@ def _in_turn(tier: Sequence[Road], who: bytes) -> Sequence[Road]:
     return sorted(tier, key=lambda road: -log(_drawn(who, road, 0)) / (1 if even else shares[road.id]))
 
 
-def _keeps(road: Road, who: bytes) -> bool:
-    return road.weight >= ALL or _drawn(who, road, 8) * ALL < road.weight
+def _keeps(road: Road, asked: Asked) -> bool:
+    """An alert or a crisis answer takes no road that works badly while there is one that does not."""
+    return road.weight >= ALL or (not asked.urgent and _drawn(asked.who, road, 8) * ALL < road.weight)
 
 
 def _drawn(who: bytes, road: Road, at: int) -> float:

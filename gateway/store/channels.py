@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,10 +34,11 @@ class Channel:
     replies_cost: bool = False
     backfill_rest: Mapping[str, Any] | None = None
     off: Sequence[str] = ()
+    weight: int = 100
 
 
 _COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
-  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, c.off, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, c.off, c.weight, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
@@ -103,7 +104,7 @@ def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
     return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
-                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest, row.off)  # fmt: skip
+                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest, row.off, row.weight)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,12 @@ def used_today(row: Any, now: datetime) -> int:
 def today(zone: str | None, now: datetime) -> date:
     """The day that a clock in the zone shows; in UTC where there is no such zone."""
     return now.astimezone(windows.zone_or(zone, "UTC")[0]).date()
+
+
+def midnight(zone: str | None, now: datetime) -> datetime:
+    """When the day began that a clock in the zone shows."""
+    there = windows.zone_or(zone, "UTC")[0]
+    return datetime.combine(now.astimezone(there), time(), there)
 
 
 def look_again(work: Work) -> None:

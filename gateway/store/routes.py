@@ -12,7 +12,7 @@ from gateway.domain.dialogues import name_of
 from gateway.domain.errors import NotFound, Refused
 from gateway.domain.health import Seen, Verdict
 from gateway.domain.messages import BULK, REPLY, URGENT
-from gateway.domain.routing import UNREACHED, Asked, Road, Rule, Table
+from gateway.domain.routing import ALL, UNREACHED, Asked, Road, Rule, Table
 from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import Vault
@@ -37,8 +37,8 @@ def table(work: Work) -> Table:
 def _road(row: Any, now: datetime) -> Road:
     used = channels.used_today(row, now)
     return Road(
-        row.id, row.name, row.prefix, row.prices, row.one_way, row.off, row.is_open,
-        row.daily is None or used < int(row.daily * (1 - row.reserved)), row.weight, row.daily, row.replies_cost,
+        row.id, row.name, row.prefix, row.prices, row.one_way, row.off,
+        row.is_open and (row.daily is None or used < row.daily), row.daily is None or used < int(row.daily * (1 - row.reserved)), row.weight, row.daily, row.replies_cost,
         row.longest, row.gsm_only,
     )  # fmt: skip
 
@@ -70,13 +70,20 @@ def for_text(work: Work, asked: Asked) -> UUID:
     return found
 
 
-_TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
+def answering(work: Work, channel_id: UUID, asked: Asked) -> UUID | None:
+    """The channel that answers a phone which came through this one: itself, unless it has menus alone, or works badly and another does not.
 
-
-def texting(work: Work, channel_id: UUID, asked: Asked) -> UUID | None:
-    """The channel that texts a phone which came through this one: itself, unless it has menus alone. None when none does."""
-    found: UUID | None = work.value(_TEXTS, id=channel_id)
-    return found or choose(work, asked)
+    Another one is taken that is open, works well and brings answers back. None when none texts this phone.
+    """
+    known = table(work)
+    own = known.roads.get(channel_id)
+    if own is None:
+        road = known.choose(asked)
+        return None if road is None else road.id
+    if own.is_open and own.weight >= (ALL if asked.urgent else 1):
+        return own.id
+    other = known.choose(replace(asked, answers=True))
+    return other.id if other is not None and other.is_open and other.weight == ALL else own.id
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------
@@ -187,26 +194,38 @@ def forget_minutes(work: Work) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A channel that texts may have to leave. `is_whole`: all of them, answers too; otherwise campaigns' alone."""
+    """A channel that texts may have to leave, of these lanes. `is_stopped`: nothing more leaves by it today, wherever answers come back."""
 
     id: UUID
     looked_to: datetime | None
-    is_whole: bool
+    lanes: Sequence[int]
+    is_stopped: bool
 
 
 _LEAVING = text(f"""
-  SELECT c.id, c.looked_to, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_whole, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
+  SELECT c.id, c.looked_to, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_stopped, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
   FROM channels c JOIN units u ON u.id = c.unit_id WHERE c.texts AND (c.state <> 'active' OR cardinality(c.off) > 0 OR c.weight < 100 OR c.daily IS NOT NULL)
   ORDER BY c.name""")
 
+_ZONES = text("SELECT DISTINCT u.time_zone FROM channels c LEFT JOIN units u ON u.id = c.unit_id WHERE c.daily IS NOT NULL AND c.state <> 'disabled'")
+
 
 def leaving(work: Work) -> list[Leaving]:
-    """Channels that are closed, keep not all their clients, or have used up their day's allowance for campaigns."""
+    """Channels that are closed, keep not all their clients, or have used up their day's allowance for campaigns.
+
+    A day that has begun for some channel may have made room for what was looked at before.
+    """
+    rows, zones = work.together((_LEAVING, {"now": work.now}), (_ZONES, {}))
+    midnight = max((channels.midnight(row.time_zone, work.now) for row in zones), default=None)
     found = []
-    for row in work.all(_LEAVING, now=work.now):
-        is_full = row.daily is not None and channels.used_today(row, work.now) >= int(row.daily * (1 - row.reserved))
-        if row.is_whole or row.weight < 100 or is_full:
-            found.append(Leaving(row.id, row.looked_to, row.is_whole))
+    for row in rows:
+        used = channels.used_today(row, work.now)
+        is_stopped = row.is_stopped or (row.daily is not None and used >= row.daily)
+        is_full = row.daily is not None and used >= int(row.daily * (1 - row.reserved))
+        if is_stopped or row.weight < ALL or is_full:
+            lanes = (URGENT, REPLY, BULK) if is_stopped or row.weight == 0 else (URGENT, BULK) if row.weight < ALL else (BULK,)
+            is_old = row.looked_to is None or (midnight is not None and row.looked_to + LATE < midnight)
+            found.append(Leaving(row.id, None if is_old else row.looked_to, lanes, is_stopped))
     return found
 
 
@@ -234,9 +253,8 @@ LATE = timedelta(minutes=1)
 
 def due(work: Work, channel: Leaving, most: int) -> list[UUID]:
     """Unsent texts of a channel that are due and were not looked at yet, or are put off: the most urgent and earliest first."""
-    lanes = [URGENT, REPLY, BULK] if channel.is_whole else [BULK]
     after = channel.looked_to or work.now - timedelta(days=366)
-    rows = work.all(_DUE, channel=channel.id, lanes=lanes, after=after, now=work.now, horizon=work.now + AHEAD, put_off=list(PUT_OFF), most=most)
+    rows = work.all(_DUE, channel=channel.id, lanes=list(channel.lanes), after=after, now=work.now, horizon=work.now + AHEAD, put_off=list(PUT_OFF), most=most)
     return [row.id for row in rows]
 
 
@@ -260,7 +278,7 @@ def asked_of(row: Any, vault: Vault) -> Asked:
     key = vault.open_key(row.wrapped, row.key_id)
     phone = key.decrypt(row.to_enc, "outbound.to", row.id)
     asks = row.expects != "none" or name_of(row.purpose) is not None
-    asked = Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK)
+    asked = Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK, row.lane == URGENT)
     return asked.saying(key.decrypt(row.body_enc, "outbound.body", row.id))
 
 

@@ -67,7 +67,7 @@ def route(work: Work, vault: Vault, content: Content, person: compose.Recipient,
     """The channel for a text to one person. Raises Refused when none reaches the phone, or none carries these words."""
     asks = any(template.about.wants_reply for (known, _), template in content.templates.items() if known == purpose)
     who = vault.hash_phone(person.phone)
-    return routes.for_text(work, Asked(person.phone, who, person.unit_id, person.language, purpose, asks, lane == lanes.BULK).saying(body))
+    return routes.for_text(work, Asked(person.phone, who, person.unit_id, person.language, purpose, asks, lane == lanes.BULK, lane == lanes.URGENT).saying(body))
 
 
 def put(

@@ -13,6 +13,7 @@ from gateway.store.base import unit_of_work
 from gateway.usecases import move_traffic, record_outcomes, send_due
 from gateway.usecases.record_outcomes import Ended
 from gateway.vault import Vault
+from tests import builders
 from tests.builders import CONTENT, World, channel, world
 
 MINUTE = timedelta(minutes=1)
@@ -240,6 +241,60 @@ def test_a_full_sim_hands_its_campaigns_to_the_next_and_keeps_answers(here: Worl
     move(here)
     assert on(here, ids).count(other) == 4
     assert on(here, reply) == [here.channel_id]
+
+
+def test_what_waits_for_its_own_midnight_leaves_at_that_of_the_spare(here: World, other: UUID) -> None:
+    far = builders.unit(here.engine, here.now, code="P02", time_zone="Pacific/Auckland")  # midnight at 11:00 UTC, eight hours from now
+    here.run("UPDATE channels SET unit_id = :far WHERE id = :id", far=far, id=other)
+    here.run("UPDATE channels SET daily = 10, daily_used = 9, daily_on = (:now AT TIME ZONE 'Pacific/Auckland')::date", now=here.now)
+    ids = plan(here, 2)
+    for after in (0, 5, 475):
+        move(here, after=after * MINUTE)
+    assert set(on(here, ids)) == {here.channel_id}
+    move(here, after=481 * MINUTE)
+    assert set(on(here, ids)) == {other}
+
+
+def test_alerts_and_answers_leave_a_sim_whose_whole_day_is_used_up(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET daily = 2 WHERE id = :id", id=here.channel_id)
+    urgent = plan(here, 4, lane=0)
+    assert len(claim(here)) == 2
+    answer = plan(here, 1, lane=1)
+    move(here)
+    assert on(here, urgent).count(other) == 2
+    assert on(here, answer) == [other]
+
+
+@pytest.mark.parametrize("lane", [0, 1])
+def test_an_alert_or_answer_that_meets_the_carriers_daily_limit_takes_the_spare_at_once(here: World, other: UUID, lane: int) -> None:
+    ids = plan(here, 2, lane=lane)
+    end(here, claim(here, wanted=1), refused("daily_limit"))
+    assert on(here, ids).count(other) == 1  # before the clock has looked
+    assert len(claim(here, other)) == 1
+    move(here)
+    assert set(on(here, ids)) == {other}
+    assert flags(here, "channel_stopped") == 1
+
+
+def test_of_a_channel_that_works_badly_alerts_leave_too_and_answers_only_when_it_is_given_up_and_answers_come_back(here: World, other: UUID) -> None:
+    alert, answer = plan(here, 1, lane=0), plan(here, 1, lane=1)
+    here.run("UPDATE channels SET weight = 75, weight_at = :now, trouble_at = :now WHERE id = :id", now=here.now, id=here.channel_id)
+    move(here)
+    assert (on(here, alert), on(here, answer)) == ([other], [here.channel_id])
+    here.run("UPDATE channels SET weight = 0 WHERE id = :id", id=here.channel_id)
+    here.run("UPDATE channels SET looked_to = NULL, one_way = CASE WHEN id = :id THEN '{+84}' ELSE one_way END", id=other)
+    move(here)
+    assert on(here, answer) == [here.channel_id]
+    here.run("UPDATE channels SET looked_to = NULL, one_way = '{}'")
+    move(here)
+    assert on(here, answer) == [other]
+
+
+def test_an_answer_stays_where_the_client_wrote_though_another_country_is_off_there(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET off = '{+44}' WHERE id = :id", id=other)
+    answer = plan(here, 1, lane=1, channel_id=other)
+    move(here)
+    assert on(here, answer) == [other]
 
 
 def test_a_disabled_channel_gives_up_what_is_planned(here: World, other: UUID) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine
 
+from gateway.channels.base import Inbound
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
 from gateway.domain.routing import NO_ANSWER, ODD_LETTERS, TOO_LONG
@@ -18,6 +19,7 @@ from gateway.usecases import (
     move_traffic,
     plan_due,
     preview_campaign,
+    receive_message,
     reply_to_client,
     tell_client,
 )
@@ -186,3 +188,29 @@ def test_a_disabled_channel_is_planned_on_no_more(here: World, other: UUID, boss
     client = here.client()
     run(here, boss)
     assert leaves_by(here) == {client: other}
+
+
+@pytest.mark.parametrize(
+    ("set_own", "set_other", "crisis_by", "reply_by"),
+    [
+        ("weight = 100", "weight = 100", "a", "a"),
+        ("weight = 75", "weight = 100", "b", "a"),  # alerts and crisis answers take the healthy road, answers stay where the client wrote
+        ("weight = 75", "weight = 75", "a", "a"),
+        ("weight = 0", "weight = 100", "b", "b"),
+        ("weight = 0", "one_way = '{+84}'", "a", "a"),  # what the client says next would be lost
+        ("state = 'paused', state_reason = 'suspended'", "weight = 100", "b", "b"),
+        ("daily = 5, daily_used = 5, daily_on = '2026-02-10'", "weight = 100", "b", "a"),  # the clock moves the reply
+    ],
+)
+def test_an_answer_leaves_by_the_channel_the_client_wrote_to_unless_that_fails_them(
+    here: World, other: UUID, set_own: str, set_other: str, crisis_by: str, reply_by: str
+) -> None:
+    here.run(f"UPDATE channels SET {set_own} WHERE id = :id", id=here.channel_id)
+    here.run(f"UPDATE channels SET {set_other} WHERE id = :id", id=other)
+    with unit_of_work(here.engine, now=here.now) as work:
+        wrote_to = channels.get(work, here.vault, here.channel_id)
+    for number, words in enumerate(("toi muon chet", "HELP")):
+        came = Inbound(f"SM{number}", here.phone_of(here.client()), "+84900000000", words)
+        receive_message.receive(here.engine, here.vault, CONTENT, wrote_to, came, silent, here.now)
+    found = here.rows("SELECT o.purpose, c.name FROM outbound o JOIN channels c ON c.id = o.channel_id WHERE o.client_id IS NOT NULL ORDER BY o.lane")
+    assert found == [("crisis_answer", crisis_by), ("help", reply_by)]
