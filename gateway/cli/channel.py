@@ -144,7 +144,7 @@ def list_channels(as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         can = change_channel.abilities(work, s.vault)
         screen.table(
-            (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow"), _("segments today"), _("prefix"), _("rate/s"),
+            (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow, reports"), _("segments today"), _("prefix"), _("rate/s"), _("carries"), _("comes from"),
              _("two-way"), _("delivered means"), _("replies"), _("a segment")),
             [_row(each, can[each.id]) for each in channels.states(work, measured=True)],
         )  # fmt: skip
@@ -160,7 +160,8 @@ def _delivered(each: State, can: Capabilities) -> str:
 def _row(each: State, can: Capabilities) -> tuple[object, ...]:
     return (
         each.name, each.kind, shown(each.state), " ".join(filter(None, (shown(each.state_reason) if each.state_reason else "", *each.off))),
-        f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
+        f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}, {each.reported}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
+        ", ".join((can.charset, str(can.max_chars), *(("USSD",) if can.ussd else ()))), ", ".join(map(shown, can.senders)),
         _("no") if "+" in each.one_way else _("not {phones}").format(phones=_phones(each.one_way)) if each.one_way else _("yes"),
         _delivered(each, can),
         _("cost the client") if each.replies_cost else _("free"), " ".join(f"{prefix}={price:g}" for prefix, price in each.prices.items()),

@@ -130,13 +130,14 @@ class State:
     well: int  # of the last hour's attempts
     bad: int
     slow: int
+    reported: int  # texts of which reports told more in the last hour
 
 
 _STATES = text("""
   SELECT c.id, c.unit_id, c.name, c.kind, c.state, c.state_reason, c.prefix, c.rate, c.replies_cost, c.prices, c.one_way, c.daily, c.off, c.weight,
     c.trouble_at, c.daily_on, c.daily_used, u.time_zone FROM channels c LEFT JOIN units u ON u.id = c.unit_id ORDER BY c.name""")
 _MINUTES = text("""
-  SELECT channel_id, sum(well)::int AS well, sum(bad)::int AS bad, sum(slow)::int AS slow FROM channel_minutes
+  SELECT channel_id, sum(well)::int AS well, sum(bad)::int AS bad, sum(slow)::int AS slow, sum(reported)::int AS reported FROM channel_minutes
   WHERE minute > :since GROUP BY channel_id""")
 
 
@@ -147,7 +148,7 @@ def states(work: Work, measured: bool = False) -> list[State]:
 
 
 def _state(row: Any, lately: Any, now: datetime) -> State:
-    counts = (lately.well, lately.bad, lately.slow) if lately else (0, 0, 0)
+    counts = (lately.well, lately.bad, lately.slow, lately.reported) if lately else (0, 0, 0, 0)
     return State(
         row.id, row.unit_id, row.name, row.kind, row.state, row.state_reason, row.prefix, row.rate, row.replies_cost, row.prices, row.one_way,
         row.daily, used_today(row, now), row.off, row.weight, row.trouble_at, *counts,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from gateway.domain.dialogues import name_of
 from gateway.domain.errors import NotFound, Refused
-from gateway.domain.health import Seen, Verdict
+from gateway.domain.health import MANY, REPORTS_TAKE, SILENCE, WINDOW, Seen, Verdict
 from gateway.domain.messages import BULK, REPLY, URGENT
 from gateway.domain.routing import ALL, UNREACHED, Asked, Road, Rule, Table
 from gateway.store import channels
@@ -147,21 +147,39 @@ def count(work: Work, counts: Mapping[UUID, Sequence[int]]) -> None:
         work.later(_COUNT, channel=channel_id, well=well, bad=bad, slow=slow, now=work.now)
 
 
+_COUNT_REPORTS = text("""
+  INSERT INTO channel_minutes (channel_id, minute, well, bad, slow, reported)
+  VALUES (:channel, date_trunc('minute', CAST(:now AS timestamptz)), 0, 0, 0, :reported)
+  ON CONFLICT (channel_id, minute) DO UPDATE SET reported = channel_minutes.reported + :reported""")
+
+
+def count_reports(work: Work, counts: Mapping[UUID, int]) -> None:
+    """Add how many texts reports told more of, by channel, to this minute's; with the other writes of the transaction."""
+    for channel_id, reported in sorted(counts.items()):
+        work.later(_COUNT_REPORTS, channel=channel_id, reported=reported, now=work.now)
+
+
 # A minute that had begun when the weight moved counts for what was before.
 _SEEN = text(f"""
-  SELECT c.id, c.prefix, c.weight, c.weight_at, c.trouble_at, {_OPEN} AS is_open, m.well, m.bad, m.slow
+  SELECT c.id, c.prefix, c.weight, c.weight_at, c.trouble_at, {_OPEN} AS is_open, m.well, m.bad, m.slow, r.awaited, r.reported, r.well_before, r.reported_before
   FROM channels c, LATERAL (
     SELECT coalesce(sum(well), 0)::int AS well, coalesce(sum(bad), 0)::int AS bad, coalesce(sum(slow), 0)::int AS slow
-    FROM channel_minutes WHERE channel_id = c.id AND minute > :since AND minute > coalesce(c.weight_at, '-infinity')) m
+    FROM channel_minutes WHERE channel_id = c.id AND minute > :since AND minute > coalesce(c.weight_at, '-infinity')) m, LATERAL (
+    SELECT coalesce(sum(well) FILTER (WHERE is_new AND minute <= :due), 0)::int AS awaited, coalesce(sum(reported) FILTER (WHERE is_new), 0)::int AS reported,
+      coalesce(sum(well) FILTER (WHERE minute <= :silent_since), 0)::int AS well_before,
+      coalesce(sum(reported) FILTER (WHERE minute <= :silent_since), 0)::int AS reported_before
+    FROM (SELECT *, minute > :silent_since AS is_new FROM channel_minutes WHERE channel_id = c.id) every) r
   WHERE c.state <> 'disabled' AND c.texts""")
 
 
-def seen(work: Work, window: timedelta) -> list[Seen]:
-    """Every channel, and how its attempts ended lately."""
-    rows = work.all(_SEEN, since=work.now - window, now=work.now)
+def seen(work: Work) -> list[Seen]:
+    """Every channel, how its attempts ended lately, and what became of them as far as reports tell."""
+    now = work.now
+    rows = work.all(_SEEN, since=now - WINDOW, due=now - REPORTS_TAKE, silent_since=now - SILENCE, now=now)
     return [
         Seen(row.id, row.weight, row.weight_at, row.trouble_at, row.well, row.bad, row.slow, row.is_open,
-             frozenset(other.id for other in rows if other.id != row.id and _meet(row.prefix, other.prefix)))
+             frozenset(other.id for other in rows if other.id != row.id and _meet(row.prefix, other.prefix)),
+             row.awaited, row.reported, row.reported_before / row.well_before if row.well_before >= MANY else 0.0)
         for row in rows
     ]  # fmt: skip
 

@@ -36,7 +36,7 @@ def move_traffic(engine: Engine, vault: Vault, content: Content, ring: Callable[
 
 def _weigh(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
     """Write the weights that follow from what is measured; of which channels in trouble staff are to hear, since no other can help them out."""
-    for verdict in health.judge(routes.seen(work, health.WINDOW), work.now):
+    for verdict in health.judge(routes.seen(work), work.now):
         routes.weigh(work, verdict)
         if verdict.weight != verdict.was:
             log.warning("channel_weighed", channel=verdict.id, weight=verdict.weight, was=verdict.was)

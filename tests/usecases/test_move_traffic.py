@@ -1,16 +1,17 @@
 """A channel fails: what has not left goes by another one, and nothing that may have left goes twice."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
 
-from gateway.channels.base import SendResult, refused
+from gateway.channels.base import Report, SendResult, refused
 from gateway.domain import health
 from gateway.store import channels, routes
 from gateway.store.base import unit_of_work
-from gateway.usecases import move_traffic, record_outcomes, send_due
+from gateway.usecases import move_traffic, record_outcomes, record_reports, send_due
 from gateway.usecases.record_outcomes import Ended
 from gateway.vault import Vault
 from tests import builders
@@ -101,6 +102,39 @@ def test_answers_that_take_too_long_cost_a_step_and_answers_to_clients_stay(here
     move(here)
     assert weight(here) == 75
     assert set(on(here, replies)) == {here.channel_id}
+
+
+def test_a_carrier_that_takes_texts_and_reports_none_any_more_gives_up_a_step_every_ten_minutes(here: World, other: UUID) -> None:
+    def minute_of(after: int, left: int, heard: int) -> None:
+        with unit_of_work(here.engine, now=here.now + after * MINUTE) as work:
+            routes.count(work, {here.channel_id: (left, 0, 0), other: (left, 0, 0)})
+            routes.count_reports(work, {here.channel_id: heard, other: left})
+
+    for minute in range(-120, -30, 10):
+        minute_of(minute, 20, 18)
+    weights = []
+    for minute in range(-29, 40):
+        minute_of(minute, 2, 0)
+        move(here, after=minute * MINUTE)
+        weights.append(weight(here))
+    steps = [minute for minute, (was, now) in enumerate(pairwise(weights), -28) if now != was]
+    assert -15 < steps[0] < 0
+    assert steps == [steps[0], steps[0] + 10, steps[0] + 20, steps[0] + 30]
+    assert weights[-1] == 0
+    for minute in range(40, 100):
+        minute_of(minute, 2, 2)
+        move(here, after=minute * MINUTE)
+    assert weight(here) == 100
+    assert weight(here, other) == 100
+
+
+def test_reports_are_counted_by_channel(here: World) -> None:
+    plan(here, 2)
+    sends = claim(here)
+    end(here, sends, ACCEPTED)
+    for state in ("sent", "delivered", "delivered"):
+        record_reports.record(here.engine, [(here.channel_id, Report(str(sent.token), "id", state)) for sent in sends], here.now)
+    assert here.value("SELECT sum(reported) FROM channel_minutes") == 4
 
 
 def test_both_in_trouble_nothing_moves_and_a_person_hears_of_it(here: World, other: UUID) -> None:

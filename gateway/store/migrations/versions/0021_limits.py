@@ -1,4 +1,4 @@
-"""The longest text and the alphabet of a channel, beside what it reaches and costs."""
+"""The longest text and the alphabet of a channel, beside what it reaches and costs; how many reports come by it."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the columns: they follow from the settings."""
-    op.execute("ALTER TABLE channels DROP longest, DROP gsm_only")
+    """Drop the columns: what they hold follows from the settings, and from what comes."""
+    op.execute("ALTER TABLE channels DROP longest, DROP gsm_only; ALTER TABLE channel_minutes DROP reported")
