@@ -237,14 +237,17 @@ def leaving(work: Work) -> list[Leaving]:
     midnight = max((channels.midnight(row.time_zone, work.now) for row in zones), default=None)
     found = []
     for row in rows:
-        used = channels.used_today(row, work.now)
-        is_stopped = row.is_stopped or (row.daily is not None and used >= row.daily)
-        is_full = row.daily is not None and used >= int(row.daily * (1 - row.reserved))
-        if is_stopped or row.weight < ALL or is_full:
+        is_stopped = row.is_stopped or (row.daily is not None and channels.used_today(row, work.now) >= row.daily)
+        if is_stopped or row.weight < ALL or _is_full(row, work.now):
             lanes = (URGENT, REPLY, BULK) if is_stopped or row.weight == 0 else (URGENT, BULK) if row.weight < ALL else (BULK,)
             is_old = row.looked_to is None or (midnight is not None and row.looked_to + LATE < midnight)
             found.append(Leaving(row.id, None if is_old else row.looked_to, lanes, is_stopped))
     return found
+
+
+def _is_full(row: Any, now: datetime) -> bool:
+    """Whether nothing of its day's allowance is left for campaigns."""
+    return row.daily is not None and channels.used_today(row, now) >= int(row.daily * (1 - row.reserved))
 
 
 PUT_OFF = ("country_off", "bad_sender", "suspended", "bad_credentials", "misconfigured", "daily_limit", "not_reached")
@@ -332,24 +335,28 @@ def tell(work: Work, channel_id: UUID, fault: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A channel that sends nothing, and how many of a campaign's texts wait on it."""
+    """A channel that sends nothing, and how many of a campaign's texts wait on it. `is_full`: until its day is over, nothing else is wrong."""
 
     name: str
     reason: str | None
     off: Sequence[str]
     texts: int
+    is_full: bool
 
 
-_STOPPED = text(f"SELECT c.id, c.name, c.state_reason, c.off FROM channels c WHERE c.texts AND c.state <> 'disabled' AND (NOT {_OPEN} OR cardinality(c.off) > 0)")
+_STOPPED = text(f"""
+  SELECT c.id, c.name, c.state_reason, c.off, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_stopped, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
+  FROM channels c LEFT JOIN units u ON u.id = c.unit_id
+  WHERE c.texts AND c.state <> 'disabled' AND (NOT {_OPEN} OR cardinality(c.off) > 0 OR c.daily IS NOT NULL)""")
 _WAITING = text("""
   SELECT channel_id, count(*) AS n FROM outbound
   WHERE campaign_id = :campaign AND state = 'planned' AND channel_id = ANY(:channels) AND reason IS DISTINCT FROM 'quiet hours' GROUP BY channel_id""")
 
 
 def stopped_for(work: Work, campaign_id: UUID) -> list[Waiting]:
-    """The stopped channels on which texts of the campaign wait."""
-    stopped = work.all(_STOPPED, now=work.now)
+    """The channels that are stopped, or full for today, on which texts of the campaign wait."""
+    stopped = [row for row in work.all(_STOPPED, now=work.now) if row.is_stopped or _is_full(row, work.now)]
     if not stopped:
         return []
     counts = {row.channel_id: row.n for row in work.all(_WAITING, campaign=campaign_id, channels=[row.id for row in stopped])}
-    return [Waiting(row.name, row.state_reason, row.off, counts[row.id]) for row in stopped if row.id in counts]
+    return [Waiting(row.name, row.state_reason, row.off, counts[row.id], not row.is_stopped) for row in stopped if row.id in counts]

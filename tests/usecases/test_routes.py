@@ -151,6 +151,16 @@ def test_what_a_carrier_carries_is_known_to_routing_of_channels_that_were_there_
     assert here.rows("SELECT name, longest, gsm_only FROM channels ORDER BY name") == [("a", 1600, False), ("b", 160, True)]
 
 
+def test_a_campaign_says_that_its_texts_wait_for_a_channel_whose_day_is_used_up(here: World, boss: Actor) -> None:
+    here.run("UPDATE channels SET daily = 10, daily_used = 8, daily_on = '2026-02-10'")  # a fifth is reserved
+    here.client()
+    run(here, boss)
+    for after, waiting in ((0, [("a", 1, True)]), (24, [])):
+        with unit_of_work(here.engine, boss, here.now + timedelta(hours=after)) as work:
+            found = routes.stopped_for(work, campaigns.by_name(work, "one").id)
+        assert [(each.name, each.texts, each.is_full) for each in found] == waiting
+
+
 def test_an_answer_leaves_by_a_channel_without_its_letters_rather_than_not_at_all(here: World, boss: Actor) -> None:
     here.run("UPDATE channels SET gsm_only = true")
     client = here.client()
