@@ -4,15 +4,15 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
     """Add the columns; the clock writes them for channels that there are."""
-    op.execute((SQL / "0021_limits.sql").read_text())
+    op.execute((SQL / "0022_limits.sql").read_text())
 
 
 def downgrade() -> None:
