@@ -106,6 +106,20 @@ def test_no_more_wait_for_their_answer_than_the_window_lets(smsc: FakeSmsc, ours
     assert {outcome(result).outcome for result in results} == {"accepted"}
 
 
+def test_what_goes_first_overtakes_all_that_waits_in_line_even_parts_of_a_text_that_is_being_written(smsc: FakeSmsc, ours: OurSide) -> None:
+    smsc.next_statuses.append(HANG)
+    with bound(smsc, ours, window="1") as wire:
+        results = send(wire, text("long " + "x" * 200), *(text(f"bulk {n}") for n in range(5)))
+        until(lambda: len(smsc.taken) == 1)
+        wire.submit_many([(text(f"alert {n}"), results.append) for n in range(2)], first=True)
+        until(lambda: len(wire.drain(0)) == 8)
+        smsc.release()
+        until(lambda: len(results) == 8)
+    assert [taken.text.split(" x")[0] for taken in smsc.taken[1:3]] == ["alert 0", "alert 1"]
+    assert [taken.text for taken in smsc.taken[4:]] == [f"bulk {n}" for n in range(5)]
+    assert {outcome(result).outcome for result in results} == {"accepted"}
+
+
 def test_a_refusal_is_read_and_throttling_slows_us_down(smsc: FakeSmsc, ours: OurSide) -> None:
     smsc.next_statuses.extend([BAD_NUMBER, THROTTLED])
     with bound(smsc, ours, window="1") as wire:

@@ -21,6 +21,7 @@ from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import (
     approve_asked,
     backfill,
+    change_channel,
     count_campaigns,
     count_reports,
     doubt_phone,
@@ -44,7 +45,7 @@ from gateway.wire import Wire
 from workers import watch
 
 BEAT_SECONDS = 5.0
-CONNECTIONS = 28
+CONNECTIONS = 29
 """One for each task, so that none that waits for PostgreSQL keeps an alert or the heartbeat from it; and for the leader's lock, its
 heartbeat, the look at the send workers, and what an import writes beside its own transaction."""
 
@@ -117,6 +118,7 @@ def tasks(gateway: parts.Gateway, settings: Settings, wire: Wire, second: Second
         Task("imports", 1, lambda: run_imports.run_next(engine, vault, content)),
         Task("exports", 1, lambda: export_clients.write_next(engine, vault)),
         Task("zones", 60, lambda: mend_zones.mend(engine)),
+        Task("limits", 60, lambda: change_channel.write_limits(engine, vault)),
         Task("menus", 600, lambda: sweep.forget_menus(engine)),
         Task("groups", 3600, lambda: sweep.forget_groups(engine)),
         Task("parts", 600, lambda: sweep.forget_parts(engine)),

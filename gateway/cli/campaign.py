@@ -211,6 +211,9 @@ def status(name: str, as_code: str) -> None:
 def _show_status(found: Campaign, counts: Counts, in_it: Sequence[tuple[str, int]], stopped: Sequence[routes.Waiting]) -> None:
     click.echo(_headline(found))
     for each in stopped:
+        if each.is_full:
+            screen.say("channel {name} has used up its day's allowance for campaigns: {texts} wait for it", name=each.name, texts=each.texts)
+            continue
         screen.warn("CHANNEL {name} IS STOPPED ({why}): {sent} sent, {texts} wait for it", name=each.name,
                     why=" ".join(filter(None, (shown(each.reason), *each.off))), sent=counts.by_state["accepted"], texts=each.texts)  # fmt: skip
     if "expand_at" in (found.to_do or {}):

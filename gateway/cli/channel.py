@@ -48,7 +48,7 @@ def channel() -> None:
 @click.option("--unit", required=True, help="Code of the unit it belongs to: texts from unknown phones go there.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; a secret one is asked for if left out or left empty, one of many lines may be @FILE.")
 @click.option("--prefix", default="+", show_default=True, help="Of the phones it reaches; the longest that fits wins.")
-@click.option("--rate", type=click.FloatRange(min=0.01), help="Messages a second; as fast as the carrier answers by default.")
+@click.option("--rate", type=click.FloatRange(min=0.01), help="Segments a second; as fast as the carrier answers by default.")
 @_terms
 @click.option("--replies-cost", is_flag=True, help="A reply costs the client money: texts that ask for one say so.")
 @session.as_staff
@@ -118,7 +118,7 @@ def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
 @click.argument("name")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of the carrier; an empty secret is asked for, one of many lines may be @FILE.")
 @click.option("--prefix", help="Of the phones it reaches.")
-@click.option("--rate", type=click.FloatRange(min=0), help="Messages a second; 0: as fast as the carrier answers.")
+@click.option("--rate", type=click.FloatRange(min=0), help="Segments a second; 0: as fast as the carrier answers.")
 @click.option("--reserved", type=click.FloatRange(0, 0.99), help="Share of rate and day that is kept for urgent texts and answers: 0.2.")
 @_terms
 @session.as_staff
@@ -144,7 +144,7 @@ def list_channels(as_code: str) -> None:
     with session.open(as_code, *session.PEOPLE) as s, s.system() as work:
         can = change_channel.abilities(work, s.vault)
         screen.table(
-            (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow"), _("segments today"), _("prefix"), _("rate/s"),
+            (_("name"), _("kind"), _("state"), _("why"), _("weight"), _("last hour: well, bad, slow, reports"), _("segments today"), _("prefix"), _("rate/s"), _("carries"), _("comes from"),
              _("two-way"), _("delivered means"), _("replies"), _("a segment")),
             [_row(each, can[each.id]) for each in channels.states(work, measured=True)],
         )  # fmt: skip
@@ -160,7 +160,8 @@ def _delivered(each: State, can: Capabilities) -> str:
 def _row(each: State, can: Capabilities) -> tuple[object, ...]:
     return (
         each.name, each.kind, shown(each.state), " ".join(filter(None, (shown(each.state_reason) if each.state_reason else "", *each.off))),
-        f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
+        f"{each.weight} %", f"{each.well}, {each.bad}, {each.slow}, {each.reported}", "" if each.daily is None else f"{each.used}/{each.daily}", each.prefix, each.rate,
+        ", ".join((can.charset, str(can.max_chars), *(("USSD",) if can.ussd else ()))), ", ".join(map(shown, can.senders)),
         _("no") if "+" in each.one_way else _("not {phones}").format(phones=_phones(each.one_way)) if each.one_way else _("yes"),
         _delivered(each, can),
         _("cost the client") if each.replies_cost else _("free"), " ".join(f"{prefix}={price:g}" for prefix, price in each.prices.items()),

@@ -25,6 +25,11 @@ UP_EVERY = timedelta(minutes=5)
 SLOW_SECONDS = 5.0
 """A carrier that takes longer over an answer is slow."""
 
+REPORTS_TAKE, SILENCE = timedelta(minutes=10), timedelta(minutes=30)
+"""Of texts that left longer ago than the one, reports are to be there; it is looked at what left, and what came, within the other."""
+MANY, USUAL = 50, 0.5
+"""Only of a channel is silence trouble that, the day before, brought this share of reports for so many texts: phones that are off explain the rest."""
+
 WELL, BAD = "well", "bad"
 
 
@@ -48,12 +53,20 @@ class Seen:
     slow: int  # of those that went well
     is_open: bool
     spares: Collection[UUID]
+    awaited: int = 0  # texts taken long enough ago that reports of them should be there
+    reported: int = 0  # reports that came since the first of those left
+    usually: float = 0.0  # reports for a text, the day before; 0: not known
 
     @property
     def is_troubled(self) -> bool:
-        """Whether too much goes wrong, or too slowly."""
+        """Whether too much goes wrong, or too slowly, or what was taken lies there."""
         of_all = self.well + self.bad
-        return of_all >= FEWEST and max(self.bad, self.slow) >= TROUBLE * of_all
+        return self.is_silent or (of_all >= FEWEST and max(self.bad, self.slow) >= TROUBLE * of_all)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether hardly any reports come of what was taken, where they used to."""
+        return self.awaited >= FEWEST and self.usually >= USUAL and self.reported < TROUBLE * self.usually * self.awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,8 @@ def _is_well(each: Seen) -> bool:
 
 
 def _lowered(each: Seen, now: datetime) -> int:
-    if each.moved_at is not None and now - each.moved_at < DOWN_EVERY:
+    pace = REPORTS_TAKE if each.is_silent else DOWN_EVERY  # silence tells of what left a while ago, not of the last step
+    if each.moved_at is not None and now - each.moved_at < pace:
         return each.weight
     return max(each.weight - (STEEP if each.bad * 2 >= each.well + each.bad else STEP), 0)
 

@@ -6,19 +6,31 @@ they keep seeing one number. A channel that works badly gives up some of its cli
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import log
 from uuid import UUID
 
+from gateway.domain import segments
+from gateway.domain.told import N_
+
 FAR = 1_000_000  # further than any unit lies below another
 ALL = 100
 """The weight of a channel that keeps all its clients."""
+UNREACHED = N_("no channel reaches this phone")
+NO_ANSWER = N_(
+    "asks for an answer, and no channel brings one back from these phones: take a text that asks for none and names a call-back number or a USSD "
+    "code, or add a channel that brings answers back"
+)
+ODD_LETTERS = N_(
+    "has letters that no channel to these phones carries, such as tone marks: write it without them, or add a channel that carries every letter"
+)
+TOO_LONG = N_("is longer than any channel to these phones carries: shorten it, or add a channel that carries longer texts")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Road:
-    """A channel as routing sees it. `is_open`: texts leave by it; `has_room`: of its day's allowance some is left for campaigns."""
+    """A channel as routing sees it. `is_open`: texts leave by it, and of its day's allowance some is left; `has_room`: some for campaigns."""
 
     id: UUID
     name: str
@@ -31,6 +43,8 @@ class Road:
     weight: int = ALL
     daily: int | None = None  # segments that it may send in a day
     replies_cost: bool = False
+    longest: int = 1600  # characters
+    gsm_only: bool = False  # no other letters
 
     def reaches(self, phone: str) -> bool:
         """Whether it can carry a text to this phone at all."""
@@ -39,6 +53,10 @@ class Road:
     def is_two_way(self, phone: str) -> bool:
         """Whether this phone's answers come back."""
         return not phone.startswith(tuple(self.one_way))
+
+    def holds(self, asked: "Asked") -> bool:
+        """Whether it carries a text of this length and these letters."""
+        return asked.chars <= self.longest and (asked.is_gsm or not self.gsm_only)
 
     def price(self, phone: str) -> float | None:
         """Of one segment to this phone: that of the longest prefix. None: not known."""
@@ -80,6 +98,13 @@ class Asked:
     purpose: str
     answers: bool = False  # it asks for an answer, which must come back
     bulk: bool = True
+    urgent: bool = False
+    chars: int = 0  # where its words are known
+    is_gsm: bool = True
+
+    def saying(self, body: str) -> "Asked":
+        """The same, with these words."""
+        return replace(self, chars=len(body), is_gsm=segments.GSM.issuperset(body))
 
 
 class Table:
@@ -113,7 +138,7 @@ class Table:
                 seen.update(road.id for road in tier)
         others = [road for road in self._unruled if road.reaches(asked.phone)]
         others.sort(key=lambda road: (-len(road.prefix), *_dear(road, asked), road.name))
-        return [[road for road in tier if road.is_two_way(asked.phone)] if asked.answers else tier for tier in (*ordered, *([road] for road in others))]
+        return [[road for road in tier if _suits(road, asked)] for tier in (*ordered, *([road] for road in others))]
 
     def loses_answers(self, countries: Iterable[str]) -> bool:
         """Whether there are channels to one of these countries, by the beginning of its phones, and none brings answers back from all of it."""
@@ -124,22 +149,31 @@ class Table:
         return False
 
     def choose(self, asked: Asked) -> Road | None:
-        """The channel for a text; None when none reaches the phone, or none that brings its answer back.
+        """The channel for a text; None when none reaches the phone, none that brings its answer back, or none that holds its words.
 
         Where no channel is open it is the best one all the same: the text waits there.
         """
         if self._only is not None:
-            return self._only if self._only.reaches(asked.phone) and (not asked.answers or self._only.is_two_way(asked.phone)) else None
+            return self._only if self._only.reaches(asked.phone) and _suits(self._only, asked) else None
         first = best = None
         for tier in self.order(asked):
             for road in _in_turn(tier, asked.who):
                 first = first or road
-                if not _carries(road, asked):
+                if not carries(road, asked):
                     continue
-                if _keeps(road, asked.who):
+                if _keeps(road, asked):
                     return road
                 best = best or road
         return best or first
+
+    def why_not(self, asked: Asked) -> str:
+        """Why there is no channel for a text."""
+        lighter = replace(asked, chars=0)
+        for reason in (TOO_LONG, ODD_LETTERS, NO_ANSWER):
+            if self.choose(lighter) is not None:
+                return reason
+            lighter = replace(lighter, is_gsm=True) if reason is TOO_LONG else replace(lighter, answers=False)
+        return UNREACHED
 
 
 def _dear(road: Road, asked: Asked) -> tuple[bool, float]:
@@ -147,7 +181,12 @@ def _dear(road: Road, asked: Asked) -> tuple[bool, float]:
     return price is None, price or 0.0
 
 
-def _carries(road: Road, asked: Asked) -> bool:
+def _suits(road: Road, asked: Asked) -> bool:
+    return (not asked.answers or road.is_two_way(asked.phone)) and road.holds(asked)
+
+
+def carries(road: Road, asked: Asked) -> bool:
+    """Whether a text that it suits may leave by it now."""
     return road.is_open and (road.has_room or not asked.bulk) and not (road.off and asked.phone.startswith(tuple(road.off)))
 
 
@@ -160,8 +199,9 @@ def _in_turn(tier: Sequence[Road], who: bytes) -> Sequence[Road]:
     return sorted(tier, key=lambda road: -log(_drawn(who, road, 0)) / (1 if even else shares[road.id]))
 
 
-def _keeps(road: Road, who: bytes) -> bool:
-    return road.weight >= ALL or _drawn(who, road, 8) * ALL < road.weight
+def _keeps(road: Road, asked: Asked) -> bool:
+    """An alert or a crisis answer takes no road that works badly while there is one that does not."""
+    return road.weight >= ALL or (not asked.urgent and _drawn(asked.who, road, 8) * ALL < road.weight)
 
 
 def _drawn(who: bytes, road: Road, at: int) -> float:

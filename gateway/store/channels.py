@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -34,19 +34,20 @@ class Channel:
     replies_cost: bool = False
     backfill_rest: Mapping[str, Any] | None = None
     off: Sequence[str] = ()
+    weight: int = 100
 
 
 _COLUMNS = """c.id, c.unit_id, c.key_id, c.name, c.kind, c.settings_enc, c.prefix, c.rate, c.reserved, c.state,
-  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, c.off, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
+  c.state_reason, c.backfilled_to, c.replies_cost, c.backfill_rest, c.off, c.weight, k.wrapped FROM channels c JOIN keys k ON k.id = c.key_id"""
 _GET = text(f"SELECT {_COLUMNS} WHERE c.id = :id")
 _LIST = text(f"SELECT {_COLUMNS} ORDER BY c.name")
 
 
 def add(
     work: Work, vault: Vault, *, unit_id: UUID, name: str, kind: str, settings: dict[str, Any], prefix: str = "+",
-    rate: float | None = None, texts: bool = True, one_way: Sequence[str] = (),
+    rate: float | None = None, texts: bool = True, one_way: Sequence[str] = (), limits: tuple[int, bool] = (1600, False),
 ) -> UUID:  # fmt: skip
-    """Keep a channel; its settings are encrypted. `texts`: texts leave through it.
+    """Keep a channel; its settings are encrypted. `texts`: texts leave through it. `limits`: see set_limits.
 
     Raises Refused when the name is taken, or when it would reach people and the clock was moved for practice.
     """
@@ -60,7 +61,7 @@ def add(
     sealed = key.encrypt(json.dumps(settings), "channels.settings", channel_id)
     row = {"id": channel_id, "unit_id": unit_id, "key_id": key_id, "name": name, "kind": kind,
            "settings_enc": sealed, "prefix": prefix, "rate": rate, "texts": texts,
-           "one_way": list(one_way)}  # fmt: skip
+           "one_way": list(one_way), "longest": limits[0], "gsm_only": limits[1]}  # fmt: skip
     work.insert("channels", [row])
     look_again(work)
     return channel_id
@@ -75,6 +76,15 @@ def set_settings(work: Work, vault: Vault, channel_id: UUID, settings: Mapping[s
     assert row is not None
     sealed = vault.open_key(row.wrapped, row.id).encrypt(json.dumps(dict(settings)), "channels.settings", channel_id)
     work.execute(text("UPDATE channels SET settings_enc = :sealed, texts = :texts WHERE id = :id"), {"sealed": sealed, "texts": texts, "id": channel_id})
+
+
+_LIMITS = text("UPDATE channels SET longest = :longest, gsm_only = :gsm_only WHERE id = :id AND (longest, gsm_only) <> (:longest, :gsm_only)")
+
+
+def set_limits(work: Work, channel_id: UUID, longest: int, gsm_only: bool) -> None:
+    """How many characters its carrier takes, and whether of the GSM alphabet alone."""
+    if work.execute(_LIMITS, {"id": channel_id, "longest": longest, "gsm_only": gsm_only}).rowcount:
+        look_again(work)
 
 
 def get(work: Work, vault: Vault, channel_id: UUID) -> Channel:
@@ -94,7 +104,7 @@ def _open(row: Any, vault: Vault) -> Channel:
     key = vault.open_key(row.wrapped, row.key_id)
     settings = json.loads(key.decrypt(row.settings_enc, "channels.settings", row.id))
     return Channel(row.id, row.unit_id, row.name, row.kind, settings, row.prefix, row.rate, row.reserved, row.state,
-                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest, row.off)  # fmt: skip
+                   row.state_reason, row.backfilled_to, row.replies_cost, row.backfill_rest, row.off, row.weight)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +130,14 @@ class State:
     well: int  # of the last hour's attempts
     bad: int
     slow: int
+    reported: int  # texts of which reports told more in the last hour
 
 
 _STATES = text("""
   SELECT c.id, c.unit_id, c.name, c.kind, c.state, c.state_reason, c.prefix, c.rate, c.replies_cost, c.prices, c.one_way, c.daily, c.off, c.weight,
     c.trouble_at, c.daily_on, c.daily_used, u.time_zone FROM channels c LEFT JOIN units u ON u.id = c.unit_id ORDER BY c.name""")
 _MINUTES = text("""
-  SELECT channel_id, sum(well)::int AS well, sum(bad)::int AS bad, sum(slow)::int AS slow FROM channel_minutes
+  SELECT channel_id, sum(well)::int AS well, sum(bad)::int AS bad, sum(slow)::int AS slow, sum(reported)::int AS reported FROM channel_minutes
   WHERE minute > :since GROUP BY channel_id""")
 
 
@@ -137,7 +148,7 @@ def states(work: Work, measured: bool = False) -> list[State]:
 
 
 def _state(row: Any, lately: Any, now: datetime) -> State:
-    counts = (lately.well, lately.bad, lately.slow) if lately else (0, 0, 0)
+    counts = (lately.well, lately.bad, lately.slow, lately.reported) if lately else (0, 0, 0, 0)
     return State(
         row.id, row.unit_id, row.name, row.kind, row.state, row.state_reason, row.prefix, row.rate, row.replies_cost, row.prices, row.one_way,
         row.daily, used_today(row, now), row.off, row.weight, row.trouble_at, *counts,
@@ -152,6 +163,12 @@ def used_today(row: Any, now: datetime) -> int:
 def today(zone: str | None, now: datetime) -> date:
     """The day that a clock in the zone shows; in UTC where there is no such zone."""
     return now.astimezone(windows.zone_or(zone, "UTC")[0]).date()
+
+
+def midnight(zone: str | None, now: datetime) -> datetime:
+    """When the day began that a clock in the zone shows."""
+    there = windows.zone_or(zone, "UTC")[0]
+    return datetime.combine(now.astimezone(there), time(), there)
 
 
 def look_again(work: Work) -> None:
@@ -228,15 +245,32 @@ _SLOT = text("""
 class Room:
     """How many messages may leave in the next second: `all` of them, of which at most `bulk` from the bulk lane.
 
-    `segments` and `bulk_segments` are left of the day's allowance, None: of any number. `off`: countries that nothing leaves to.
+    `parts` and `bulk_parts` (segments) are what the rate leaves of that second, `left` and `bulk_left` what the day's allowance does; None: of
+    any number. `is_idle`: nothing that left before still uses up the rate. `off`: countries that nothing leaves to.
     """
 
     all: int
     bulk: int
-    segments: int | None = None
-    bulk_segments: int | None = None
+    parts: int | None = None
+    bulk_parts: int | None = None
+    left: int | None = None
+    bulk_left: int | None = None
+    is_idle: bool = True
     off: tuple[str, ...] = ()
     today: date | None = None  # with an allowance: the day that is being used up
+
+    def takes(self, segments: int, used: int, is_bulk: bool) -> bool:
+        """Whether a message of so many segments may leave after others that used so many.
+
+        Bulk may reach into what is reserved of a second with its last message. One that is longer than all of a second leaves when the
+        channel is idle, and the day's allowance may be passed by one.
+        """
+        left, parts = (self.bulk_left, self.bulk_parts) if is_bulk else (self.left, self.parts)
+        if left is not None and used >= left:
+            return False
+        if parts is None or self.parts is None or (self.is_idle and used == 0):
+            return True
+        return used < parts and used + segments <= self.parts
 
 
 def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Room:
@@ -254,22 +288,25 @@ def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Roo
     row = work.one(_SLOT, id=channel_id)
     if row is None:
         return Room(0, 0)
-    free, bulk = (wanted, wanted) if row.rate is None else _at_rate(row, wanted, work.now)
-    if row.daily is None:
-        return Room(free, bulk, off=off)
-    day = today(quick.time_zone, work.now)
-    used = row.daily_used if row.daily_on == day else 0
-    left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
-    return Room(min(free, left), min(bulk, bulk_left), left, bulk_left, off, day)
+    most, bulk, parts, bulk_parts, left, bulk_left, day = wanted, wanted, None, None, None, None, None
+    if row.rate is not None:
+        parts, bulk_parts = _at_rate(row, work.now)
+        most, bulk = min(most, parts), min(bulk, bulk_parts)
+    if row.daily is not None:
+        day = today(quick.time_zone, work.now)
+        used = row.daily_used if row.daily_on == day else 0
+        left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
+        most, bulk = min(most, left), min(bulk, bulk_left)
+    return Room(most, bulk, parts, bulk_parts, left, bulk_left, row.next_free_at <= work.now, off, day)
 
 
-def _at_rate(row: Any, wanted: int, now: datetime) -> tuple[int, int]:
-    """Of all lanes, and of the bulk lane."""
+def _at_rate(row: Any, now: datetime) -> tuple[int, int]:
+    """Segments of all lanes, and of the bulk lane."""
     ahead_s = max((row.next_free_at - now).total_seconds(), 0.0)
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
-    return max(min(free, wanted), 0), max(min(bulk, wanted), 0)
+    return max(free, 0), max(bulk, 0)
 
 
 def _is_open(row: Any, now: datetime) -> bool:
@@ -277,14 +314,33 @@ def _is_open(row: Any, now: datetime) -> bool:
 
 
 _SPEND = text("""
-  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => :count / rate) END,
+  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => CAST(:segments AS float8) / rate) END,
     daily_used = CASE WHEN daily_on = CAST(:today AS date) THEN daily_used ELSE 0 END + :segments, daily_on = :today
   WHERE id = :id""")
 
 
-def spend(work: Work, channel_id: UUID, room: Room, count: int, segments: int) -> None:
-    """Move the channel's next free instant by `count` messages, and count their segments against its day."""
-    work.execute(_SPEND, {"id": channel_id, "count": float(count), "segments": segments, "today": room.today, "now": work.now})
+def spend(work: Work, channel_id: UUID, room: Room, segments: int) -> None:
+    """Move the channel's next free instant by so many segments, and count them against its day."""
+    work.execute(_SPEND, {"id": channel_id, "segments": segments, "today": room.today, "now": work.now})
+
+
+# Channels in one order, so that no two wait for each other.
+_TAKEN = text("""
+  SELECT a.channel_id, a.started_at, u.time_zone, sum(o.segments)::int AS segments
+  FROM attempts a JOIN outbound o ON o.id = a.outbound_id JOIN channels c ON c.id = a.channel_id LEFT JOIN units u ON u.id = c.unit_id
+  WHERE a.id = ANY(:tokens) AND a.state IN ('submitting', 'unknown') AND c.daily IS NOT NULL
+  GROUP BY a.channel_id, a.started_at, u.time_zone ORDER BY a.channel_id, a.started_at""")
+_GIVE_BACK = text("UPDATE channels SET daily_used = greatest(daily_used - :segments, 0) WHERE id = :id AND daily_on = :day")
+
+
+def give_back(work: Work, tokens: Sequence[UUID]) -> None:
+    """Attempts that surely did not leave cost nothing of their day; one of a day that is over, or that is closed already, changes nothing.
+
+    Their messages' rows are locked, and they are closed afterwards in the same transaction: so each is given back once.
+    """
+    for row in work.all(_TAKEN, tokens=list(tokens)):
+        day = today(row.time_zone, row.started_at)
+        work.execute(_GIVE_BACK, {"id": row.channel_id, "segments": row.segments, "day": day})
 
 
 def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> None:

@@ -201,13 +201,13 @@ def unheard(work: Work, flag_ids: Sequence[UUID]) -> set[UUID]:
     return {row.id for row in work.all(_UNHEARD, flags=list(flag_ids))} if flag_ids else set()
 
 
-# One that works first: not paused, and none that lets this flag's alerts lie.
+# One that works first: not paused, not refused there, not known to work badly, and none that lets this flag's alerts lie.
 _CHANNEL = text("""
   SELECT c.id FROM channels c WHERE c.state <> 'disabled' AND c.texts AND :phone LIKE c.prefix || '%' AND c.id IS DISTINCT FROM CAST(:beside AS uuid)
-  ORDER BY c.state = 'paused' AND coalesce(c.paused_until > :now, true),
+  ORDER BY c.state = 'paused' AND coalesce(c.paused_until > :now, true), EXISTS (SELECT FROM unnest(c.off) country WHERE :phone LIKE country || '%'),
     EXISTS (SELECT FROM alert_steps t JOIN outbound o ON o.id = t.outbound_id WHERE t.flag_id = :flag AND o.channel_id = c.id
       AND (o.state = 'failed' OR (o.state IN ('planned', 'submitting', 'unknown') AND o.created_at <= :waited))),
-    length(c.prefix) DESC, c.name LIMIT 1""")
+    c.weight < 100, length(c.prefix) DESC, c.name LIMIT 1""")
 
 
 def channel(work: Work, e164: str, flag_id: UUID, patience: timedelta, beside: UUID | None = None) -> UUID | None:

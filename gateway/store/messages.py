@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from gateway.domain.messages import BULK, STATES
 from gateway.domain.told import N_
+from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
 
@@ -186,6 +187,7 @@ def withdraw(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
     Waits for a commit of such a claim that is still under way: its rows are locked.
     """
     work.execute(_LOCK, {"ids": ids})
+    channels.give_back(work, tokens)
     for statement in _WITHDRAW:
         work.execute(statement, {"ids": ids, "tokens": tokens, "now": work.now})
 
@@ -288,6 +290,8 @@ def record(work: Work, outcomes: Sequence[Outcome]) -> None:
         "carrier_ids": [o.carrier_id for o in outcomes], "agains": [o.again_at for o in outcomes], "now": work.now,
     }  # fmt: skip
     work.later(_LOCK, ids=values["ids"])
+    if stayed := [o.token for o in outcomes if o.attempt in ("not_sent", "refused")]:
+        channels.give_back(work, stayed)
     work.later(_RECORD_ATTEMPTS, **values)
     work.later(_RECORD_MESSAGES, **values)
 

@@ -1,7 +1,7 @@
 """Which channel carries which texts, how well each works, and the texts that move from one to another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from gateway.domain.dialogues import name_of
 from gateway.domain.errors import NotFound, Refused
-from gateway.domain.health import Seen, Verdict
+from gateway.domain.health import MANY, REPORTS_TAKE, SILENCE, WINDOW, Seen, Verdict
 from gateway.domain.messages import BULK, REPLY, URGENT
-from gateway.domain.routing import Asked, Road, Rule, Table
+from gateway.domain.routing import ALL, UNREACHED, Asked, Road, Rule, Table
 from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import Vault
@@ -20,7 +20,7 @@ from gateway.vault import Vault
 _OPEN = "(c.state = 'active' OR (c.state = 'paused' AND coalesce(c.paused_until <= :now, false)))"
 _ROADS = text(f"""
   SELECT c.id, c.name, c.prefix, c.prices, c.one_way, c.off, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, c.replies_cost,
-    {_OPEN} AS is_open, u.time_zone
+    c.longest, c.gsm_only, {_OPEN} AS is_open, u.time_zone
   FROM channels c LEFT JOIN units u ON u.id = c.unit_id WHERE c.state <> 'disabled' AND c.texts ORDER BY c.name""")
 _RULES = text("""
   SELECT r.channel_id, r.prefix, r.language, r.purpose,
@@ -37,8 +37,9 @@ def table(work: Work) -> Table:
 def _road(row: Any, now: datetime) -> Road:
     used = channels.used_today(row, now)
     return Road(
-        row.id, row.name, row.prefix, row.prices, row.one_way, row.off, row.is_open,
-        row.daily is None or used < int(row.daily * (1 - row.reserved)), row.weight, row.daily, row.replies_cost,
+        row.id, row.name, row.prefix, row.prices, row.one_way, row.off,
+        row.is_open and (row.daily is None or used < row.daily), row.daily is None or used < int(row.daily * (1 - row.reserved)), row.weight, row.daily, row.replies_cost,
+        row.longest, row.gsm_only,
     )  # fmt: skip
 
 
@@ -55,24 +56,34 @@ def choose(work: Work, asked: Asked) -> UUID | None:
 
 
 def _unanswered(asked: Asked) -> Asked:
-    return Asked(asked.phone, asked.who, asked.unit_id, asked.language, asked.purpose, bulk=asked.bulk)
+    return replace(asked, answers=False)
 
 
 def for_text(work: Work, asked: Asked) -> UUID:
-    """The same. Raises Refused when none reaches the phone."""
+    """The same; alerts and answers rather leave by one that may not hold their words than by none. Raises Refused when none reaches the phone."""
     found = choose(work, asked)
+    if found is None and not asked.bulk:
+        found = choose(work, replace(asked, chars=0, is_gsm=True))
     if found is None:
-        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`")
+        reason = table(work).why_not(_unanswered(asked))
+        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`" if reason == UNREACHED else reason)
     return found
 
 
-_TEXTS = text("SELECT id FROM channels WHERE id = :id AND texts AND state <> 'disabled'")
+def answering(work: Work, channel_id: UUID, asked: Asked) -> UUID | None:
+    """The channel that answers a phone which came through this one: itself, unless it has menus alone, or works badly and another does not.
 
-
-def texting(work: Work, channel_id: UUID, asked: Asked) -> UUID | None:
-    """The channel that texts a phone which came through this one: itself, unless it has menus alone. None when none does."""
-    found: UUID | None = work.value(_TEXTS, id=channel_id)
-    return found or choose(work, asked)
+    Another one is taken that is open, works well and brings answers back. None when none texts this phone.
+    """
+    known = table(work)
+    own = known.roads.get(channel_id)
+    if own is None:
+        road = known.choose(asked)
+        return None if road is None else road.id
+    if own.is_open and own.weight >= (ALL if asked.urgent else 1):
+        return own.id
+    other = known.choose(replace(asked, answers=True))
+    return other.id if other is not None and other.is_open and other.weight == ALL else own.id
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------
@@ -136,21 +147,39 @@ def count(work: Work, counts: Mapping[UUID, Sequence[int]]) -> None:
         work.later(_COUNT, channel=channel_id, well=well, bad=bad, slow=slow, now=work.now)
 
 
+_COUNT_REPORTS = text("""
+  INSERT INTO channel_minutes (channel_id, minute, well, bad, slow, reported)
+  VALUES (:channel, date_trunc('minute', CAST(:now AS timestamptz)), 0, 0, 0, :reported)
+  ON CONFLICT (channel_id, minute) DO UPDATE SET reported = channel_minutes.reported + :reported""")
+
+
+def count_reports(work: Work, counts: Mapping[UUID, int]) -> None:
+    """Add how many texts reports told more of, by channel, to this minute's; with the other writes of the transaction."""
+    for channel_id, reported in sorted(counts.items()):
+        work.later(_COUNT_REPORTS, channel=channel_id, reported=reported, now=work.now)
+
+
 # A minute that had begun when the weight moved counts for what was before.
 _SEEN = text(f"""
-  SELECT c.id, c.prefix, c.weight, c.weight_at, c.trouble_at, {_OPEN} AS is_open, m.well, m.bad, m.slow
+  SELECT c.id, c.prefix, c.weight, c.weight_at, c.trouble_at, {_OPEN} AS is_open, m.well, m.bad, m.slow, r.awaited, r.reported, r.well_before, r.reported_before
   FROM channels c, LATERAL (
     SELECT coalesce(sum(well), 0)::int AS well, coalesce(sum(bad), 0)::int AS bad, coalesce(sum(slow), 0)::int AS slow
-    FROM channel_minutes WHERE channel_id = c.id AND minute > :since AND minute > coalesce(c.weight_at, '-infinity')) m
+    FROM channel_minutes WHERE channel_id = c.id AND minute > :since AND minute > coalesce(c.weight_at, '-infinity')) m, LATERAL (
+    SELECT coalesce(sum(well) FILTER (WHERE is_new AND minute <= :due), 0)::int AS awaited, coalesce(sum(reported) FILTER (WHERE is_new), 0)::int AS reported,
+      coalesce(sum(well) FILTER (WHERE minute <= :silent_since), 0)::int AS well_before,
+      coalesce(sum(reported) FILTER (WHERE minute <= :silent_since), 0)::int AS reported_before
+    FROM (SELECT *, minute > :silent_since AS is_new FROM channel_minutes WHERE channel_id = c.id) every) r
   WHERE c.state <> 'disabled' AND c.texts""")
 
 
-def seen(work: Work, window: timedelta) -> list[Seen]:
-    """Every channel, and how its attempts ended lately."""
-    rows = work.all(_SEEN, since=work.now - window, now=work.now)
+def seen(work: Work) -> list[Seen]:
+    """Every channel, how its attempts ended lately, and what became of them as far as reports tell."""
+    now = work.now
+    rows = work.all(_SEEN, since=now - WINDOW, due=now - REPORTS_TAKE, silent_since=now - SILENCE, now=now)
     return [
         Seen(row.id, row.weight, row.weight_at, row.trouble_at, row.well, row.bad, row.slow, row.is_open,
-             frozenset(other.id for other in rows if other.id != row.id and _meet(row.prefix, other.prefix)))
+             frozenset(other.id for other in rows if other.id != row.id and _meet(row.prefix, other.prefix)),
+             row.awaited, row.reported, row.reported_before / row.well_before if row.well_before >= MANY else 0.0)
         for row in rows
     ]  # fmt: skip
 
@@ -183,27 +212,42 @@ def forget_minutes(work: Work) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A channel that texts may have to leave. `is_whole`: all of them, answers too; otherwise campaigns' alone."""
+    """A channel that texts may have to leave, of these lanes. `is_stopped`: nothing more leaves by it today, wherever answers come back."""
 
     id: UUID
     looked_to: datetime | None
-    is_whole: bool
+    lanes: Sequence[int]
+    is_stopped: bool
 
 
 _LEAVING = text(f"""
-  SELECT c.id, c.looked_to, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_whole, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
+  SELECT c.id, c.looked_to, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_stopped, c.weight, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
   FROM channels c JOIN units u ON u.id = c.unit_id WHERE c.texts AND (c.state <> 'active' OR cardinality(c.off) > 0 OR c.weight < 100 OR c.daily IS NOT NULL)
   ORDER BY c.name""")
 
+_ZONES = text("SELECT DISTINCT u.time_zone FROM channels c LEFT JOIN units u ON u.id = c.unit_id WHERE c.daily IS NOT NULL AND c.state <> 'disabled'")
+
 
 def leaving(work: Work) -> list[Leaving]:
-    """Channels that are closed, keep not all their clients, or have used up their day's allowance for campaigns."""
+    """Channels that are closed, keep not all their clients, or have used up their day's allowance for campaigns.
+
+    A day that has begun for some channel may have made room for what was looked at before.
+    """
+    rows, zones = work.together((_LEAVING, {"now": work.now}), (_ZONES, {}))
+    midnight = max((channels.midnight(row.time_zone, work.now) for row in zones), default=None)
     found = []
-    for row in work.all(_LEAVING, now=work.now):
-        is_full = row.daily is not None and channels.used_today(row, work.now) >= int(row.daily * (1 - row.reserved))
-        if row.is_whole or row.weight < 100 or is_full:
-            found.append(Leaving(row.id, row.looked_to, row.is_whole))
+    for row in rows:
+        is_stopped = row.is_stopped or (row.daily is not None and channels.used_today(row, work.now) >= row.daily)
+        if is_stopped or row.weight < ALL or _is_full(row, work.now):
+            lanes = (URGENT, REPLY, BULK) if is_stopped or row.weight == 0 else (URGENT, BULK) if row.weight < ALL else (BULK,)
+            is_old = row.looked_to is None or (midnight is not None and row.looked_to + LATE < midnight)
+            found.append(Leaving(row.id, None if is_old else row.looked_to, lanes, is_stopped))
     return found
+
+
+def _is_full(row: Any, now: datetime) -> bool:
+    """Whether nothing of its day's allowance is left for campaigns."""
+    return row.daily is not None and channels.used_today(row, now) >= int(row.daily * (1 - row.reserved))
 
 
 PUT_OFF = ("country_off", "bad_sender", "suspended", "bad_credentials", "misconfigured", "daily_limit", "not_reached")
@@ -214,7 +258,7 @@ _DUE = text("""
   ORDER BY lane, send_after LIMIT :most""")
 # Of what may have reached a carrier nothing moves, whatever that carrier's list says: such a list may come late.
 _HELD = text("""
-  SELECT o.id, o.unit_id, o.key_id, k.wrapped, o.to_enc, o.to_hash, o.language, o.purpose, o.lane, o.expects
+  SELECT o.id, o.unit_id, o.key_id, k.wrapped, o.to_enc, o.to_hash, o.body_enc, o.language, o.purpose, o.lane, o.expects
   FROM outbound o JOIN keys k ON k.id = o.key_id
   WHERE o.id = ANY(:ids) AND o.channel_id = :channel AND o.state || '' = 'planned'
     AND (o.attempts = 0 OR NOT EXISTS (SELECT FROM attempts a WHERE a.outbound_id = o.id AND a.state <> 'not_sent'))
@@ -230,9 +274,8 @@ LATE = timedelta(minutes=1)
 
 def due(work: Work, channel: Leaving, most: int) -> list[UUID]:
     """Unsent texts of a channel that are due and were not looked at yet, or are put off: the most urgent and earliest first."""
-    lanes = [URGENT, REPLY, BULK] if channel.is_whole else [BULK]
     after = channel.looked_to or work.now - timedelta(days=366)
-    rows = work.all(_DUE, channel=channel.id, lanes=lanes, after=after, now=work.now, horizon=work.now + AHEAD, put_off=list(PUT_OFF), most=most)
+    rows = work.all(_DUE, channel=channel.id, lanes=list(channel.lanes), after=after, now=work.now, horizon=work.now + AHEAD, put_off=list(PUT_OFF), most=most)
     return [row.id for row in rows]
 
 
@@ -256,7 +299,8 @@ def asked_of(row: Any, vault: Vault) -> Asked:
     key = vault.open_key(row.wrapped, row.key_id)
     phone = key.decrypt(row.to_enc, "outbound.to", row.id)
     asks = row.expects != "none" or name_of(row.purpose) is not None
-    return Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK)
+    asked = Asked(phone, bytes(row.to_hash), row.unit_id, row.language, row.purpose, asks, row.lane == BULK, row.lane == URGENT)
+    return asked.saying(key.decrypt(row.body_enc, "outbound.body", row.id))
 
 
 # --- what staff are told --------------------------------------------------------------------------------------------
@@ -291,24 +335,28 @@ def tell(work: Work, channel_id: UUID, fault: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A channel that sends nothing, and how many of a campaign's texts wait on it."""
+    """A channel that sends nothing, and how many of a campaign's texts wait on it. `is_full`: until its day is over, nothing else is wrong."""
 
     name: str
     reason: str | None
     off: Sequence[str]
     texts: int
+    is_full: bool
 
 
-_STOPPED = text(f"SELECT c.id, c.name, c.state_reason, c.off FROM channels c WHERE c.texts AND c.state <> 'disabled' AND (NOT {_OPEN} OR cardinality(c.off) > 0)")
+_STOPPED = text(f"""
+  SELECT c.id, c.name, c.state_reason, c.off, NOT {_OPEN} OR cardinality(c.off) > 0 AS is_stopped, c.daily, c.daily_on, c.daily_used, c.reserved, u.time_zone
+  FROM channels c LEFT JOIN units u ON u.id = c.unit_id
+  WHERE c.texts AND c.state <> 'disabled' AND (NOT {_OPEN} OR cardinality(c.off) > 0 OR c.daily IS NOT NULL)""")
 _WAITING = text("""
   SELECT channel_id, count(*) AS n FROM outbound
   WHERE campaign_id = :campaign AND state = 'planned' AND channel_id = ANY(:channels) AND reason IS DISTINCT FROM 'quiet hours' GROUP BY channel_id""")
 
 
 def stopped_for(work: Work, campaign_id: UUID) -> list[Waiting]:
-    """The stopped channels on which texts of the campaign wait."""
-    stopped = work.all(_STOPPED, now=work.now)
+    """The channels that are stopped, or full for today, on which texts of the campaign wait."""
+    stopped = [row for row in work.all(_STOPPED, now=work.now) if row.is_stopped or _is_full(row, work.now)]
     if not stopped:
         return []
     counts = {row.channel_id: row.n for row in work.all(_WAITING, campaign=campaign_id, channels=[row.id for row in stopped])}
-    return [Waiting(row.name, row.state_reason, row.off, counts[row.id]) for row in stopped if row.id in counts]
+    return [Waiting(row.name, row.state_reason, row.off, counts[row.id], not row.is_stopped) for row in stopped if row.id in counts]

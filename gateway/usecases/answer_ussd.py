@@ -189,7 +189,7 @@ class Call:
     def texts_by(self) -> UUID | None:
         """The channel that texts this phone."""
         asked = Asked(self.phone, self.phone_hash, self.unit_id, self.language, "", bulk=False)
-        return routes.texting(self.work, self.channel.id, asked)
+        return routes.answering(self.work, self.channel.id, asked)
 
     def token(self, path: str) -> UUID:
         """One for each session and what was typed in it until then: what bears it is done once."""

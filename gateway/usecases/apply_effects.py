@@ -13,7 +13,19 @@ from gateway.domain import effects as fx
 from gateway.domain import flags as flag_rules
 from gateway.domain import messages as lanes
 from gateway.domain.decide import Effect
-from gateway.store import answers, appointments, clients, consents, flags, messages, phones, sessions, units
+from gateway.domain.routing import Asked
+from gateway.store import (
+    answers,
+    appointments,
+    clients,
+    consents,
+    flags,
+    messages,
+    phones,
+    routes,
+    sessions,
+    units,
+)
 from gateway.store.base import Work
 from gateway.usecases import adopt, compose, crisis_words, doubt_phone, escalate, find_services, send_text
 from gateway.usecases.adopt import NOTHING, Already
@@ -184,6 +196,10 @@ def _queue_reply(
         adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
                    send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
         return []
+    leaves_by = source.channel_id
+    if effect.urgent and leaves_by is not None:
+        asked = Asked(source.phone, source.phone_hash, source.unit_id, effect.language, effect.purpose, bulk=False, urgent=True)
+        leaves_by = routes.answering(work, leaves_by, asked)
     values: dict[str, compose.Value] = {"received_at": work.now, **effect.values}
     if effect.purpose == crisis_words.PURPOSE and (closed := crisis_words.closed(work, content, source.unit_of(effect.client_id), source.clock)):
         opens_at, pinned = closed
@@ -194,7 +210,7 @@ def _queue_reply(
         return send_text.queue(
             work, vault, content, person, effect.purpose, values, lane=lanes.URGENT if effect.urgent else lanes.REPLY,
             dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}", send_before=work.now + lives, about_id=effect.about_id,
-            inbound_id=source.inbound_id, channel_id=source.channel_id, exempt_for=lives if any_hour else REPLY_EXEMPT,
+            inbound_id=source.inbound_id, channel_id=leaves_by, exempt_for=lives if any_hour else REPLY_EXEMPT,
             pinned=pinned, send_after=work.now + later,
         )  # fmt: skip
     except compose.Unsendable as error:

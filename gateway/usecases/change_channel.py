@@ -6,6 +6,8 @@ from datetime import timedelta
 from secrets import token_urlsafe
 from uuid import UUID, uuid4
 
+from sqlalchemy import Engine
+
 from gateway.channels import base, registry
 from gateway.channels.base import BadList
 from gateway.content import Content
@@ -13,7 +15,7 @@ from gateway.domain import messages as lanes
 from gateway.domain.errors import Refused
 from gateway.domain.told import N_
 from gateway.store import audit, channels, staff, switches
-from gateway.store.base import Actor, Work
+from gateway.store.base import SYSTEM, Actor, Work, unit_of_work
 from gateway.store.channels import Channel, State, Terms
 from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
@@ -35,7 +37,7 @@ def add(
     settings = {field.name: token_urlsafe(32) for field in registry.by_kind(kind).fields if field.made} | settings
     channel_id = channels.add(
         work, vault, unit_id=home_id, name=name, kind=kind, settings=settings, prefix=prefix, rate=rate, texts=registry.capabilities(kind, settings).texts,
-        one_way=_one_way(kind, settings),
+        one_way=_one_way(kind, settings), limits=_limits(kind, settings),
     )  # fmt: skip
     channels.set_replies_cost(work, channel_id, replies_cost)
     audit.add(work, "channel.add", "channel", channel_id, home_id, {"name": name, "kind": kind}, by=by)
@@ -66,6 +68,19 @@ def _one_way(kind: str, settings: Mapping[str, str]) -> tuple[str, ...]:
     """Beginnings of phones whose answers do not come back, as far as the carrier and its settings tell."""
     can = registry.capabilities(kind, settings)
     return ("+",) if not can.two_way or is_name(settings.get("sender", "")) else can.one_way
+
+
+def _limits(kind: str, settings: Mapping[str, str]) -> tuple[int, bool]:
+    """The longest text it carries, and whether of the GSM alphabet alone."""
+    can = registry.capabilities(kind, settings)
+    return can.max_chars, can.charset == "GSM-7"
+
+
+def write_limits(engine: Engine, vault: Vault) -> None:
+    """Let routing know what the carriers of all channels carry, also of such as were added when this gateway knew less of them."""
+    with unit_of_work(engine, SYSTEM) as work:
+        for each in channels.list_all(work, vault):
+            channels.set_limits(work, each.id, *_limits(each.kind, each.settings))
 
 
 def is_name(sender: str) -> bool:
@@ -161,6 +176,7 @@ def set_settings(work: Work, vault: Vault, found: Channel, changes: Mapping[str,
     settings = {name: value for name, value in {**found.settings, **changes}.items() if value}
     check(found.kind, settings)
     channels.set_settings(work, vault, found.id, settings, registry.capabilities(found.kind, settings).texts)
+    channels.set_limits(work, found.id, *_limits(found.kind, settings))
     if (one_way := _one_way(found.kind, settings)) != _one_way(found.kind, found.settings):  # else a person's word for it stays
         channels.set_terms(work, found.id, replace(channels.terms(work, found.id), one_way=one_way))
     terms, before = channels.terms(work, found.id), _one_way(found.kind, found.settings)

@@ -12,11 +12,12 @@ from gateway.domain import campaigns as rules
 from gateway.domain import dialogues, phone
 from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
+from gateway.domain.routing import NO_ANSWER
 from gateway.domain.told import N_, Word
 from gateway.store import audit, campaigns, clients, occurrences, routes, sessions, staff, templates, units
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work, untangled
 from gateway.store.campaigns import Audience, Campaign, Counts
-from gateway.usecases import compose, current_texts, plan_due, preview_campaign, write_texts
+from gateway.usecases import compose, current_texts, plan_due, preview_campaign
 from gateway.usecases.preview_campaign import Preview
 from gateway.vault import DataKey, Vault
 
@@ -56,7 +57,7 @@ def _lost_answers(work: Work, content: Content, spec: Spec, audience: Audience) 
     if not any(step.purpose in asking or dialogues.name_of(step.purpose) is not None for step in spec.steps):
         return []
     regions = {units.get(work, unit_id).region for unit_id in audience.units}
-    return [write_texts.NO_ANSWER] if routes.table(work).loses_answers({phone.country_of(region) for region in regions}) else []
+    return [NO_ANSWER] if routes.table(work).loses_answers({phone.country_of(region) for region in regions}) else []
 
 
 def audience_of(work: Work, asked: rules.Audience, own_unit_id: UUID) -> Audience:

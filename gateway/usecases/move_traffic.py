@@ -4,7 +4,8 @@ Called by the clock. Only texts that are still planned, of which no attempt ever
 in PostgreSQL, so that a killed clock loses nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.content import Content
 from gateway.domain import health
-from gateway.domain.routing import Table
+from gateway.domain.messages import REPLY
+from gateway.domain.routing import Table, carries
 from gateway.store import channels, flags, routes
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.usecases import escalate
@@ -34,7 +36,7 @@ def move_traffic(engine: Engine, vault: Vault, content: Content, ring: Callable[
 
 def _weigh(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
     """Write the weights that follow from what is measured; of which channels in trouble staff are to hear, since no other can help them out."""
-    for verdict in health.judge(routes.seen(work, health.WINDOW), work.now):
+    for verdict in health.judge(routes.seen(work), work.now):
         routes.weigh(work, verdict)
         if verdict.weight != verdict.was:
             log.warning("channel_weighed", channel=verdict.id, weight=verdict.weight, was=verdict.was)
@@ -67,7 +69,7 @@ def _move_from(engine: Engine, vault: Vault, channel: routes.Leaving, ring: Call
     with unit_of_work(engine, SYSTEM, now) as work:
         table = routes.table(work)
         ids = routes.due(work, channel, MOST) if set(table.roads) - {channel.id} else []
-    moved = sum(_move_page(engine, vault, channel.id, table, ids[at : at + PAGE], ring, now) for at in range(0, len(ids), PAGE))
+    moved = sum(_move_page(engine, vault, channel, table, ids[at : at + PAGE], ring, now) for at in range(0, len(ids), PAGE))
     if moved:
         log.info("texts_moved", channel=channel.id, texts=moved)
     if len(ids) < MOST:
@@ -76,19 +78,33 @@ def _move_from(engine: Engine, vault: Vault, channel: routes.Leaving, ring: Call
     return moved
 
 
-def _move_page(engine: Engine, vault: Vault, channel_id: UUID, table: Table, ids: list[UUID], ring: Callable[[UUID], None], now: datetime | None) -> int:
+def _move_page(engine: Engine, vault: Vault, channel: routes.Leaving, table: Table, ids: list[UUID], ring: Callable[[UUID], None], now: datetime | None) -> int:
     with unit_of_work(engine, SYSTEM, now) as work:
-        moves = {}
-        for row in routes.held(work, channel_id, ids):
-            try:
-                road = table.choose(routes.asked_of(row, vault))
-            except Exception as error:  # one unreadable row must not hold up the others
-                log.error("text_not_moved", error, message=row.id)
-                continue
-            if road is not None and road.id != channel_id and road.is_open:
-                moves[row.id] = road.id
-        if moves:
-            routes.move(work, moves)
+        moves = move(work, vault, table, channel.id, ids, channel.is_stopped)
         for road_id in set(moves.values()):
             work.after_commit(partial(ring, road_id))
         return len(moves)
+
+
+def move(work: Work, vault: Vault, table: Table, channel_id: UUID, ids: Sequence[UUID], is_stopped: bool = True) -> dict[UUID, UUID]:
+    """Let those of these unsent texts leave by other channels that can: text -> channel.
+
+    An answer stays where the client wrote as long as that works. From a channel that is not stopped it goes only where answers come back.
+    """
+    moves, own = {}, table.roads.get(channel_id)
+    for row in routes.held(work, channel_id, ids):
+        try:
+            asked = routes.asked_of(row, vault)
+        except Exception as error:  # one unreadable row must not hold up the others
+            log.error("text_not_moved", error, message=row.id)
+            continue
+        if row.lane == REPLY:
+            if own is not None and own.weight > 0 and carries(own, asked):
+                continue
+            asked = replace(asked, answers=asked.answers or not is_stopped)
+        road = table.choose(asked)
+        if road is not None and road.id != channel_id and road.is_open:
+            moves[row.id] = road.id
+    if moves:
+        routes.move(work, moves)
+    return moves

@@ -19,7 +19,7 @@ from gateway.store.occurrences import Size
 from gateway.usecases import current_texts
 from gateway.usecases.compose import NoLanguage, Text, Unsendable
 from gateway.usecases.plan_due import PING
-from gateway.usecases.write_texts import NO_ANSWER, Writer
+from gateway.usecases.write_texts import UNCARRIED, Skipped, Writer
 from gateway.vault import Vault
 
 SAMPLES = 3
@@ -84,7 +84,7 @@ def preview(
     writer = Writer(content, vault, campaign, content.sendable, units.list_seen(work), routes.table(work))
     reached: set[UUID] = set()
     excluded: dict[UUID, str] = {}
-    mute: list[str] = []  # codes of those whose answers would not come back
+    uncarried: defaultdict[str, list[str]] = defaultdict(list)  # codes of those for whom no channel does what the text needs
     dated = None if campaign.spec.since == rules.ENROLMENT else enrolments.dates_of(work, campaign.spec.since)
     if most:
         seen.of_all = occurrences.count_people(work, campaign) if size is None or campaign.kind == "reminders" else size.people
@@ -98,12 +98,13 @@ def preview(
         reason = reason or _count(seen, writer, campaign, row, steps)
         if reason is not None:
             excluded[row.client_id] = reason
-            mute += [row.code] if reason == NO_ANSWER else []
+            if reason in UNCARRIED:
+                uncarried[reason].append(row.code)
         elif steps:
             reached.add(row.client_id)
     seen.of_all = max(seen.of_all, seen.looked_at)
-    if mute and not reached:
-        seen.faults[NO_ANSWER] = mute
+    if not reached:
+        seen.faults.update(uncarried)
     seen.recipients = len(reached)
     seen.excluded.update(reason for client_id, reason in excluded.items() if client_id not in reached)
     if seen.is_about:
@@ -173,7 +174,12 @@ def _count(seen: Preview, writer: Writer, campaign: Campaign, row: Any, steps: l
     texts = []
     for purpose, step_id in steps + ([(PING, "")] if steps and row.discreet == 2 else []):
         try:
-            texts.append(writer.text(row, writer.place(row), purpose, key, phone, step_id))
+            told = writer.text(row, writer.place(row), purpose, key, phone, step_id)
+            if road is not None:
+                writer.carrying(row, phone, purpose, told, road)
+            texts.append(told)
+        except Skipped as reason:
+            return str(reason)
         except NoLanguage as reason:
             return str(reason)
         except Unsendable as fault:

@@ -147,9 +147,9 @@ def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, to
 
 def _apply(work: Work, vault: Vault, content: Content, text: Came, scene: Scene, effects: Sequence[Effect], told: set[UUID]) -> None:
     source = replace(source_of(scene), already=text.already)
-    if not registry.capabilities(text.channel.kind, text.channel.settings).texts:
+    if text.channel.state != "active" or text.channel.weight == 0 or not registry.capabilities(text.channel.kind, text.channel.settings).texts:
         asked = Asked(source.phone, source.phone_hash, source.unit_id, "", "", bulk=False)
-        source = replace(source, channel_id=routes.texting(work, text.channel.id, asked))
+        source = replace(source, channel_id=routes.answering(work, text.channel.id, asked))
     if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
         told.add(source.channel_id)
 
@@ -356,7 +356,7 @@ def retry_unhandled(
                 sessions.hear(work, scene.seen.sessions, row.received_at)
                 source = source_of(scene)
                 asked = Asked(source.phone, source.phone_hash, source.unit_id, "", "", bulk=False)
-                source = replace(source, channel_id=routes.texting(work, row.channel_id, asked))
+                source = replace(source, channel_id=routes.answering(work, row.channel_id, asked))
                 if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
                     work.after_commit(partial(ring, source.channel_id))
             decided += 1

@@ -16,7 +16,7 @@ from gateway.domain import health, messages, phone
 from gateway.store import channels, flags, routes
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import apply_effects, tell_worker
+from gateway.usecases import apply_effects, move_traffic, tell_worker
 from gateway.vault import Vault
 from gateway.wire import WireResult
 
@@ -74,6 +74,7 @@ def record(engine: Engine, vault: Vault, ended: list[Ended], now: datetime | Non
                 _consequences(work, vault, e)
             elif e.result.reason == "daily_limit":
                 channels.pause(work, e.channel_id, "daily_limit", PAUSE_SECONDS["daily_limit"])
+        _move_on(work, vault, ended, outcomes)
         _count_unreadable(work, ended)
         routes.count(work, _counts(ended))
 
@@ -114,6 +115,19 @@ def _consequences(work: Work, vault: Vault, ended: Ended) -> None:
     elif result.outcome in ("permanent", "filtered"):
         flags.add(work, unit_id=sent.unit_id, reason="cannot_reach", client_id=sent.client_id, inbound_id=None,
                   about_id=sent.message_id, dedupe_key=f"cannot_reach:{sent.message_id}")  # fmt: skip
+
+
+def _move_on(work: Work, vault: Vault, ended: list[Ended], outcomes: list[rows.Outcome]) -> None:
+    """Alerts and answers that a fault of their channel put off take another one now: campaigns' texts wait for the clock."""
+    put_off: dict[UUID, list[UUID]] = {}
+    for each, outcome in zip(ended, outcomes, strict=True):
+        if each.sent.lane != messages.BULK and outcome.state == "planned" and outcome.reason in routes.PUT_OFF:
+            put_off.setdefault(each.channel_id, []).append(outcome.message_id)
+    table = routes.table(work) if put_off else None
+    for channel_id, ids in sorted(put_off.items()):
+        assert table is not None
+        if moved := move_traffic.move(work, vault, table, channel_id, ids):
+            log.info("texts_moved", channel=channel_id, texts=len(moved))
 
 
 def _count_unreadable(work: Work, ended: list[Ended]) -> None:

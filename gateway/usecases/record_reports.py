@@ -1,5 +1,6 @@
 """Delivery reports: kept and applied in bulk, durable before the carrier hears 2xx."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy import Engine
 
 from gateway import log
 from gateway.channels import base
-from gateway.store import channels, flags, messages
+from gateway.store import channels, flags, messages, routes
 from gateway.store.base import SYSTEM, unit_of_work
 from gateway.usecases import apply_effects, tell_worker
 
@@ -38,6 +39,7 @@ def record(
             if row.reason != "opted_out" and row.state == "failed" and row.reason in _UNREACHABLE:
                 flags.add(work, unit_id=row.unit_id, reason="cannot_reach", client_id=row.client_id, inbound_id=None,
                           about_id=row.id, dedupe_key=f"cannot_reach:{row.id}")  # fmt: skip
+        routes.count_reports(work, Counter(row.channel_id for row in changed))
         stopped = {(row.channel_id, row.reason) for row in changed if row.state == "failed" and row.reason in _PAUSE_SECONDS}
         for channel_id, reason in stopped:
             channels.pause(work, channel_id, reason, _PAUSE_SECONDS[reason])

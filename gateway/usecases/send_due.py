@@ -21,7 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway import log
 from gateway.channels import base, registry
-from gateway.domain import judge, messages, windows
+from gateway.domain import judge, messages, segments, windows
 from gateway.domain.caps import Cap
 from gateway.domain.errors import GatewayError
 from gateway.store import channels, switches, units
@@ -92,25 +92,24 @@ def _claim(
         due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
-        sends += _within(_judge_all(work, vault, due, room.off), room)
+        passed = _judge_all(work, vault, due, room.off)
+        sends += _within(passed, room)
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None or room.today is not None:
-                channels.spend(work, channel_id, room, len(sends), sum(sent.segments for sent in sends))
-        return Claim(channel, sends, len(due) >= min(room.all, bulk), work.now)
+                channels.spend(work, channel_id, room, sum(sent.segments for sent in sends))
+        return Claim(channel, sends, len(sends) == len(passed) and len(due) >= min(room.all, bulk), work.now)
 
 
 def _within(sends: list[Sent], room: channels.Room) -> list[Sent]:
-    """As many as the day's allowance pays for, in their order; the rest stays planned. The last may be longer than what is left."""
-    if room.segments is None or room.bulk_segments is None:
-        return sends
-    kept, used = [], 0
-    for sent in sends:
-        if used < (room.bulk_segments if sent.lane == messages.BULK else room.segments):
-            kept.append(sent)
-            used += sent.segments
-    return kept
+    """As many as the channel's rate and day pay for, in their order: none overtakes one that is too long just now. The rest stays planned."""
+    used = 0
+    for place, sent in enumerate(sends):
+        if not room.takes(sent.segments, used, sent.lane == messages.BULK):
+            return sends[:place]
+        used += sent.segments
+    return sends
 
 
 def withdraw(engine: Engine, sends: Sequence[Sent], now: datetime | None = None) -> None:
@@ -273,27 +272,36 @@ class Sender:
         return list(self._in_doubt)
 
     def _submit(self, channel: channels.Channel, claimed: Claim, since: float) -> None:
+        """Hand texts to the wire: alerts and answers first, which overtake what waits in a line."""
         carrier = registry.of(channel.kind, channel.settings)
         settings = channel.settings | {"callback_url": f"{self._callback_base}/c/{channel.id}"}
-        pairs = []
-        for sent in claimed.sends:
-            # By the database's clock: this machine's may be hours wrong.
-            validity_s = _validity(sent.send_before, claimed.at)
-            outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, sent.body, validity_s)
-            try:
-                pairs.append((carrier.send_request(settings, outgoing), self._recorded(carrier, channel.id, sent)))
-            except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
-                log.error("request_not_made", error, message=sent.message_id)
-                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
-        try:
-            self._wire.submit_many(pairs, since)
-        except WireClosed:
+        for first in (True, False):
+            made = []
             for sent in claimed.sends:
-                self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
+                if (sent.lane != messages.BULK) != first:
+                    continue
+                # By the database's clock: this machine's may be hours wrong.
+                validity_s = _validity(sent.send_before, claimed.at)
+                outgoing = base.Outgoing(sent.message_id, str(sent.token), sent.to, _plain(sent.body) if carrier.capabilities.charset == "GSM-7" else sent.body, validity_s)
+                try:
+                    made.append((sent, carrier.send_request(settings, outgoing)))
+                except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
+                    log.error("request_not_made", error, message=sent.message_id)
+                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
+            try:
+                self._wire.submit_many([(request, self._recorded(carrier, channel.id, sent)) for sent, request in made], since, first)
+            except WireClosed:  # of these alone: what was handed over before has its own results
+                for sent, _ in made:
+                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
 
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
         began = time.monotonic()
         return lambda result: self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
+
+
+def _plain(body: str) -> str:
+    """What a carrier of the GSM alphabet alone is given: an answer or alert without its tone marks can still be read, question marks cannot."""
+    return body if segments.GSM.issuperset(body) else segments.fold(body)
 
 
 def _validity(send_before: datetime, now: datetime) -> int:

@@ -31,6 +31,8 @@ def queue(
         inbound_id=inbound_id, channel_id=channel_id or route(work, vault, content, person, purpose, lane), exempt_for=exempt_for, pinned=pinned,
         send_after=send_after,
     )  # fmt: skip
+    if channel_id is None:  # now that its words are known
+        rows = [replace(row, channel_id=route(work, vault, content, person, purpose, lane, row.body)) for row in rows]
     if inbound_id is not None:  # the first and only answer of its kind to a text that was just kept
         messages.put(work, vault, rows[-1])
         return [rows[-1].id]
@@ -61,11 +63,11 @@ def write(
     return [real] if ping is None else [ping, real]
 
 
-def route(work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, lane: int) -> UUID:
-    """The channel for a text to one person. Raises Refused when none reaches the phone."""
+def route(work: Work, vault: Vault, content: Content, person: compose.Recipient, purpose: str, lane: int, body: str = "") -> UUID:
+    """The channel for a text to one person. Raises Refused when none reaches the phone, or none carries these words."""
     asks = any(template.about.wants_reply for (known, _), template in content.templates.items() if known == purpose)
     who = vault.hash_phone(person.phone)
-    return routes.for_text(work, Asked(person.phone, who, person.unit_id, person.language, purpose, asks, lane == lanes.BULK))
+    return routes.for_text(work, Asked(person.phone, who, person.unit_id, person.language, purpose, asks, lane == lanes.BULK, lane == lanes.URGENT).saying(body))
 
 
 def put(
@@ -77,7 +79,7 @@ def put(
     Raises Refused when no channel reaches the phone.
     """
     new = _new(
-        work, person, told, channel_id=channel_id or route(work, vault, content, person, told.purpose, lane), lane=lane, dedupe_key=dedupe_key,
+        work, person, told, channel_id=channel_id or route(work, vault, content, person, told.purpose, lane, told.body), lane=lane, dedupe_key=dedupe_key,
         send_before=send_before, inbound_id=inbound_id, exempt_until=work.now + exempt_for if exempt_for else None,
     )  # fmt: skip
     messages.add(work, vault, [replace(new, send_after=new.send_after + wait)])

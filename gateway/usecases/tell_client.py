@@ -46,7 +46,7 @@ def _wrote_to(work: Work, vault: Vault, person: clients.Person, lane: int) -> UU
         return None
     who = vault.hash_phone(person.phone)
     wrote_to = inbound.last_channel(work, who, work.now - ANSWERS_WITHIN)
-    return wrote_to and routes.texting(work, wrote_to, Asked(person.phone, who, person.unit_id, person.language, "", bulk=False))
+    return wrote_to and routes.answering(work, wrote_to, Asked(person.phone, who, person.unit_id, person.language, "", bulk=False))
 
 
 def as_recipient(person: clients.Person) -> compose.Recipient:

@@ -9,7 +9,7 @@ from gateway.content import Content
 from gateway.domain import campaigns as rules
 from gateway.domain import dialogues, windows
 from gateway.domain.campaigns import Candidate
-from gateway.domain.routing import Asked, Road, Table
+from gateway.domain.routing import NO_ANSWER, ODD_LETTERS, TOO_LONG, Asked, Road, Table
 from gateway.domain.told import N_
 from gateway.store.campaigns import Campaign
 from gateway.store.units import Unit
@@ -19,10 +19,8 @@ from gateway.usecases.places import Place, Places
 from gateway.vault import DataKey, Vault
 
 LATE = "its time passed"
-NO_ANSWER = N_(
-    "asks for an answer, and no channel brings one back from these phones: take a text that asks for none and names a call-back number or a USSD "
-    "code, or add a channel that brings answers back"
-)
+UNCARRIED = (NO_ANSWER, ODD_LETTERS, TOO_LONG)
+"""Why texts do not leave though channels reach their phones: what they say is to be changed."""
 
 
 class Skipped(Exception):
@@ -92,16 +90,27 @@ class Writer:
         road = self.road(row, phone, purpose)
         if road is None:
             raise Skipped(self.unreached(row, phone, purpose))
-        return Letter(place, send_after, key, phone, road, self.text(row, place, purpose, key, phone, step_id))
+        told = self.text(row, place, purpose, key, phone, step_id)
+        return Letter(place, send_after, key, phone, self.carrying(row, phone, purpose, told, road), told)
+
+    def carrying(self, row: Any, phone: str, purpose: str, told: Text, road: Road) -> Road:
+        """The channel that also holds the words of a text; `road` is the one it would leave by. Raises Skipped with the reason when there is none."""
+        asked = self._asked(row, phone, purpose, self._asks(row, purpose)).saying(told.body)
+        found = road if road.holds(asked) else self._roads.choose(asked)
+        if found is None:
+            raise Skipped(self._roads.why_not(asked))
+        return found
 
     def road(self, row: Any, phone: str, purpose: str) -> Road | None:
         """The channel by which a text would leave."""
-        return self._roads.choose(self._asked(row, phone, purpose, purpose in self._asking or row.discreet == 2))
+        return self._roads.choose(self._asked(row, phone, purpose, self._asks(row, purpose)))
 
     def unreached(self, row: Any, phone: str, purpose: str) -> str:
         """Why there is no channel for a text."""
-        is_reached = self._roads.choose(self._asked(row, phone, purpose, False)) is not None
-        return NO_ANSWER if is_reached else N_("no channel reaches this phone")
+        return self._roads.why_not(self._asked(row, phone, purpose, self._asks(row, purpose)))
+
+    def _asks(self, row: Any, purpose: str) -> bool:
+        return purpose in self._asking or row.discreet == 2
 
     def _asked(self, row: Any, phone: str, purpose: str, answers: bool) -> Asked:
         return Asked(phone, row.phone_hash, self.place(row).unit.id, row.language, purpose, answers)

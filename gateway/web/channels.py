@@ -227,5 +227,5 @@ def _rate(typed: str) -> float | None:
     except ValueError:
         rate = 0.0
     if rate is not None and not 0.01 <= rate <= 10_000:
-        raise Refused("the rate is a number of messages a second, such as 1 or 0.5")
+        raise Refused("the rate is a number of segments a second, such as 1 or 0.5")
     return rate

@@ -18,6 +18,7 @@ OF_A_CHANNEL: Mapping[str, tuple[str, Callable[[State], int]]] = {
     "channel_well_last_hour": ("attempts of the last hour that went well", lambda each: each.well),
     "channel_bad_last_hour": ("attempts of the last hour that went badly", lambda each: each.bad),
     "channel_slow_last_hour": ("of those that went well, those that took too long", lambda each: each.slow),
+    "channel_reported_last_hour": ("reports of the last hour that told more of a text than was known", lambda each: each.reported),
     "channel_segments_today": ("segments counted against the day's allowance", lambda each: each.used),
     "channel_segments_a_day": ("the day's allowance, 0 for any number", lambda each: each.daily or 0),
 }

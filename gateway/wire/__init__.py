@@ -80,15 +80,16 @@ class Wire:
         """Send one request; see submit_many."""
         self.submit_many([(request, callback)])
 
-    def submit_many(self, pairs: Iterable[tuple[WireRequest, Callback]], since: float | None = None) -> None:
+    def submit_many(self, pairs: Iterable[tuple[WireRequest, Callback]], since: float | None = None, first: bool = False) -> None:
         """Send requests; each callback is called exactly once, by close() at the latest.
 
         It is called in the pipeline's thread and must be quick. Requests beyond free() wait in line. `since` is when
-        the right to send them was taken, by `awake_s`; now unless given. Raises WireClosed, and then sends none.
+        the right to send them was taken, by `awake_s`; now unless given. `first`: in a line held open they overtake others that are
+        not. Raises WireClosed, and then sends none.
         """
         until = time.monotonic() + self._limits.connect_s
         leave_by = (awake_s() if since is None else since) + self._limits.connect_s
-        jobs = [Job(request, callback, until, leave_by) for request, callback in pairs]
+        jobs = [Job(request, callback, until, leave_by, first) for request, callback in pairs]
         with self._lock:
             if self._closed:
                 raise WireClosed("The pipeline to the carriers is closed; nothing was sent.")

@@ -20,12 +20,12 @@ sslproto.SSLProtocol.max_size = 16 << 10  # its read buffer: 256 KiB for each co
 
 
 class Job:
-    """A request on its way. `until` bounds its present stage; `connection` is set once it is written."""
+    """A request on its way. `until` bounds its present stage; `connection` is set once it is written. `first`: it overtakes others in a line."""
 
-    __slots__ = ("callback", "connection", "done", "leave_by", "message", "request", "until")
+    __slots__ = ("callback", "connection", "done", "first", "leave_by", "message", "request", "until")
 
-    def __init__(self, request: WireRequest, callback: Callback, until: float, leave_by: float) -> None:
-        self.request, self.callback, self.until, self.leave_by = request, callback, until, leave_by
+    def __init__(self, request: WireRequest, callback: Callback, until: float, leave_by: float, first: bool = False) -> None:
+        self.request, self.callback, self.until, self.leave_by, self.first = request, callback, until, leave_by, first
         self.message = b""
         self.connection: Connection | None = None
         self.done = False

@@ -33,7 +33,7 @@ def opened(
     """
     if road == "files":
         return Line(Wire(2, FILES_LEAVE_S, FILES_SENT_S, over=lambda loop, limits: Folders(loop, limits, hold, http)).start(), 1, 1)
-    # What waits in line cannot be overtaken by an alert: no more than leaves soon. Who grants a wide window takes thousands a second.
+    # What waits in line may still be stopped, and alerts overtake it there: no more than leaves soon. Who grants a wide window takes thousands a second.
     window = json.loads(hold.body)["window"]
     batch, spare = min(max(2 * window, 20), 250), min(max(window, 10), 100)
     ahead = 4 * window if window >= WIDE else 0

@@ -80,8 +80,15 @@ class Bind:
         for job in jobs:
             text = _Text(job)
             self._open[text] = None
-            self._line.append(text)
+            if job.first:
+                self._overtake(text)
+            else:
+                self._line.append(text)
         self.write()
+
+    def _overtake(self, text: _Text) -> None:
+        """Put a text ahead of all in line that do not go first."""
+        self._line.insert(next((place for place, each in enumerate(self._line) if not each.job.first), len(self._line)), text)
 
     def unfinished(self) -> list[Job]:
         """See Road.unfinished."""
@@ -118,7 +125,7 @@ class Bind:
             if len(text.answers) > 1 and text.until - self.loop.time() > SLOW_DOWN_S:
                 text.to_write.append(index)
                 if text not in self._line:
-                    self._line.appendleft(text)
+                    self._overtake(text)
                 return
         text.answers[index] = [status, carrier_id]
         if all(text.answers):

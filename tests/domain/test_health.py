@@ -34,6 +34,17 @@ def test_little_trouble_or_few_attempts_say_nothing() -> None:
     assert health.judge([seen(A, bad=19), seen(B, well=0, bad=9)], NOW) == []
 
 
+def test_a_channel_of_which_no_reports_come_any_more_gives_up_a_step_where_they_used_to_come() -> None:
+    assert weights(seen(A, awaited=20, reported=3, usually=0.9), seen(B)) == {A: 75, B: 100}
+    for well in ({"awaited": 20, "reported": 4}, {"awaited": 9}, {"awaited": 500, "usually": 0.4}, {"awaited": 500, "usually": 0.0}):
+        assert health.judge([seen(A, **{"usually": 0.9, "reported": 0, **well}), seen(B)], NOW) == []
+
+
+def test_when_no_channels_reports_come_any_more_it_is_our_own_door_and_nothing_moves() -> None:
+    verdicts = health.judge([seen(A, awaited=50, usually=1.0), seen(B, awaited=50, usually=1.0)], NOW)
+    assert [(each.weight, each.is_alone) for each in verdicts] == [(100, True), (100, True)]
+
+
 def test_when_both_are_slow_nothing_moves_and_a_person_is_told() -> None:
     verdicts = health.judge([seen(A, slow=50), seen(B, bad=60)], NOW)
     assert [(each.weight, each.is_alone) for each in verdicts] == [(100, True), (100, True)]

@@ -1,18 +1,20 @@
 """A channel fails: what has not left goes by another one, and nothing that may have left goes twice."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine
 
-from gateway.channels.base import SendResult, refused
+from gateway.channels.base import Report, SendResult, refused
 from gateway.domain import health
 from gateway.store import channels, routes
 from gateway.store.base import unit_of_work
-from gateway.usecases import move_traffic, record_outcomes, send_due
+from gateway.usecases import move_traffic, record_outcomes, record_reports, send_due
 from gateway.usecases.record_outcomes import Ended
 from gateway.vault import Vault
+from tests import builders
 from tests.builders import CONTENT, World, channel, world
 
 MINUTE = timedelta(minutes=1)
@@ -100,6 +102,39 @@ def test_answers_that_take_too_long_cost_a_step_and_answers_to_clients_stay(here
     move(here)
     assert weight(here) == 75
     assert set(on(here, replies)) == {here.channel_id}
+
+
+def test_a_carrier_that_takes_texts_and_reports_none_any_more_gives_up_a_step_every_ten_minutes(here: World, other: UUID) -> None:
+    def minute_of(after: int, left: int, heard: int) -> None:
+        with unit_of_work(here.engine, now=here.now + after * MINUTE) as work:
+            routes.count(work, {here.channel_id: (left, 0, 0), other: (left, 0, 0)})
+            routes.count_reports(work, {here.channel_id: heard, other: left})
+
+    for minute in range(-120, -30, 10):
+        minute_of(minute, 20, 18)
+    weights = []
+    for minute in range(-29, 40):
+        minute_of(minute, 2, 0)
+        move(here, after=minute * MINUTE)
+        weights.append(weight(here))
+    steps = [minute for minute, (was, now) in enumerate(pairwise(weights), -28) if now != was]
+    assert -15 < steps[0] < 0
+    assert steps == [steps[0], steps[0] + 10, steps[0] + 20, steps[0] + 30]
+    assert weights[-1] == 0
+    for minute in range(40, 100):
+        minute_of(minute, 2, 2)
+        move(here, after=minute * MINUTE)
+    assert weight(here) == 100
+    assert weight(here, other) == 100
+
+
+def test_reports_are_counted_by_channel(here: World) -> None:
+    plan(here, 2)
+    sends = claim(here)
+    end(here, sends, ACCEPTED)
+    for state in ("sent", "delivered", "delivered"):
+        record_reports.record(here.engine, [(here.channel_id, Report(str(sent.token), "id", state)) for sent in sends], here.now)
+    assert here.value("SELECT sum(reported) FROM channel_minutes") == 4
 
 
 def test_both_in_trouble_nothing_moves_and_a_person_hears_of_it(here: World, other: UUID) -> None:
@@ -194,6 +229,44 @@ def test_a_long_text_counts_its_segments(here: World) -> None:
     assert here.value("SELECT daily_used FROM channels") == 12
 
 
+@pytest.mark.parametrize("result", [refused("rate_limited"), refused("not_reached"), refused("bad_number"), refused("suspended")])
+def test_what_did_not_leave_is_given_back_to_the_days_allowance_once(here: World, result: SendResult) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    plan(here, 3, segments=4)
+    sends = claim(here)
+    assert here.value("SELECT daily_used FROM channels") == 12
+    end(here, sends[:1], result)
+    assert here.value("SELECT daily_used FROM channels") == 8
+    end(here, sends[:1], result)
+    assert here.value("SELECT daily_used FROM channels") == 8
+    end(here, sends[1:2], ACCEPTED)
+    end(here, sends[2:], refused("no_answer"))
+    assert here.value("SELECT daily_used FROM channels") == 8
+
+
+def test_what_this_process_kept_from_leaving_is_given_back_to_the_days_allowance(here: World) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    plan(here, 2, segments=4)
+    sends = claim(here)
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, sends[0], refused("not_reached"), is_ours=True)], here.now)
+    assert here.value("SELECT daily_used FROM channels") == 4
+    send_due.withdraw(here.engine, [*sends, *sends], here.now)
+    assert here.value("SELECT daily_used FROM channels") == 0
+
+
+def test_what_was_taken_from_yesterdays_allowance_is_not_given_back_to_todays(here: World) -> None:
+    here.run("UPDATE channels SET daily = 100")
+    evening = datetime(here.now.year, here.now.month, here.now.day, 16, 59, tzinfo=here.now.tzinfo) + timedelta(days=1)  # 23:59 there
+    plan(here, 2, lane=0, send_before=evening + timedelta(days=1))
+    yesterday = send_due.claim(here.engine, here.vault, here.channel_id, 1, evening).sends
+    today = send_due.claim(here.engine, here.vault, here.channel_id, 1, evening + 2 * MINUTE).sends
+    assert here.value("SELECT daily_used FROM channels") == 1
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, yesterday[0], refused("queue_full"))], evening + 2 * MINUTE)
+    assert here.value("SELECT daily_used FROM channels") == 1
+    record_outcomes.record(here.engine, here.vault, [Ended(here.channel_id, today[0], refused("queue_full"))], evening + 3 * MINUTE)
+    assert here.value("SELECT daily_used FROM channels") == 0
+
+
 def test_a_full_sim_hands_its_campaigns_to_the_next_and_keeps_answers(here: World, other: UUID) -> None:
     here.run("UPDATE channels SET daily = 10 WHERE id = :id", id=here.channel_id)
     ids = plan(here, 12)
@@ -202,6 +275,60 @@ def test_a_full_sim_hands_its_campaigns_to_the_next_and_keeps_answers(here: Worl
     move(here)
     assert on(here, ids).count(other) == 4
     assert on(here, reply) == [here.channel_id]
+
+
+def test_what_waits_for_its_own_midnight_leaves_at_that_of_the_spare(here: World, other: UUID) -> None:
+    far = builders.unit(here.engine, here.now, code="P02", time_zone="Pacific/Auckland")  # midnight at 11:00 UTC, eight hours from now
+    here.run("UPDATE channels SET unit_id = :far WHERE id = :id", far=far, id=other)
+    here.run("UPDATE channels SET daily = 10, daily_used = 9, daily_on = (:now AT TIME ZONE 'Pacific/Auckland')::date", now=here.now)
+    ids = plan(here, 2)
+    for after in (0, 5, 475):
+        move(here, after=after * MINUTE)
+    assert set(on(here, ids)) == {here.channel_id}
+    move(here, after=481 * MINUTE)
+    assert set(on(here, ids)) == {other}
+
+
+def test_alerts_and_answers_leave_a_sim_whose_whole_day_is_used_up(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET daily = 2 WHERE id = :id", id=here.channel_id)
+    urgent = plan(here, 4, lane=0)
+    assert len(claim(here)) == 2
+    answer = plan(here, 1, lane=1)
+    move(here)
+    assert on(here, urgent).count(other) == 2
+    assert on(here, answer) == [other]
+
+
+@pytest.mark.parametrize("lane", [0, 1])
+def test_an_alert_or_answer_that_meets_the_carriers_daily_limit_takes_the_spare_at_once(here: World, other: UUID, lane: int) -> None:
+    ids = plan(here, 2, lane=lane)
+    end(here, claim(here, wanted=1), refused("daily_limit"))
+    assert on(here, ids).count(other) == 1  # before the clock has looked
+    assert len(claim(here, other)) == 1
+    move(here)
+    assert set(on(here, ids)) == {other}
+    assert flags(here, "channel_stopped") == 1
+
+
+def test_of_a_channel_that_works_badly_alerts_leave_too_and_answers_only_when_it_is_given_up_and_answers_come_back(here: World, other: UUID) -> None:
+    alert, answer = plan(here, 1, lane=0), plan(here, 1, lane=1)
+    here.run("UPDATE channels SET weight = 75, weight_at = :now, trouble_at = :now WHERE id = :id", now=here.now, id=here.channel_id)
+    move(here)
+    assert (on(here, alert), on(here, answer)) == ([other], [here.channel_id])
+    here.run("UPDATE channels SET weight = 0 WHERE id = :id", id=here.channel_id)
+    here.run("UPDATE channels SET looked_to = NULL, one_way = CASE WHEN id = :id THEN '{+84}' ELSE one_way END", id=other)
+    move(here)
+    assert on(here, answer) == [here.channel_id]
+    here.run("UPDATE channels SET looked_to = NULL, one_way = '{}'")
+    move(here)
+    assert on(here, answer) == [other]
+
+
+def test_an_answer_stays_where_the_client_wrote_though_another_country_is_off_there(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET off = '{+44}' WHERE id = :id", id=other)
+    answer = plan(here, 1, lane=1, channel_id=other)
+    move(here)
+    assert on(here, answer) == [other]
 
 
 def test_a_disabled_channel_gives_up_what_is_planned(here: World, other: UUID) -> None:

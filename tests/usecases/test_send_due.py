@@ -1,7 +1,7 @@
 """Due texts leave exactly once: claimed, judged on locked rows, sent, recorded, reported, reconciled."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
@@ -205,12 +205,50 @@ def test_a_share_of_the_rate_stays_reserved_for_answers(engine: Engine, vault: V
     assert sorted(ids(claim(here))) == sorted(replies)
 
 
+def test_a_rate_counts_parts_as_carriers_do(engine: Engine, vault: Vault, now: datetime) -> None:
+    unit_id = unit(engine, now)
+    here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=10.0), now)
+    for _ in range(20):
+        here.planned(here.client(), segments=4)
+    assert len(claim(here)) == 2  # eight parts of ten; two stay reserved
+    answer = here.planned(here.client(), lane=REPLY, consent_purpose=None, segments=1)
+    assert ids(claim(here)) == [answer]
+    assert [len(claim(here, after=timedelta(seconds=s))) for s in (0.1, 1, 2)] == [0, 2, 2]
+
+
+def test_a_text_of_more_parts_than_a_second_takes_leaves_and_the_next_waits_its_time(engine: Engine, vault: Vault, now: datetime) -> None:
+    unit_id = unit(engine, now)
+    here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=1.0), now)
+    for _ in range(3):
+        here.planned(here.client(), segments=3)
+    assert [len(claim(here, after=timedelta(seconds=s))) for s in (0, 1, 2, 3, 5, 6)] == [1, 0, 0, 1, 0, 1]
+
+
 def test_sent_through_the_wire_each_is_accepted_once_and_recorded(live: World, sender: Sender, carrier: FakeCarrier) -> None:
     for _ in range(50):
         live.planned(live.client())
     sender.due(live.channel_id)
     until(lambda: live.value("SELECT count(*) FROM outbound WHERE state = 'accepted' AND carrier_id IS NOT NULL") == 50)
     assert carrier.accepted_count() == 50
+
+
+def test_what_left_before_the_wire_closed_is_not_taken_back_with_the_rest(live: World, carrier: FakeCarrier) -> None:
+    class Closing(Wire):
+        """Its process ends once the alerts have left, before campaigns' texts are handed over."""
+
+        def submit_many(self, pairs: Iterable[Any], since: float | None = None, first: bool = False) -> None:
+            if not first:
+                self.drain(5)
+                self.close()
+            super().submit_many(pairs, since, first)
+
+    recorder, wire = Recorder(live.engine, live.vault), Closing(connect_s=1, read_s=1).start()
+    alert, campaigns = live.planned(live.client(), lane=URGENT), live.planned(live.client())
+    sender = Sender(live.engine, live.vault, wire, recorder, "http://127.0.0.1:1")
+    sender.due(live.channel_id)
+    recorder.close()
+    assert (live.state(alert), live.state(campaigns)) == ("accepted", "planned")
+    assert carrier.accepted_count() == 1
 
 
 @pytest.mark.parametrize(
