@@ -5,7 +5,7 @@ whole, fsynced, and only then given its name, so that what is there is complete:
 
     *.in          entries as they came, oldest first by name        journal   what was sent meanwhile, written before it left
     *.in.later    those that could not be kept for another reason   copy      channels, people on call: what was last known
-    lock          held by the one process that empties it
+    lock          held by the one process that empties it           *.deputy, *.worker   whose an answer to a cry for help is to give
 """
 
 import fcntl
@@ -29,6 +29,8 @@ FLOOR = 64 * 2**20
 """Bytes of the disk that are left for the journal and for everybody else."""
 LATER = ".later"
 UNFINISHED_SECONDS = 60
+CLAIM_SECONDS = 86_400
+DEPUTY, WORKER = "deputy", "worker"
 Entry = Mapping[str, Any]
 """What is kept, as JSON can say it."""
 
@@ -134,6 +136,54 @@ class Spool:
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+    def is_held(self) -> bool:
+        """Whether some process empties it."""
+        try:
+            opened = os.open(self.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(opened)
+        return False
+
+    # --- who answers
+
+    def is_there(self) -> bool:
+        """Whether there is a folder on this machine, and we may look into it."""
+        try:
+            return self.folder.is_dir()
+        except OSError:
+            return False
+
+    def claim(self, names: Sequence[UUID], by: str) -> bool:
+        """Whether an answer is `by`'s (DEPUTY, WORKER) to give: nobody else's. On disk for good when it returns.
+
+        Each first writes its own name, and then looks for the other's: both may withdraw and try again, but never do both go on.
+        """
+        for name in names:
+            (self.folder / f"{name}.{by}").touch(0o600)
+        if any((self.folder / f"{name}.{DEPUTY if by == WORKER else WORKER}").exists() for name in names):
+            self.unclaim(names, by)
+            return False
+        self._settle()
+        return True
+
+    def unclaim(self, names: Sequence[UUID], by: str) -> None:
+        """It was surely not given, or the database knows that it was."""
+        for name in names:
+            (self.folder / f"{name}.{by}").unlink(missing_ok=True)
+
+    def forget_claims(self) -> None:
+        """Those of a day ago: a carrier does not post a text again any more."""
+        for each in (*self.folder.glob(f"*.{DEPUTY}"), *self.folder.glob(f"*.{WORKER}")):
+            with suppress(FileNotFoundError):
+                if time.time() - each.stat().st_mtime > CLAIM_SECONDS:
+                    each.unlink()
 
     # --- the journal
 

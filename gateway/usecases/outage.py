@@ -173,6 +173,7 @@ class Outage:
             self._deputy.finish()
         if abs(time.time() - self.spool.saved_at()) > COPY_SECONDS:  # a clock that was set back makes no copy new
             self.renew()
+            self.spool.forget_claims()
 
     def renew(self) -> None:
         """Write the copy anew, from the database."""
@@ -289,11 +290,8 @@ class Outage:
                 return True
             if phones is not None and message.sender_phone not in phones:
                 return False
-            self._wait_for(entry["id"])
             at = min(datetime.fromtimestamp(entry["at"], UTC), datetime.now(UTC)) + ahead  # the clock may have been set back
-            already = replace(self._deputy.already(entry["id"]), silent=entry["at"] < self._stops.get(message.sender_phone, 0))
-            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
-            self._deputy.forget(entry["id"])
+            self._hand_over(channel, message, at, silent=entry["at"] < self._stops.get(message.sender_phone, 0))
         except Exception as error:
             if is_away(error):
                 raise
@@ -307,11 +305,19 @@ class Outage:
                 self._known[channel_id] = channels.get(work, self._vault, channel_id)
         return self._known[channel_id]
 
-    def _wait_for(self, entry: str) -> None:
-        """What is just leaving about it has its outcome first, or the carrier hangs."""
+    def _hand_over(self, channel: channels.Channel, message: Inbound, at: datetime, silent: bool) -> None:
+        """Have the database keep a text, with what was said about it."""
+        phone = receive_message.e164(self._engine, channel, message.sender_phone)
+        about, kept = str(receive_message.about(self._vault, channel.id, phone, message)), False
         until = time.monotonic() + 30
-        while self._deputy.busy(entry) and time.monotonic() < until:
+        while self._deputy.busy(about) and time.monotonic() < until:  # what is just leaving has its outcome first, or the carrier hangs
             time.sleep(0.02)
+        try:
+            already = replace(self._deputy.hand_over(about), silent=silent)
+            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
+            kept = True
+        finally:
+            self._deputy.handed_over(about, kept)
 
 
 def _callback(entry: dict[str, Any]) -> CallbackRequest:
