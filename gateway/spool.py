@@ -4,7 +4,7 @@ Everything in it is ciphertext under keys that lie outside the machine's disk, o
 whole, fsynced, and only then given its name, so that what is there is complete:
 
     *.in          entries as they came, oldest first by name        journal   what was sent meanwhile, written before it left
-    *.in.later    those that could not be kept for another reason   copy      channels, people on call: what was last known
+    *.in.later    those that could not be kept for another reason   copy      channels, people on call: what was last known; phones: whose they are
     lock          held by the one process that empties it           *.deputy, *.worker   whose an answer to a cry for help is to give
 """
 
@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -221,10 +221,10 @@ class Spool:
         """Replace the copy."""
         self._write("copy", self._seal("copy", copy))
 
-    def saved_at(self) -> float:
-        """When the copy was written; 0 when there is none."""
+    def saved_at(self, name: str = "copy") -> float:
+        """When the copy was written, or the phones; 0 when there is none."""
         try:
-            return (self.folder / "copy").stat().st_mtime
+            return (self.folder / name).stat().st_mtime
         except FileNotFoundError:
             return 0
 
@@ -234,6 +234,27 @@ class Spool:
             return self._open("copy", (self.folder / "copy").read_bytes())
         except FileNotFoundError:
             return None
+
+    def save_phones(self, pieces: Iterable[Any]) -> Iterator[None]:
+        """Replace the phones, a piece at each step, so that nobody waits long for the processor; until the last the old ones stay."""
+        part = self.folder / f".phones.{os.getpid()}"
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            for piece in pieces:
+                _write_all(opened, b64encode(self._seal("phones", piece)) + b"\n")
+                yield
+            os.fsync(opened)
+            part.rename(self.folder / "phones")
+            self._settle()
+        finally:
+            os.close(opened)
+            part.unlink(missing_ok=True)
+
+    def phones(self) -> Iterator[Any]:
+        """The phones, piece by piece; nothing when there are none. Raises VaultError."""
+        with suppress(FileNotFoundError), (self.folder / "phones").open("rb") as lines:
+            for line in lines:
+                yield self._open("phones", b64decode(line))
 
     # --- inside
 

@@ -31,8 +31,6 @@ Outcome = Literal[
     "channel_down",  # account, sender or configuration
     "unknown",  # may or may not have been accepted: reconcile, never send again blindly
 ]
-TOOK = frozenset({"accepted", "unknown"})
-"""The carrier has it, or may have: nothing else goes out in its place."""
 Reason = Literal[
     "not_reached", "rate_limited", "queue_full", "daily_limit", "bad_number", "landline", "unreachable",
     "bad_text", "expired", "unrecognised", "opted_out", "filtered", "bad_credentials", "bad_sender",

@@ -12,6 +12,9 @@ from gateway.store.base import Work
 from gateway.usecases.compose import Recipient
 from gateway.vault import Vault
 
+TOOK = frozenset({"accepted", "unknown"})
+"""Outcomes of a text that the carrier has, or may have: nothing else goes out in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -21,10 +21,10 @@ from gateway.domain import escalation, parts, phone
 from gateway.spool import DEPUTY, Spool
 from gateway.store import outage
 from gateway.store.channels import Channel
-from gateway.usecases import compose, crisis_words, receive_message, second_way
+from gateway.usecases import adopt, compose, crisis_words, receive_message, second_way
 from gateway.usecases.adopt import Already, Said
 from gateway.usecases.second_way import Alarm, SecondWay
-from gateway.vault import Vault
+from gateway.vault import Vault, VaultError
 from gateway.wire import Wire
 
 HOUR = 3600.0
@@ -67,6 +67,7 @@ class Deputy:
         self._spool, self._vault, self._content, self._second, self._wire = spool, vault, content, second, wire
         self._callback_base = callback_base
         self._cases: dict[str, _Case] = {}
+        self._phones: tuple[float, outage.Phones] = (0, {})  # as they were written then
         self._handing = ""  # what the database takes over just now
         self._tries: dict[str, list[dict[str, Any]]] = {}  # by what was to be done; each with its outcome, once it is known
         self._flying: set[str] = set()
@@ -96,7 +97,7 @@ class Deputy:
         unit = channel["unit"]
         sender = receive_message.as_e164(message.sender_phone, copy["units"][unit]["region"])
         about = str(receive_message.about(self._vault, UUID(entry["channel"]), sender, message))
-        units, spoken = copy["phones"].get(self._vault.hash_phone(sender).hex(), ([], []))
+        units, spoken = self._whose(sender)
         unit = units[0] if len(units) == 1 and units[0] in copy["units"] else unit
         languages = tuple(dict.fromkeys([*spoken, copy["units"][unit]["language"]]))
         wants, same = receive_message.wants(self._content, message.text, languages), message.carrier_id
@@ -113,6 +114,18 @@ class Deputy:
             if case.answers or case.alerts:  # of a flood nothing else is remembered
                 self._cases[heard.about] = case
         return heard
+
+    def _whose(self, sender: str) -> tuple[list[str], list[str]]:
+        """Units and languages of whoever has the phone; none, as of a stranger, where it was not on file when the phones were written."""
+        saved_at = self._spool.saved_at("phones")
+        if self._phones[0] != saved_at:
+            self._phones = saved_at, {}
+            try:
+                for piece in self._spool.phones():
+                    self._phones[1].update(piece)
+            except (VaultError, ValueError) as error:  # altered, or written under keys that are not configured any more
+                log.error("phones_unreadable", error)
+        return self._phones[1].get(self._vault.hash_phone(sender).hex(), ([], []))
 
     def _case(self, heard: Heard) -> _Case:
         """One phone in one hour: three answers, one round of alerts."""
@@ -279,6 +292,7 @@ class Deputy:
                 self._tries.clear()
                 self._cases.clear()
                 self._parts.clear()
+                self._phones = (0, {})
 
 
 def _reaching(copy: dict[str, Any], to: str, first: str | None) -> Sequence[Channel]:
@@ -291,7 +305,7 @@ def _reaching(copy: dict[str, Any], to: str, first: str | None) -> Sequence[Chan
 
 
 def _may_have_left(line: dict[str, Any]) -> bool:
-    return line.get("outcome", "unknown") in base.TOOK
+    return line.get("outcome", "unknown") in adopt.TOOK
 
 
 def _said(line: dict[str, Any]) -> Said:

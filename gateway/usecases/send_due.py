@@ -27,7 +27,7 @@ from gateway.domain.errors import GatewayError
 from gateway.store import channels, switches, units
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import crisis_words, tell_worker
+from gateway.usecases import adopt, crisis_words, tell_worker
 from gateway.usecases.record_outcomes import Recorder, Sent
 from gateway.usecases.turns import Turns
 from gateway.vault import Vault
@@ -308,7 +308,7 @@ class Sender:
         def recorded(result: WireResult) -> None:
             self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
             if self._turns is not None:
-                self._turns.ended(sent.message_id, lambda: base.read(carrier, result.phase, result.reply).outcome in base.TOOK)
+                self._turns.ended(sent.message_id, lambda: base.read(carrier, result.phase, result.reply).outcome in adopt.TOOK)
 
         return recorded
 
