@@ -12,6 +12,7 @@ from gateway.spool import Spool
 from gateway.store import base
 from gateway.usecases.outage import Outage
 from gateway.usecases.second_way import Hook, SecondWay
+from gateway.usecases.turns import Turns
 from gateway.wire import Wire
 from gateway.wire.mail import Mailbox
 
@@ -58,6 +59,11 @@ def spool(settings: Settings, keys: vault.Vault) -> Spool:
     made = Spool(settings.spool_folder, keys, settings.spool_megabytes * 2**20)
     made.open()
     return made
+
+
+def turns(gateway: Gateway) -> Turns:
+    """Who answers a cry for help, as far as a send worker has a say. There need be no spool on its machine."""
+    return Turns(Spool(gateway.settings.spool_folder, gateway.vault, 0), gateway.vault)
 
 
 def outage(gateway: Gateway) -> Outage:

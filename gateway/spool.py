@@ -4,8 +4,8 @@ Everything in it is ciphertext under keys that lie outside the machine's disk, o
 whole, fsynced, and only then given its name, so that what is there is complete:
 
     *.in          entries as they came, oldest first by name        journal   what was sent meanwhile, written before it left
-    *.in.later    those that could not be kept for another reason   copy      channels, people on call: what was last known
-    lock          held by the one process that empties it
+    *.in.later    those that could not be kept for another reason   copy      channels, people on call: what was last known; phones: whose they are
+    lock          held by the one process that empties it           *.deputy, *.worker   whose an answer to a cry for help is to give
 """
 
 import fcntl
@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ FLOOR = 64 * 2**20
 """Bytes of the disk that are left for the journal and for everybody else."""
 LATER = ".later"
 UNFINISHED_SECONDS = 60
+CLAIM_SECONDS = 86_400
+DEPUTY, WORKER = "deputy", "worker"
 Entry = Mapping[str, Any]
 """What is kept, as JSON can say it."""
 
@@ -135,6 +137,54 @@ class Spool:
             os.close(self._held)
             self._held = None
 
+    def is_held(self) -> bool:
+        """Whether some process empties it."""
+        try:
+            opened = os.open(self.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(opened)
+        return False
+
+    # --- who answers
+
+    def is_there(self) -> bool:
+        """Whether there is a folder on this machine, and we may look into it."""
+        try:
+            return self.folder.is_dir()
+        except OSError:
+            return False
+
+    def claim(self, names: Sequence[UUID], by: str) -> bool:
+        """Whether an answer is `by`'s (DEPUTY, WORKER) to give: nobody else's. On disk for good when it returns.
+
+        Each first writes its own name, and then looks for the other's: both may withdraw and try again, but never do both go on.
+        """
+        for name in names:
+            (self.folder / f"{name}.{by}").touch(0o600)
+        if any((self.folder / f"{name}.{DEPUTY if by == WORKER else WORKER}").exists() for name in names):
+            self.unclaim(names, by)
+            return False
+        self._settle()
+        return True
+
+    def unclaim(self, names: Sequence[UUID], by: str) -> None:
+        """It was surely not given, or the database knows that it was."""
+        for name in names:
+            (self.folder / f"{name}.{by}").unlink(missing_ok=True)
+
+    def forget_claims(self) -> None:
+        """Those of a day ago: a carrier does not post a text again any more."""
+        for each in (*self.folder.glob(f"*.{DEPUTY}"), *self.folder.glob(f"*.{WORKER}")):
+            with suppress(FileNotFoundError):
+                if time.time() - each.stat().st_mtime > CLAIM_SECONDS:
+                    each.unlink()
+
     # --- the journal
 
     def note(self, line: Entry) -> None:
@@ -171,10 +221,10 @@ class Spool:
         """Replace the copy."""
         self._write("copy", self._seal("copy", copy))
 
-    def saved_at(self) -> float:
-        """When the copy was written; 0 when there is none."""
+    def saved_at(self, name: str = "copy") -> float:
+        """When the copy was written, or the phones; 0 when there is none."""
         try:
-            return (self.folder / "copy").stat().st_mtime
+            return (self.folder / name).stat().st_mtime
         except FileNotFoundError:
             return 0
 
@@ -184,6 +234,27 @@ class Spool:
             return self._open("copy", (self.folder / "copy").read_bytes())
         except FileNotFoundError:
             return None
+
+    def save_phones(self, pieces: Iterable[Any]) -> Iterator[None]:
+        """Replace the phones, a piece at each step, so that nobody waits long for the processor; until the last the old ones stay."""
+        part = self.folder / f".phones.{os.getpid()}"
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            for piece in pieces:
+                _write_all(opened, b64encode(self._seal("phones", piece)) + b"\n")
+                yield
+            os.fsync(opened)
+            part.rename(self.folder / "phones")
+            self._settle()
+        finally:
+            os.close(opened)
+            part.unlink(missing_ok=True)
+
+    def phones(self) -> Iterator[Any]:
+        """The phones, piece by piece; nothing when there are none. Raises VaultError."""
+        with suppress(FileNotFoundError), (self.folder / "phones").open("rb") as lines:
+            for line in lines:
+                yield self._open("phones", b64decode(line))
 
     # --- inside
 

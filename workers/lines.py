@@ -150,7 +150,7 @@ class Keeper:
         hold = registry.held(channel.kind).hold_request(channel.settings | {"callback_url": callback_url})
         line = lines.opened(road, hold, self._http, self.recorder.flush, settings.connect_timeout_seconds, settings.read_timeout_seconds)
         sender = Sender(
-            self.gateway.engine, self.gateway.vault, line.wire, self.recorder, settings.public_url, road, line.batch, line.spare
+            self.gateway.engine, self.gateway.vault, line.wire, self.recorder, settings.public_url, road, line.batch, line.spare, parts.turns(self.gateway),
         )
         log.info("line_opened", channel=channel.id, road=road)
         return Line(channel.settings, line.wire, sender)

@@ -86,7 +86,7 @@ class Worker:
             max_open=1000, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds, private_hosts=settings.private_hosts
         ).start()
         self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
-        self.sender = Sender(self.gateway.engine, self.gateway.vault, self.wire, self.recorder, settings.public_url)
+        self.sender = Sender(self.gateway.engine, self.gateway.vault, self.wire, self.recorder, settings.public_url, turns=parts.turns(self.gateway))
         jobs.serve(self.sender)
 
     def listen(self, stopping: threading.Event) -> None:

@@ -39,5 +39,5 @@ WORDS = (
     N_("quiet hours; its time passed before they end"), N_("could not be written ({error})"),
     N_("{reason}; its time passed"), N_("no answer to the first text"), N_("no delivery report in time"), N_("lapsed"),
     N_("the worker ended before an answer came"), N_("for a person: {why}"), N_("a newer first text takes its place"),
-    N_("another question takes its place"), N_("campaign cancelled"), N_("client erased"), N_("no consent for {consent}"), N_("opted out ({why})"),
+    N_("another question takes its place"), N_("campaign cancelled"), N_("client erased"), N_("answered while the database was away"), N_("no consent for {consent}"), N_("opted out ({why})"),
 )  # fmt: skip

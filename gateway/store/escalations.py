@@ -216,6 +216,21 @@ def channel(work: Work, e164: str, flag_id: UUID, patience: timedelta, beside: U
     return found
 
 
+_OPEN_FLAG = text("SELECT id FROM flags WHERE inbound_id = :inbound AND severity = 'urgent' ORDER BY reason <> 'crisis', number LIMIT 1")
+_STEPS = text("SELECT id, round, way, staff_id, done_at, outbound_id FROM alert_steps WHERE flag_id = :flag ORDER BY round, position")
+
+
+def flag_about(work: Work, inbound_id: UUID) -> UUID | None:
+    """The urgent flag that a text raised, a cry for help first."""
+    found: UUID | None = work.value(_OPEN_FLAG, inbound=inbound_id)
+    return found
+
+
+def steps_of(work: Work, flag_id: UUID) -> Sequence[Any]:
+    """All steps about a flag in their order, done or not: rows of id, round, way, staff_id, done_at, outbound_id."""
+    return work.all(_STEPS, flag=flag_id)
+
+
 _OF = text("""
   SELECT a.round, a.way, a.staff_id, a.due_at, a.done_at, a.result, o.state FROM alert_steps a LEFT JOIN outbound o ON o.id = a.outbound_id
   WHERE a.flag_id = :flag ORDER BY a.round, a.position""")

@@ -261,6 +261,19 @@ def kept(work: Work, channel_id: UUID, carrier_ids: Sequence[str]) -> set[tuple[
     return {(row.carrier_id, bytes(row.from_hash), bytes(row.body_hash)) for row in work.all(_KEPT, channel=channel_id, ids=list(carrier_ids))}
 
 
+_ANSWERED = text("""
+  SELECT o.id AS answer_id, i.channel_id, i.carrier_id, i.from_hash, i.body_hash FROM outbound o JOIN inbound i ON i.id = o.inbound_id
+  WHERE o.id = ANY(:ids)
+  UNION ALL
+  SELECT o.id, p.channel_id, p.carrier_id, p.from_hash, p.body_hash FROM outbound o JOIN inbound_parts p ON p.inbound_id = o.inbound_id
+  WHERE o.id = ANY(:ids)""")
+
+
+def answered(work: Work, answer_ids: Sequence[UUID]) -> Sequence[Any]:
+    """What the carriers brought that these texts answer, each part of a long text too: answer_id, channel_id, carrier_id, hashes."""
+    return work.all(_ANSWERED, ids=list(answer_ids))
+
+
 Row = Any
 
 _UNHANDLED = text("""

@@ -162,6 +162,28 @@ def submit(work: Work, ids: list[UUID], tokens: list[UUID]) -> None:
     work.execute(_SUBMIT, {"ids": ids, "tokens": tokens, "now": work.now})
 
 
+_LEFT_OTHERWISE = text("""
+  WITH spared AS (
+    UPDATE outbound SET state = CASE state WHEN 'planned' THEN 'submitting' ELSE state END, state_at = :now, attempt_id = :token,
+      attempts = attempts + 1, channel_id = :channel, reason = NULL
+    WHERE id = :id AND state IN ('planned', 'submitting', 'unknown') RETURNING id, channel_id, attempts, state)
+  INSERT INTO attempts (id, outbound_id, channel_id, number, state, started_at)
+  SELECT :token, id, channel_id, attempts, state, :now FROM spared RETURNING id""")
+
+
+def left_otherwise(work: Work, message_id: UUID, token: UUID, channel_id: UUID) -> bool:
+    """A text of which no carrier is known to have it left by an attempt of somebody else, which is its latest now; whether there is such a text.
+
+    A claim of it that is withdrawn later, or an earlier attempt that turns out not to have left, changes nothing any more.
+    """
+    return work.value(_LEFT_OTHERWISE, id=message_id, token=token, channel=channel_id, now=work.now) is not None
+
+
+def attempted(work: Work, tokens: Sequence[UUID]) -> set[UUID]:
+    """Those of the tokens that an attempt has."""
+    return {row.id for row in work.all(text("SELECT id FROM attempts WHERE id = ANY(:tokens)"), tokens=list(tokens))}
+
+
 _PLANNED = text("SELECT id FROM outbound WHERE id = :id AND state = 'planned' FOR NO KEY UPDATE")
 
 
@@ -227,7 +249,7 @@ def waiting(work: Work, vault: Vault, message_id: UUID) -> New | None:
         unit_id=row.unit_id, key_id=row.key_id, key=key, channel_id=row.channel_id, to=key.decrypt(row.to_enc, "outbound.to", row.id),
         body=key.decrypt(row.body_enc, "outbound.body", row.id), encoding=row.encoding, segments=row.segments, purpose=row.purpose,
         language=row.language, lane=row.lane, semantics=row.semantics, dedupe_key="", send_after=work.now, send_before=row.send_before,
-        client_id=row.client_id, exempt_until=row.exempt_until,
+        client_id=row.client_id, inbound_id=row.inbound_id, exempt_until=row.exempt_until,
     )  # fmt: skip
 
 

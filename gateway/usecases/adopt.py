@@ -12,6 +12,9 @@ from gateway.store.base import Work
 from gateway.usecases.compose import Recipient
 from gateway.vault import Vault
 
+TOOK = frozenset({"accepted", "unknown"})
+"""Outcomes of a text that the carrier has, or may have: nothing else goes out in its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -40,7 +43,17 @@ class Already:
     silent: bool = False
 
 
+    def texts(self) -> list[Said]:
+        """All of it that were texts."""
+        return [*([self.answer] if self.answer else []), *(said for each in self.alerts.values() for said in each)]
+
+
 NOTHING = Already()
+
+
+def about(vault: Vault, channel_id: UUID, carrier_id: str, phone_hash: bytes, body_hash: bytes) -> UUID:
+    """What a text is known by before the database has it, in each copy that the carrier posts. It tells nobody whose it is."""
+    return UUID(bytes=vault.hash_body(f"about:{channel_id}:{carrier_id}:{phone_hash.hex()}:{body_hash.hex()}"))
 
 
 def keep(
@@ -56,17 +69,17 @@ def keep(
         inbound_id=inbound_id, about_id=about_id,
     )  # fmt: skip
     if messages.add(work, vault, [new]):
-        _left(work, new.id, said)
+        messages.submit(work, [new.id], [said.token])
+        _record(work, new.id, said)
     return new.id
 
 
-def spare(work: Work, dedupe_key: str, said: Said) -> None:
-    """What was planned before PostgreSQL went away has left meanwhile: it does not leave again."""
-    if messages.is_planned(work, messages.id_of(dedupe_key)):
-        _left(work, messages.id_of(dedupe_key), said)
+def spare(work: Work, message_id: UUID, said: Said) -> None:
+    """What was planned, or claimed by a worker that has not said it, before PostgreSQL went away has left meanwhile: it does not leave again."""
+    if messages.left_otherwise(work, message_id, said.token, said.channel_id):
+        _record(work, message_id, said)
 
 
-def _left(work: Work, message_id: UUID, said: Said) -> None:
-    messages.submit(work, [message_id], [said.token])
+def _record(work: Work, message_id: UUID, said: Said) -> None:
     if said.accepted:
         messages.record(work, [messages.Outcome(message_id, said.token, "accepted", "accepted", carrier_id=said.carrier_id)])

@@ -7,7 +7,7 @@ behind it, until the database has it all: texts of one phone stay in their order
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,8 @@ LOOK_SECONDS = 0.25
 TRY_SECONDS = 0.5  # to reach the database again
 BLIP_SECONDS = 3.0  # a database that is restarted is back by then, and does what the deputy would
 COPY_SECONDS = 60.0
+PHONES_SECONDS = 900.0
+PHONES_AT_ONCE = 500  # as many as keep requests waiting for some milliseconds
 COPY_PATIENCE_SECONDS = 20.0  # less than a minute, in which a cry for help is to be told of
 LATER_SECONDS = 30.0
 TELL_AGAIN_SECONDS = 1800.0
@@ -61,6 +63,7 @@ class Outage:
         self._stops: dict[str, float] = {}  # when phones wrote their last stop
         self._known: dict[UUID, channels.Channel] = {}  # of one flush
         self._copy: tuple[float, dict[str, Any] | None] = (0, None)
+        self._phones: Iterator[None] | None = None  # being written, a piece at each look
 
     def start(self) -> None:
         """Look after it, in a thread of its own, for as long as the process lives."""
@@ -173,12 +176,39 @@ class Outage:
             self._deputy.finish()
         if abs(time.time() - self.spool.saved_at()) > COPY_SECONDS:  # a clock that was set back makes no copy new
             self.renew()
+            self.spool.forget_claims()
+        elif self._phones is not None:
+            self._write_phones()
 
     def renew(self) -> None:
-        """Write the copy anew, from the database."""
+        """Write the copy anew, from the database, and begin with clients' phones when those are old. The first time they are all written."""
+        saved_at = self.spool.saved_at("phones")
+        if self._phones is None and abs(time.time() - saved_at) > PHONES_SECONDS:
+            self._phones = self.spool.save_phones(self._read_phones())
+        while self._phones is not None and saved_at == 0:
+            self._write_phones()
         with unit_of_work(with_patience(self._engine, COPY_PATIENCE_SECONDS), SYSTEM) as work:
             found = outage.read(work, self._vault)
         self.spool.save(found)
+
+    def _read_phones(self) -> Iterator[outage.Phones]:
+        """In pieces, each in a transaction of its own."""
+        after: bytes | None = b""
+        while after is not None:
+            with unit_of_work(with_patience(self._engine, COPY_PATIENCE_SECONDS), SYSTEM) as work:
+                found, after = outage.phones(work, after, PHONES_AT_ONCE)
+            yield found
+
+    def _write_phones(self) -> None:
+        """One piece more; one that fails is begun anew with the next copy."""
+        assert self._phones is not None
+        try:
+            next(self._phones)
+        except StopIteration:
+            self._phones = None
+        except Exception:
+            self._phones = None
+            raise
 
     def _reach(self) -> timedelta | None:
         """Whether the database is there: how far its clock is ahead of this machine's."""
@@ -289,11 +319,8 @@ class Outage:
                 return True
             if phones is not None and message.sender_phone not in phones:
                 return False
-            self._wait_for(entry["id"])
             at = min(datetime.fromtimestamp(entry["at"], UTC), datetime.now(UTC)) + ahead  # the clock may have been set back
-            already = replace(self._deputy.already(entry["id"]), silent=entry["at"] < self._stops.get(message.sender_phone, 0))
-            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
-            self._deputy.forget(entry["id"])
+            self._hand_over(channel, message, at, silent=entry["at"] < self._stops.get(message.sender_phone, 0))
         except Exception as error:
             if is_away(error):
                 raise
@@ -307,11 +334,19 @@ class Outage:
                 self._known[channel_id] = channels.get(work, self._vault, channel_id)
         return self._known[channel_id]
 
-    def _wait_for(self, entry: str) -> None:
-        """What is just leaving about it has its outcome first, or the carrier hangs."""
+    def _hand_over(self, channel: channels.Channel, message: Inbound, at: datetime, silent: bool) -> None:
+        """Have the database keep a text, with what was said about it."""
+        phone = receive_message.e164(self._engine, channel, message.sender_phone)
+        about, kept = str(receive_message.about(self._vault, channel.id, phone, message)), False
         until = time.monotonic() + 30
-        while self._deputy.busy(entry) and time.monotonic() < until:
+        while self._deputy.busy(about) and time.monotonic() < until:  # what is just leaving has its outcome first, or the carrier hangs
             time.sleep(0.02)
+        try:
+            already = replace(self._deputy.hand_over(about), silent=silent)
+            receive_message.receive(self._engine, self._vault, self._content, channel, message, self._ring, at, already=already)
+            kept = True
+        finally:
+            self._deputy.handed_over(about, kept)
 
 
 def _callback(entry: dict[str, Any]) -> CallbackRequest:

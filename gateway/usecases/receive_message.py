@@ -22,7 +22,7 @@ from gateway.store import channels, flags, inbound, routes, sessions, units
 from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
-from gateway.usecases import adopt, apply_effects, compose, crisis_words, escalate, read_sessions
+from gateway.usecases import adopt, apply_effects, compose, crisis_words, escalate, own_up, read_sessions
 from gateway.usecases.adopt import NOTHING, Already
 from gateway.vault import Vault
 
@@ -101,8 +101,16 @@ class Came:
 
 def came(engine: Engine, vault: Vault, channel: channels.Channel, message: Inbound) -> Came:
     phone = e164(engine, channel, message.sender_phone)
-    said = "\0call" if message.call else message.text  # a call is no repeat of a text that was empty
-    return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), vault.hash_body(said))
+    return Came(uuid4(), channel, message, phone, vault.hash_phone(phone), _body_hash(vault, message))
+
+
+def about(vault: Vault, channel_id: UUID, phone: str, message: Inbound) -> UUID:
+    """What the text is known by before the database has it."""
+    return adopt.about(vault, channel_id, message.carrier_id, vault.hash_phone(phone), _body_hash(vault, message))
+
+
+def _body_hash(vault: Vault, message: Inbound) -> bytes:
+    return vault.hash_body("\0call" if message.call else message.text)  # a call is no repeat of a text that was empty
 
 
 def _receive(
@@ -130,8 +138,7 @@ def look(work: Work, vault: Vault, texts: Sequence[Came]) -> list[Seen]:
 def _turn(work: Work, vault: Vault, content: Content, text: Came, seen: Seen, told: set[UUID], late: bool) -> bool:
     """Everything that one text brings about; False for a repeat of the carrier's. Channels with something to send join `told`."""
     if seen.row.known:
-        if text.already.answer is not None:  # it was kept, and its 2xx lost, just before PostgreSQL went away
-            adopt.spare(work, f"reply:{seen.row.known}:{crisis_words.PURPOSE}", text.already.answer)
+        own_up.known(work, vault, seen.row.known, text.already)
         return False
     part = text.message.part
     if part is not None and parts.is_part(part.number, part.total):
@@ -152,6 +159,7 @@ def _apply(work: Work, vault: Vault, content: Content, text: Came, scene: Scene,
         source = replace(source, channel_id=routes.answering(work, text.channel.id, asked))
     if apply_effects.apply(work, vault, content, source, effects) and source.channel_id is not None:
         told.add(source.channel_id)
+    own_up.rest(work, vault, scene.arrived.id, text.already)
 
 
 def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Part, seen: Seen, told: set[UUID], late: bool) -> bool:
@@ -161,6 +169,7 @@ def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Par
     """
     kept = store_parts.like(work, text.channel.id, text.phone_hash, part.reference, part.total)
     if parts.is_repeat(part.number, text.message.carrier_id, text.body_hash, kept, work.now):
+        own_up.known(work, vault, next(each.inbound_id for each in reversed(kept) if each.number == part.number), text.already)
         return False
     scene, bodies = arrive(work, vault, text, seen), {part.number: text.message.text}
     inbound_id = parts.belongs_to(part.number, kept, work.now)
@@ -211,6 +220,7 @@ def keep_undecided(
     with unit_of_work(engine, SYSTEM, now, lock=[text.phone_hash]) as work:
         (seen,) = look(work, vault, [text])
         if seen.row.known:
+            own_up.known(work, vault, seen.row.known, text.already)
             return None
         arrived = arrive(work, vault, text, seen).arrived
         inbound.add(work, arrived, text.message.sent_at, late, None)
@@ -225,6 +235,7 @@ def keep_undecided(
             work, vault, content, arrived.unit_id, flag.id, flag.number, already=text.already
         ):
             work.after_commit(lambda: ring(text.channel.id))
+        own_up.rest(work, vault, arrived.id, text.already)
         return arrived.id
 
 

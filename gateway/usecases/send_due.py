@@ -27,8 +27,9 @@ from gateway.domain.errors import GatewayError
 from gateway.store import channels, switches, units
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
-from gateway.usecases import tell_worker
+from gateway.usecases import adopt, crisis_words, tell_worker
 from gateway.usecases.record_outcomes import Recorder, Sent
+from gateway.usecases.turns import Turns
 from gateway.vault import Vault
 from gateway.wire import Wire, WireClosed, WireResult, awake_s
 
@@ -63,26 +64,30 @@ class InDoubt(GatewayError):
 
 def claim(
     engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None = None, bulk: int = BATCH,
-    road: base.Road = "http",
+    road: base.Road = "http", turns: Turns | None = None,
 ) -> Claim:  # fmt: skip
     """Move up to `wanted` due messages of a channel, `bulk` of them bulk, to `submitting`, each with an attempt row; commit.
 
     Held messages get their next moment and dropped ones their final state, with the reason. From the commit on each
     returned message must be submitted to the wire once, or recorded as not sent. Raises InDoubt when the answer to the
     commit is lost: then `withdraw` them before anything else. A channel of another road than `road` has nothing for us.
+    By `turns` an answer to a cry for help that the deputy has given, or gives, is put off.
     """
     sends: list[Sent] = []
     try:
-        return _claim(engine, vault, channel_id, wanted, now, bulk, road, sends)
-    except (OperationalError, InterfaceError) as error:
-        if not sends:
+        return _claim(engine, vault, channel_id, wanted, now, bulk, road, sends, turns)
+    except Exception as error:
+        if turns is not None:
+            turns.give_back(sent.message_id for sent in sends)
+        if not sends or not isinstance(error, OperationalError | InterfaceError):
             raise
         raise InDoubt(sends) from error
 
 
 def _claim(
-    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None, bulk: int, road: base.Road, sends: list[Sent]
-) -> Claim:
+    engine: Engine, vault: Vault, channel_id: UUID, wanted: int, now: datetime | None, bulk: int, road: base.Road, sends: list[Sent],
+    turns: Turns | None,
+) -> Claim:  # fmt: skip
     """Claim into `sends`, which holds their tokens before the commit does."""
     with unit_of_work(engine, SYSTEM, now) as work:
         room = channels.room(work, channel_id, wanted, registry.of_road(road))
@@ -93,13 +98,15 @@ def _claim(
         if not due:
             return Claim(None, [], False, work.now)
         passed = _judge_all(work, vault, due, room.off)
-        sends += _within(passed, room)
+        paid, answers = _within(passed, room), {row.id for row in due if row.purpose == crisis_words.PURPOSE}
+        theirs = turns.take(work, [sent.message_id for sent in paid if sent.message_id in answers]) if turns is not None else ()
+        sends += [sent for sent in paid if sent.message_id not in theirs]
         channel = channels.get(work, vault, channel_id)
         if sends:
             rows.submit(work, [s.message_id for s in sends], [s.token for s in sends])
             if channel.rate is not None or room.today is not None:
                 channels.spend(work, channel_id, room, sum(sent.segments for sent in sends))
-        return Claim(channel, sends, len(sends) == len(passed) and len(due) >= min(room.all, bulk), work.now)
+        return Claim(channel, sends, len(paid) == len(passed) and len(due) >= min(room.all, bulk), work.now)
 
 
 def _within(sends: list[Sent], room: channels.Room) -> list[Sent]:
@@ -197,10 +204,10 @@ class Sender:
 
     def __init__(
         self, engine: Engine, vault: Vault, wire: Wire, recorder: Recorder, callback_base: str, road: base.Road = "http",
-        batch: int = BATCH, spare: int = SPARE,
+        batch: int = BATCH, spare: int = SPARE, turns: Turns | None = None,
     ) -> None:  # fmt: skip
         self._engine, self._vault, self._wire, self._recorder, self._road = engine, vault, wire, recorder, road
-        self._callback_base, self._batch, self._spare = callback_base, batch, spare
+        self._callback_base, self._batch, self._spare, self._turns = callback_base, batch, spare, turns
         self._locks: dict[UUID, threading.Lock] = {}
         self._again: set[UUID] = set()
         self._in_doubt: dict[UUID, list[Sent]] = {}  # of claims whose commit nobody answered, by channel
@@ -249,7 +256,8 @@ class Sender:
             began, looked = awake_s(), time.monotonic()
             rests = looked < self._bulk_from
             try:
-                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full or rests else room - self._spare, road=self._road)
+                claimed = claim(self._engine, self._vault, channel_id, room, bulk=0 if is_full or rests else room - self._spare,
+                                road=self._road, turns=self._turns)  # fmt: skip
             except InDoubt as doubt:
                 self._in_doubt[channel_id] = doubt.sends
                 raise
@@ -287,16 +295,22 @@ class Sender:
                     made.append((sent, carrier.send_request(settings, outgoing)))
                 except Exception as error:  # settings that changed since it was planned; nothing of it has left, and the others may
                     log.error("request_not_made", error, message=sent.message_id)
-                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "bad_request"))
+                    self._recorded(carrier, channel.id, sent)(WireResult(None, "not_sent", "bad_request"))
             try:
                 self._wire.submit_many([(request, self._recorded(carrier, channel.id, sent)) for sent, request in made], since, first)
             except WireClosed:  # of these alone: what was handed over before has its own results
                 for sent, _ in made:
-                    self._recorder.put(carrier, channel.id, sent, WireResult(None, "not_sent", "shutdown"))
+                    self._recorded(carrier, channel.id, sent)(WireResult(None, "not_sent", "shutdown"))
 
     def _recorded(self, carrier: base.Channel, channel_id: UUID, sent: Sent) -> Callable[[WireResult], None]:
         began = time.monotonic()
-        return lambda result: self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
+
+        def recorded(result: WireResult) -> None:
+            self._recorder.put(carrier, channel_id, sent, result, time.monotonic() - began)
+            if self._turns is not None:
+                self._turns.ended(sent.message_id, lambda: base.read(carrier, result.phase, result.reply).outcome in adopt.TOOK)
+
+        return recorded
 
 
 def _plain(body: str) -> str:

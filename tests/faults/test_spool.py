@@ -51,13 +51,22 @@ def renewed(stage: Stage) -> None:
 
 
 @contextmanager
-def stopped(stage: Stage) -> Iterator[None]:
-    stage.servers.stop_postgres()
+def without(stage: Stage, end: Callable[[], None]) -> Iterator[None]:
+    """PostgreSQL is ended so, and started again."""
+    end()
     try:
         yield
     finally:
         stage.servers.start()
         stage.engine.dispose()
+
+
+def stopped(stage: Stage) -> AbstractContextManager[None]:
+    return without(stage, stage.servers.stop_postgres)
+
+
+def killed(stage: Stage) -> AbstractContextManager[None]:
+    return without(stage, stage.servers.kill_postgres)
 
 
 @contextmanager
@@ -118,16 +127,6 @@ def test_two_hundred_texts_come_in_meanwhile_and_three_cries_for_help_are_answer
     assert len(stage.received(first)) == 3
     flags = "SELECT count(*) FROM flags f JOIN inbound i ON i.id = f.inbound_id WHERE i.channel_id = :c AND f.reason = 'crisis' AND f.state = 'open'"
     assert stage.world.value(flags, c=stage.world.channel_id) == 3
-
-
-@contextmanager
-def killed(stage: Stage) -> Iterator[None]:
-    stage.servers.kill_postgres()
-    try:
-        yield
-    finally:
-        stage.servers.start()
-        stage.engine.dispose()
 
 
 @contextmanager
