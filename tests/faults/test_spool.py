@@ -246,12 +246,13 @@ def test_a_full_spool_refuses_what_it_cannot_keep_and_people_are_told(stage: Sta
     until(lambda: not waiting(stage), what="the end of the flush")
 
 
-def test_reports_that_come_meanwhile_are_counted(stage: Stage) -> None:
+@pytest.mark.parametrize("away", [stopped, killed])
+def test_reports_that_come_meanwhile_are_counted(stage: Stage, away: Callable[[Stage], AbstractContextManager[None]]) -> None:
     stage.plan(5)
     stage.until_accepted(5)
     until(lambda: stage.states() == {"accepted": 5}, what="the acceptance of all")
     renewed(stage)
-    with stopped(stage):
+    with away(stage):
         for message in stage.accepted():
             assert stage.carrier.report(message.to, "delivered") == 200
     until(lambda: stage.states() == {"delivered": 5}, BACK_WITHIN_S, "the reports")
