@@ -88,13 +88,14 @@ class Bodies:
         threading.Thread(target=self._watch, args=(port,), name="bodies", daemon=True).start()
 
     def _answer_whole(self, environ: dict[str, Any], start_response: Callable[..., Any], length: int) -> Iterable[bytes]:
-        me = threading.get_ident()
-        self._reading[me] = _Read(time.monotonic(), environ.get("REMOTE_ADDR", ""), length > self._most)
+        me, began = threading.get_ident(), time.monotonic()
+        self._reading[me] = _Read(began, environ.get("REMOTE_ADDR", ""), length > self._most)
         try:
             body = environ["wsgi.input"].read(length or self._most + 1)
         finally:
             del self._reading[me]
-        if len(body) < length:  # it ended in the middle: Granian does not say so
+        # It ended in the middle: Granian does not say so. Without a length only we know that we hung up.
+        if len(body) < length or not length and time.monotonic() - began > HURRIED_SECONDS:
             log.warning("body_cut_off")
             return _refused(start_response, "408 Request Timeout")
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}

@@ -55,6 +55,15 @@ def test_a_body_that_ends_before_its_length_is_answered_by_nobody_else(body: byt
         assert ask(Bodies(never, 1, MOST, {}), BytesIO(body), CONTENT_LENGTH=str(length))[0].startswith("408")
 
 
+def test_a_body_without_a_length_that_took_long_may_have_been_cut_off_by_us() -> None:
+    class Late(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            threading.Event().wait(bodies.HURRIED_SECONDS + 0.1)
+            return super().read(size)
+
+    assert ask(Bodies(echo, 1, MOST, {}), Late(b"Body=I will not ST"), HTTP_TRANSFER_ENCODING="chunked")[0].startswith("408")
+
+
 def test_what_is_too_large_is_not_read_and_the_application_says_so() -> None:
     app = Bodies(echo, 1, MOST, {"/imports/": LARGE})
     assert ask(app, BytesIO(b"x" * 101), CONTENT_LENGTH="101") == ("200 OK", b"101:")

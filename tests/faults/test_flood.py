@@ -1,5 +1,6 @@
 """One phone posts as fast as it can, or many posts never end: others' texts have their turn, and memory stays where it was."""
 
+import http.client
 import socket
 import threading
 import time
@@ -77,11 +78,12 @@ def test_a_flood_from_one_phone_blocks_nobody_and_fills_no_memory(stage: Stage, 
     until(lambda: stage.world.value(sql, p=stage.vault.hash_phone(flooder)) == 1, what="the stop")
 
 
-def slow_post(stage: Stage, size: int = 600) -> socket.socket:
-    """A connection that has told what it will post, and the first byte of it."""
+def slow_post(stage: Stage, size: int | None = 600) -> socket.socket:
+    """A connection that has told what it will post (None: in chunks, without saying how many), and the beginning of it."""
     url = urlsplit(stage.inbound_url)
     made = socket.create_connection((url.hostname, url.port))
-    made.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: {FORM}\r\nContent-Length: {size}\r\n\r\nM".encode())
+    length = "Transfer-Encoding: chunked\r\n\r\n1\r\nM\r\n" if size is None else f"Content-Length: {size}\r\n\r\nM"
+    made.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: {FORM}\r\n{length}".encode())
     return made
 
 
@@ -133,15 +135,27 @@ def test_a_few_slow_posts_are_left_ten_seconds_and_a_whole_one_counts(stage: Sta
     body = form({"MessageSid": f"SM{uuid4().hex}", "From": phone, "To": stage.number, "Body": "Canary slowly", "NumMedia": "0"})
     url, lines = urlsplit(stage.inbound_url), [("Content-Type", FORM), ("X-Twilio-Signature", sign(stage.inbound_url, body))]
     head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    with socket.create_connection((url.hostname, url.port)) as slow, slow_post(stage) as endless:
+    with socket.create_connection((url.hostname, url.port)) as slow, slow_post(stage) as endless, slow_post(stage, size=None) as without_length:
         slow.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode())
         for at in range(0, len(body), -(-len(body) // 5)):
             stage.wait(1)
             slow.sendall(body[at : at + -(-len(body) // 5)])
         slow.settimeout(5)
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
-        assert answered(endless) == b""
-        until(lambda: answered(endless).startswith(b"HTTP/1.1 408"), bodies.SECONDS, "the hanging up")
+        rest = [endless, without_length]
+        assert [answered(each) for each in rest] == [b"", b""]
+        until(lambda: all_ended(rest), bodies.SECONDS, "the hanging up")
+    assert stage.world.value("SELECT count(*) FROM inbound WHERE channel_id = :c", c=stage.world.channel_id) == 1
+
+
+def test_a_post_in_chunks_counts_as_any_other(stage: Stage) -> None:
+    body = form({"MessageSid": f"SM{uuid4().hex}", "From": "+84912345678", "To": stage.number, "Body": "Canary chunks", "NumMedia": "0"})
+    url = urlsplit(stage.inbound_url)
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    headers = {"Content-Type": FORM, "X-Twilio-Signature": sign(stage.inbound_url, body)}
+    connection.request("POST", url.path, iter([body[:9], body[9:]]), headers, encode_chunked=True)
+    assert connection.getresponse().status == 200
+    connection.close()
     assert stage.world.value("SELECT count(*) FROM inbound WHERE channel_id = :c", c=stage.world.channel_id) == 1
 
 
