@@ -120,7 +120,7 @@ def test_posts_that_come_slowly_block_nobody_and_are_hung_up_on(stage: Stage, ma
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            others_meanwhile(stage, 5, 1)
+            others_meanwhile(stage, 5, 1 if many < bodies.MANY else 5)
             stage.figures["memory before (MB)"], stage.figures["memory meanwhile (MB)"] = before, megabytes(stage)
             assert megabytes(stage) < before + 60
             assert many >= bodies.MANY or not any(answered(each) for each in slow), "they are left their ten seconds"
