@@ -6,6 +6,7 @@
     wire/        the one HTTP pipeline that runs the channels' requests
     content.py   what we say and understand, read once from templates_sms/ and locales/
     vault.py     encryption of names, phones and texts; keyed hashes to find them by
+    bodies.py    reads what is posted before it takes a place: who sends slowly waits outside
     spool.py     stands in for PostgreSQL while it is away: what came in, encrypted, on disk
     queues.py    the doorbell: wakes the send workers through Redis, never needed for the work to be done
     usecases/    what the gateway does, one verb a file: decide by the domain, apply through the store

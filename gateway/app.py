@@ -6,9 +6,12 @@ from flask import Flask, Response, jsonify
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import parts, webhooks
+from gateway.bodies import Bodies
 from gateway.config import Settings
 from gateway.store import health
-from gateway.web import metrics, simulator, staff
+from gateway.store.base import with_patience
+from gateway.usecases.outage import Outage
+from gateway.web import metrics, roles, simulator, staff
 
 
 def create_app(settings: Settings) -> Flask:
@@ -25,16 +28,22 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(webhooks.blueprint(gateway, outage))
     if simulator.may_be_shown(settings):
         app.register_blueprint(simulator.blueprint(gateway))
-    app.add_url_rule("/health", "health", lambda: _health(gateway))
+    app.add_url_rule("/health", "health", lambda: _health(gateway, outage))
     app.add_url_rule("/metrics", "metrics", lambda: metrics.answer(gateway))
     app.after_request(_harden)
     staff.install(app, gateway)
+    large = {rule.rule: roles.LARGE[rule.endpoint] for rule in app.url_map.iter_rules() if rule.endpoint in roles.LARGE}
+    app.extensions["bodies"] = app.wsgi_app = Bodies(app.wsgi_app, settings.web_threads, webhooks.MAX_BODY, large)  # type: ignore[method-assign]
     return app
 
 
-def _health(gateway: parts.Gateway) -> tuple[Response, int]:
-    """Whether the database answers and workers and clock are alive; 503 when messages would not go out."""
-    state: dict[str, Any] = health.look(gateway.engine)
+def _health(gateway: parts.Gateway, outage: Outage) -> tuple[Response, int]:
+    """Whether the database answers and workers and clock are alive; 503 when messages would not go out.
+
+    `spooling`: what comes in is kept on this machine's disk and not yet in the database, as of now.
+    """
+    state: dict[str, Any] = health.look(with_patience(gateway.engine, parts.PATIENCE_SECONDS))
+    state["spooling"] = outage.stands_in or outage.spool.look()
     state["redis"] = gateway.bell.answers()
     return jsonify(state), 200 if state["ok"] else 503
 

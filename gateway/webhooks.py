@@ -15,7 +15,7 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from gateway import log
+from gateway import bodies, log
 from gateway.channels import registry
 from gateway.channels.base import BadCallback, CallbackRequest, Dialled, Inbound, Report, WireReply
 from gateway.domain.errors import NotFound
@@ -23,7 +23,7 @@ from gateway.parts import PATIENCE_SECONDS, Gateway
 from gateway.store import channels
 from gateway.store.base import SYSTEM, is_away, unit_of_work, with_patience
 from gateway.usecases import answer_ussd, hear_ussd, receive_message, record_reports
-from gateway.usecases.crowd import Crowd, Crowded
+from gateway.usecases.crowd import Copies, Crowd, Crowded
 from gateway.usecases.group_commit import GroupCommit
 from gateway.usecases.outage import Outage
 
@@ -35,7 +35,7 @@ REMEMBER_SECONDS = 5.0
 def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
     """The carriers' routes. What neither PostgreSQL nor the spool can keep is answered 503, so that a carrier that tries again does."""
     routes = Blueprint("webhooks", __name__)
-    known, crowd = _Channels(gateway, outage), Crowd(gateway.content)
+    known, crowd, copies = _Channels(gateway, outage), Crowd(gateway.content), Copies()
     engine, ring = with_patience(gateway.engine, PATIENCE_SECONDS), gateway.bell.ring
     kept = (engine, gateway.vault, gateway.content)
     texts = GroupCommit[tuple[channels.Channel, Inbound]](
@@ -62,6 +62,15 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
             log.error("webhook_spooled", error, channel=channel.id, said=type(getattr(error, "orig", None)).__name__)
         outage.keep(kind, channel.id, callback)
 
+    def keep_text(kind: str, channel: channels.Channel, callback: CallbackRequest, text: Inbound) -> None:
+        """The same for a text or a call; one that is being kept just now is kept once, and raises what that raised."""
+
+        def write() -> None:
+            with crowd.one_more(text.sender_phone, text.text):
+                keep(kind, channel, callback, lambda: texts.add((channel, text)))
+
+        copies.once((channel.id, text), write, request.environ.get(bodies.LEAVE, lambda: None))
+
     @routes.route("/c/<uuid:channel_id>/inbound", methods=["GET", "POST"])  # some aggregators know no other way than GET
     def inbound(channel_id: UUID) -> Response:
         channel, callback = known.get(channel_id), _callback(gateway)
@@ -69,8 +78,7 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
         if not carrier.verify(channel.settings, callback):
             return _forged(channel_id)
         text = carrier.read_inbound(callback)
-        with crowd.one_more(text.sender_phone, text.text):
-            keep("inbound", channel, callback, lambda: texts.add((channel, text)))
+        keep_text("inbound", channel, callback, text)
         return _response(carrier.inbound_reply())
 
     @routes.post("/c/<uuid:channel_id>/call")
@@ -82,8 +90,7 @@ def blueprint(gateway: Gateway, outage: Outage) -> Blueprint:
         if (called := carrier.read_call(callback)) is None:
             log.info("caller_unknown", channel=channel_id)  # nobody can be called back
         else:
-            with crowd.one_more(called.sender_phone, ""):
-                keep("call", channel, callback, lambda: texts.add((channel, called)))
+            keep_text("call", channel, callback, called)
         return _response(carrier.call_reply())
 
     @routes.post("/c/<uuid:channel_id>/ussd")

@@ -20,7 +20,7 @@ WAITING_REQUESTS = 512
 """Connections held open at a time by each worker. Granian counts idle ones too, and at its end drops those past it."""
 
 HEADERS_MS = 10_000
-"""How long a connection may take over its headers. The proxy in front looks after slow bodies (docs/inbound.md)."""
+"""How long a connection may take over its headers, and may be idle."""
 
 LONGEST_END_SECONDS = 8
 
@@ -36,7 +36,7 @@ def serve() -> None:
             port=settings.port,
             interface=Interfaces.WSGI,
             workers=settings.web_workers,
-            blocking_threads=settings.web_threads,
+            blocking_threads=WAITING_REQUESTS,  # most of them wait for a body; settings.web_threads work (gateway/bodies.py)
             backpressure=WAITING_REQUESTS,
             backlog=1024,
             websockets=False,
@@ -57,4 +57,5 @@ def _load(settings: Settings) -> Any:
     gc.collect()
     gc.freeze()
     made.extensions["outage"].start()
+    made.extensions["bodies"].start(settings.port)
     return made

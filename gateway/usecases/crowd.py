@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -11,6 +12,11 @@ from gateway.usecases import receive_message
 
 AT_ONCE = 4
 """Texts of one phone that are written at a time, and as many again that say stop or cry for help. A person sends one after the other."""
+
+COPIES_WAITING = 64
+"""Copies of what is being written that wait for its outcome at a time."""
+COPY_SECONDS = 14.0
+"""How long a copy waits: carriers hang up after 15."""
 
 
 class Crowded(Exception):
@@ -48,3 +54,42 @@ class Crowd:
 
     def _says_urgent(self, text: str) -> bool:
         return bool(receive_message.wants(self._content, text, self._content.lexicons))
+
+
+class Copies:
+    """What is being written just now; the same once more, while that lasts, is not written but shares its outcome."""
+
+    def __init__(self) -> None:
+        self._writing: dict[Hashable, Future[None]] = {}
+        self._waiting = threading.Semaphore(COPIES_WAITING)
+        self._lock = threading.Lock()
+
+    def once(self, what: Hashable, write: Callable[[], None], leave: Callable[[], None]) -> None:
+        """Written when it returns, by this call or by that of its copy; raises what the writing raised.
+
+        A copy calls `leave` before it waits. Raises Crowded when too many do, TimeoutError when it takes too long.
+        """
+        with self._lock:
+            others = self._writing.get(what)
+            mine: Future[None] = self._writing.setdefault(what, Future())
+        if others is not None:
+            self._wait(others, leave)
+            return
+        try:
+            write()
+            mine.set_result(None)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._writing[what]
+
+    def _wait(self, outcome: Future[None], leave: Callable[[], None]) -> None:
+        if not self._waiting.acquire(blocking=False):
+            raise Crowded
+        try:
+            leave()
+            outcome.result(COPY_SECONDS)
+        finally:
+            self._waiting.release()

@@ -147,6 +147,7 @@ def test_it_cannot_be_asked_and_says_so() -> None:
 
 
 def test_channels_are_found_by_kind_and_others_refused_with_the_choice() -> None:
+    assert registry.kinds() == ("africastalking", "android", "gammu", "generic", "kannel", "simulator", "smpp", "twilio", "vonage")
     assert all(registry.by_kind(kind).kind == kind for kind in registry.kinds())
     with pytest.raises(Refused) as refusal:
         registry.by_kind("pigeon")

@@ -1,5 +1,6 @@
 """PostgreSQL is away and texts come in all the same: spooled, a cry for help answered and told of, and all of it kept once it is back."""
 
+import json
 import os
 import signal
 import subprocess
@@ -88,6 +89,12 @@ def kept(stage: Stage, sid: str) -> int:
     return int(stage.world.value("SELECT count(*) FROM inbound WHERE carrier_id = :sid", sid=sid))
 
 
+def said(stage: Stage) -> tuple[bool, bool]:
+    """What the health page says: whether the database is there, and whether what comes in waits for it."""
+    seen = json.loads(stage.processes.health())
+    return seen["database"], seen["spooling"]
+
+
 def until_kept(stage: Stage, sids: list[str]) -> float:
     sql = "SELECT count(*) FROM inbound WHERE carrier_id = ANY(:sids)"
     return until(lambda: stage.world.value(sql, sids=sids) == len(sids), BACK_WITHIN_S, "the flush")
@@ -113,6 +120,7 @@ def test_two_hundred_texts_come_in_meanwhile_and_three_cries_for_help_are_answer
                 sids.append(sid)
         stage.figures["last alert after (s)"] = until(lambda: len(stage.received(first)) == 3, 60, "the alerts")
         until(lambda: [len(stage.received(phone)) for phone in crying] == [1, 1, 1], 30, "the answers")
+        assert said(stage) == (False, True)
         on_disk = b"".join(file.read_bytes() for file in spool(stage).iterdir())
         assert len(waiting(stage)) > 0
         for secret in (b"Canary", b"muon chet", people[0].encode(), people[0][3:].encode(), first[3:].encode()):
@@ -120,6 +128,7 @@ def test_two_hundred_texts_come_in_meanwhile_and_three_cries_for_help_are_answer
         stage.wait(AWAY_S)
     stage.figures["flushed after (s)"] = until_kept(stage, sids)
     until(lambda: not waiting(stage), what="the end of the flush")
+    until(lambda: said(stage) == (True, False), what="the word of the health page")
     texts = stage.world.rows("SELECT carrier_id FROM inbound WHERE carrier_id = ANY(:sids) ORDER BY received_at, carrier_id", sids=sids)
     assert [row.carrier_id for row in texts] == sids
     stage.wait(3)
@@ -162,10 +171,11 @@ def test_however_it_is_away_a_text_is_kept_and_a_cry_for_help_answered(
     first, phone, crying = guard(stage), stage.world.phone_of(stage.world.client()), stage.world.phone_of(stage.world.client())
     renewed(stage)
     with away(stage):
-        said = [stage.say(phone, "Canary words"), stage.say(crying, CRY), stage.say(phone, "STOP")]
+        texts = [stage.say(phone, "Canary words"), stage.say(crying, CRY), stage.say(phone, "STOP")]
         until(lambda: stage.received(first) and stage.received(crying), 30, "alert and answer")
-    assert [status for _, status in said] == [200, 200, 200]
-    stage.figures["kept after (s)"] = until_kept(stage, [sid for sid, _ in said])
+        assert said(stage)[1] is True
+    assert [status for _, status in texts] == [200, 200, 200]
+    stage.figures["kept after (s)"] = until_kept(stage, [sid for sid, _ in texts])
     assert stage.world.value("SELECT reason FROM stops WHERE phone_hash = :p", p=stage.vault.hash_phone(phone)) == "stop"
     stage.wait(2)
     assert len(stage.received(crying)) == 1
@@ -236,12 +246,13 @@ def test_a_full_spool_refuses_what_it_cannot_keep_and_people_are_told(stage: Sta
     until(lambda: not waiting(stage), what="the end of the flush")
 
 
-def test_reports_that_come_meanwhile_are_counted(stage: Stage) -> None:
+@pytest.mark.parametrize("away", [stopped, killed])
+def test_reports_that_come_meanwhile_are_counted(stage: Stage, away: Callable[[Stage], AbstractContextManager[None]]) -> None:
     stage.plan(5)
     stage.until_accepted(5)
     until(lambda: stage.states() == {"accepted": 5}, what="the acceptance of all")
     renewed(stage)
-    with stopped(stage):
+    with away(stage):
         for message in stage.accepted():
             assert stage.carrier.report(message.to, "delivered") == 200
     until(lambda: stage.states() == {"delivered": 5}, BACK_WITHIN_S, "the reports")

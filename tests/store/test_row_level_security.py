@@ -169,6 +169,13 @@ def test_staff_change_nothing_of_another_unit(two: Two) -> None:
             assert changed.rowcount == 0, table
 
 
+@pytest.mark.parametrize("table", ["audit", "staff", "on_call"])
+def test_staff_do_not_change_these_even_in_their_own_unit(two: Two, table: str) -> None:
+    for unit in (two.world.unit_id, two.other_unit):
+        with pytest.raises(DBAPIError, match="permission denied"), two.as_staff() as work:
+            work.execute(text(f"UPDATE {table} SET unit_id = unit_id WHERE unit_id = :unit"), {"unit": unit})
+
+
 def test_staff_write_nothing_into_another_unit(two: Two) -> None:
     with pytest.raises(DBAPIError, match="row-level security"), two.as_staff() as work:
         audit.add(work, "client.show", "client", two.other_client, two.other_unit)
