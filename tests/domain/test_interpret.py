@@ -12,7 +12,7 @@ from gateway.domain import interpret
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Expecting, Meaning, settle
 from gateway.domain.interpret.phrases import Text
-from gateway.domain.interpret.witness import OUTCOMES
+from gateway.domain.interpret.witness import HIDDEN, MOST, OUTCOMES, SPEAKS, ZERO, Witness
 
 LEXICONS = content.load().lexicons
 
@@ -356,3 +356,12 @@ def test_a_cry_for_help_is_not_lost_among_other_sentences() -> None:
     lexicons = content.load().lexicons
     meaning = interpret.interpret(words, lexicons, "en", interpret.Expecting("none"))
     assert "crisis" in (meaning.meaning, meaning.doubt)
+
+
+@given(st.lists(st.integers(-MOST, MOST), min_size=HIDDEN + len(OUTCOMES), max_size=HIDDEN + len(OUTCOMES)))
+def test_what_was_learnt_is_read_as_it_was_written_each_weight_in_a_lane_of_its_own(weights: list[int]) -> None:
+    said = [f"{SPEAKS}\t" + " ".join(["0"] * len(OUTCOMES))] * HIDDEN
+    english = LEXICONS["en"].witness
+    assert english is not None
+    read = Witness(english.classes, lambda: [*said, "w\t" + "".join(chr(ZERO + each) for each in weights)]).learnt
+    assert read.weights == {"w": sum(weight << (20 * at) for at, weight in enumerate(weights))}

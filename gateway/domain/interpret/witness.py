@@ -72,7 +72,7 @@ class Witness:
                 each = (round(float(value) * HIDDEN_STEP / FINE) for value in signs.split())
                 speaks.append(_packed(each, _WIDE_LANE))
             elif line and not line.startswith("!"):
-                weights[feature] = _packed((ord(sign) - ZERO for sign in signs), _LANE)
+                weights[feature] = int(signs[::-1].translate(_DIGITS), 16) - _NONE
         if len(speaks) != HIDDEN:
             raise ValueError("a weights.tsv has not as many hidden units as this program: learn it anew")
         return _Learnt(weights, tuple(speaks))
@@ -150,6 +150,9 @@ def _packed(weights: Iterable[int], lane: int) -> int:
     return sum(weight << (lane * at) for at, weight in enumerate(weights))
 
 
+# A sign as the digits of its lane: a hundred thousand lines are read at each start, and this is ten times as fast as `_packed`.
+_DIGITS = {sign: f"{sign:0{_LANE // 4}x}" for sign in range(ZERO - MOST, ZERO + MOST + 1)}
+_NONE = _packed([ZERO] * (HIDDEN + len(OUTCOMES)), _LANE)
 _HALF, _FULL = 1 << (_LANE - 1), (1 << _LANE) - 1
 _WIDE_HALF, _WIDE_FULL = 1 << (_WIDE_LANE - 1), (1 << _WIDE_LANE) - 1
 # Added before a lane is read, so that no lane borrows from the next.
