@@ -12,7 +12,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from gateway import app, embedded, parts
+from gateway import app, content, embedded, parts
 from gateway.config import Settings
 from gateway.vault import Vault, parse_keys
 
@@ -30,6 +30,9 @@ def serve() -> None:
     """Serve the webhooks and pages until SIGTERM; open requests are answered first."""
     with embedded.running(Settings.from_env(os.environ)) as settings:
         parts.spool(settings, Vault(parse_keys(settings.master_keys), parse_keys(settings.index_keys)))  # refused here, once
+        # Once for all workers, which are forked from here: it takes each half a second and 50 MB else.
+        content.load().listen()
+        gc.freeze()
         server = Server(
             "gateway.app",
             address=settings.host,
