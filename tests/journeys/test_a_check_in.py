@@ -26,7 +26,7 @@ def story(tmp_path: Path) -> Iterator[Story]:
 
 def delivered(story: Story, purpose: str) -> bool:
     """Whether a text of this purpose has reached the client."""
-    listed = story.do("message", "list", "--client", CLIENT, "--as", "supervisor")
+    listed = story.look("message", "list", "--client", CLIENT, "--as", "supervisor")
     return any(purpose in line and "delivered" in line for line in listed.splitlines())
 
 
@@ -40,7 +40,7 @@ def test_a_needs_check_is_answered_on_the_simulated_phone_and_a_check_in_by_camp
     until(lambda: delivered(story, "service_"))
     story.do("campaign", "create", "--name", "Hỏi thăm", "--dialogue", "weekly_check_in", "--client", CLIENT, "--as", "admin")
     story.do("campaign", "approve", "Hỏi thăm", "--as", "supervisor")
-    until(lambda: "waits for an answer" in story.do("dialogue", "show", CLIENT, "--as", "supervisor"))
+    until(lambda: "waits for an answer" in story.look("dialogue", "show", CLIENT, "--as", "supervisor"))
     until(lambda: delivered(story, "weekly_check_in"))
     shown = story.hold("2")
     assert "115" in shown
