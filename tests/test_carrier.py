@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from uuid import uuid4
 
 import pytest
 import requests
@@ -243,6 +244,24 @@ def _pages(wire: Wire, settings: base.Settings, to: str) -> tuple[list[base.Foun
         page = twilio.read_list(reply)
         found, following, pages = [*found, *page.found], page.next, pages + 1
     return found, pages
+
+
+def test_two_at_once_each_read_their_own() -> None:
+    """They are threads of one process."""
+
+    def request(carrier: FakeCarrier, n: int) -> base.WireRequest:
+        settings = {"account_sid": "AC" + "1" * 32, "auth_token": "token", "sender": SENDER, "base_url": carrier.url, "callback_url": "https://g.example/c/1"}
+        return twilio.send_request(settings, base.Outgoing(uuid4(), str(uuid4()), f"+8491{n:07d}", f"{n} " + "x" * 1500, 60))
+
+    with FakeCarrier() as one, FakeCarrier() as other:
+        wire = Wire(max_open=100, connect_s=20, read_s=20).start()
+        for turn in range(20):
+            for at, carrier in enumerate((one, other)):
+                wire.submit_many([(request(carrier, at + 2 * n), lambda _: None) for n in range(turn * 100, turn * 100 + 100)])
+        wire.drain(60)
+        wire.close()
+        for at, carrier in enumerate((one, other)):
+            assert sorted(int(message.body.split()[0]) for message in carrier.messages) == [at + 2 * n for n in range(2000)]
 
 
 def test_as_a_process_it_prints_its_address_and_takes_orders() -> None:

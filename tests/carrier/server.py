@@ -20,7 +20,6 @@ _ANSWERS = {
     "wrong_json": b'["not", "a", "message"',
     "no_sid": b'{"status": "queued", "sid": null}',
 }
-_BUFFER = memoryview(bytearray(64 << 10))  # one for all: it is emptied at once
 _API = "/2010-04-01/Accounts/"
 
 
@@ -35,6 +34,7 @@ class Carrier:
         self.scripts = {"create": Scripts(), "list": Scripts()}
         self.callbacks = Callbacks(auth_token)
         self.control: Callable[[dict[str, Any]], Any] = lambda order: None
+        self.buffer = memoryview(bytearray(64 << 10))  # of all its connections: it is emptied at once
         self.posts = 0  # requests to create that were read, accepted or not
         self.connections: set[Connection] = set()
         self._good: set[str] = set()  # Authorization headers that were checked
@@ -125,11 +125,11 @@ class Connection(asyncio.BufferedProtocol):
         self.carrier.connections.discard(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _BUFFER
+        return self.carrier.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            self.parser.feed_data(_BUFFER[:nbytes])
+            self.parser.feed_data(self.carrier.buffer[:nbytes])
         except httptools.HttpParserError:
             self.transport.abort()
 
