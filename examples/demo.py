@@ -31,12 +31,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def until(check: Callable[[], object], what: str, within_s: float = 180) -> None:
+def until(check: Callable[[], object], what: str, within_s: float = 180, every_s: float = 0.3) -> None:
     """Wait until `check` holds. Raises AssertionError naming what did not happen."""
     end = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < end, f"{what}: it did not happen within {within_s:g} s"
-        time.sleep(0.3)
+        time.sleep(every_s)
 
 
 class Crew:
@@ -146,7 +146,7 @@ class Demo(Crew):
 
     def all_delivered(self, each: int) -> None:
         """Wait until each client has so many texts, and each is delivered."""
-        until(lambda: all(self.states(code) == ["delivered"] * each for code in self.people), "the delivery reports")
+        until(lambda: all(self.states(code) == ["delivered"] * each for code in self.people), "the delivery reports", every_s=2)  # a look is three commands
         assert [len(self.got(code)) for code in self.people] == [each] * len(self.people), "a text too many"
 
 
