@@ -161,6 +161,12 @@ def test_what_a_carrier_carries_is_known_to_routing_of_channels_that_were_there_
     assert here.rows("SELECT name, longest, gsm_only FROM channels ORDER BY name") == [("a", 1600, False), ("b", 160, True)]
 
 
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_other_from_being_known(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET kind = CASE WHEN id = :id THEN 'generic' ELSE 'gone' END", id=other)
+    change_channel.write_limits(here.engine, here.vault)
+    assert here.rows("SELECT name, longest FROM channels ORDER BY name") == [("a", 1600), ("b", 160)]
+
+
 def test_a_campaign_says_that_its_texts_wait_for_a_channel_whose_day_is_used_up(here: World, boss: Actor) -> None:
     here.run("UPDATE channels SET daily = 10, daily_used = 8, daily_on = '2026-02-10'")  # a fifth is reserved
     here.client()
