@@ -43,7 +43,7 @@ def _health(gateway: parts.Gateway, outage: Outage) -> tuple[Response, int]:
     `spooling`: what comes in is kept on this machine's disk and not yet in the database, as of now.
     """
     state: dict[str, Any] = health.look(with_patience(gateway.engine, parts.PATIENCE_SECONDS))
-    state["spooling"] = outage.stands_in or outage.spool.look()
+    state["spooling"] = outage.stands_in or outage.spool.look() or bool(outage.spool.waiting(later=True))
     state["redis"] = gateway.bell.answers()
     return jsonify(state), 200 if state["ok"] else 503
 

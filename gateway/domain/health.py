@@ -100,7 +100,7 @@ def _lowered(each: Seen, now: datetime) -> int:
     pace = REPORTS_TAKE if each.is_silent else DOWN_EVERY  # silence tells of what left a while ago, not of the last step
     if each.moved_at is not None and now - each.moved_at < pace:
         return each.weight
-    return max(each.weight - (STEEP if each.bad * 2 >= each.well + each.bad else STEP), 0)
+    return max(each.weight - (STEEP if 0 < each.well + each.bad <= each.bad * 2 else STEP), 0)
 
 
 def _raised(each: Seen, now: datetime) -> int:

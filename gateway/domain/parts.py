@@ -32,12 +32,12 @@ def is_part(number: int, total: int) -> bool:
     return 1 < total <= MOST and 1 <= number <= total
 
 
-def is_repeat(number: int, carrier_id: str, body_hash: bytes, kept: Sequence[Kept], now: datetime) -> bool:
-    """Whether this part came before. `kept` are those of its phone, reference and total."""
-    return any(
-        each.number == number and (each.carrier_id == carrier_id or each.body_hash == body_hash) and now - each.came_at < REPEATED_WITHIN
-        for each in kept
-    )
+def repeats(number: int, carrier_id: str, body_hash: bytes, kept: Sequence[Kept], now: datetime) -> UUID | None:
+    """The text in which this part came before; None when it did not. `kept` are those of its phone, reference and total."""
+    return next((
+        each.inbound_id for each in kept
+        if each.number == number and (each.carrier_id == carrier_id or each.body_hash == body_hash) and now - each.came_at < REPEATED_WITHIN
+    ), None)  # fmt: skip
 
 
 def belongs_to(number: int, kept: Sequence[Kept], now: datetime) -> UUID | None:

@@ -106,6 +106,10 @@ class Asked:
         """The same, with these words."""
         return replace(self, chars=len(body), is_gsm=segments.GSM.issuperset(body))
 
+    def anyhow(self) -> "Asked":
+        """The same, whatever its words are."""
+        return replace(self, chars=0, is_gsm=True)
+
 
 class Table:
     """All channels and rules of a moment."""

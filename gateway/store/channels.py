@@ -306,6 +306,8 @@ def _at_rate(row: Any, now: datetime) -> tuple[int, int]:
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
+    if ahead_s == 0:
+        bulk = max(bulk, 1)  # what is not reserved of a second may be less than one
     return max(free, 0), max(bulk, 0)
 
 

@@ -63,7 +63,7 @@ def for_text(work: Work, asked: Asked) -> UUID:
     """The same; alerts and answers rather leave by one that may not hold their words than by none. Raises Refused when none reaches the phone."""
     found = choose(work, asked)
     if found is None and not asked.bulk:
-        found = choose(work, replace(asked, chars=0, is_gsm=True))
+        found = choose(work, asked.anyhow())
     if found is None:
         reason = table(work).why_not(_unanswered(asked))
         raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`" if reason == UNREACHED else reason)

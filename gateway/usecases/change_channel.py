@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
+from gateway import log
 from gateway.channels import base, registry
 from gateway.channels.base import BadList
 from gateway.content import Content
@@ -80,7 +81,12 @@ def write_limits(engine: Engine, vault: Vault) -> None:
     """Let routing know what the carriers of all channels carry, also of such as were added when this gateway knew less of them."""
     with unit_of_work(engine, SYSTEM) as work:
         for each in channels.list_all(work, vault):
-            channels.set_limits(work, each.id, *_limits(each.kind, each.settings))
+            try:
+                limits = _limits(each.kind, each.settings)
+            except Refused as error:  # of a kind that this gateway does not have
+                log.error("limits_unknown", error, channel=each.id)
+                continue
+            channels.set_limits(work, each.id, *limits)
 
 
 def is_name(sender: str) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from gateway import log
 from gateway.content import Content
 from gateway.domain import health
-from gateway.domain.messages import REPLY
+from gateway.domain.messages import BULK, REPLY
 from gateway.domain.routing import Table, carries
 from gateway.store import channels, flags, routes
 from gateway.store.base import SYSTEM, Work, unit_of_work
@@ -90,6 +90,7 @@ def move(work: Work, vault: Vault, table: Table, channel_id: UUID, ids: Sequence
     """Let those of these unsent texts leave by other channels that can: text -> channel.
 
     An answer stays where the client wrote as long as that works. From a channel that is not stopped it goes only where answers come back.
+    Alerts and answers rather take one that may not hold their words than none.
     """
     moves, own = {}, table.roads.get(channel_id)
     for row in routes.held(work, channel_id, ids):
@@ -103,6 +104,8 @@ def move(work: Work, vault: Vault, table: Table, channel_id: UUID, ids: Sequence
                 continue
             asked = replace(asked, answers=asked.answers or not is_stopped)
         road = table.choose(asked)
+        if row.lane != BULK and (road is None or not carries(road, asked)):
+            road = table.choose(asked.anyhow())
         if road is not None and road.id != channel_id and road.is_open:
             moves[row.id] = road.id
     if moves:

@@ -48,7 +48,8 @@ def rest(work: Work, vault: Vault, inbound_id: UUID, already: Already) -> None:
     there = messages.attempted(work, tokens) if tokens else set()
     if already.answer is not None and already.answer.token not in there:
         sender = replace(_sender(work, vault, inbound_id), phone=already.answer.to, language=already.answer.language)
-        adopt.keep(work, vault, sender, already.answer, dedupe_key=_key(already.answer), inbound_id=inbound_id,
+        key = f"reply:{inbound_id}:{crisis_words.PURPOSE}"  # its own where nothing was answered: what is decided later answers no more
+        adopt.keep(work, vault, sender, already.answer, dedupe_key=_key(already.answer) if messages.is_known(work, key) else key, inbound_id=inbound_id,
                    send_before=work.now + apply_effects.URGENT_LIVES)  # fmt: skip
     flag_id = escalations.flag_about(work, inbound_id) if already.alerts else None
     for staff_id, alerts in already.alerts.items():

@@ -168,8 +168,8 @@ def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Par
     The text is one row from its first part on, so that what was done for a part is not done again for the whole.
     """
     kept = store_parts.like(work, text.channel.id, text.phone_hash, part.reference, part.total)
-    if parts.is_repeat(part.number, text.message.carrier_id, text.body_hash, kept, work.now):
-        own_up.known(work, vault, next(each.inbound_id for each in reversed(kept) if each.number == part.number), text.already)
+    if (known := parts.repeats(part.number, text.message.carrier_id, text.body_hash, kept, work.now)) is not None:
+        own_up.known(work, vault, known, text.already)
         return False
     scene, bodies = arrive(work, vault, text, seen), {part.number: text.message.text}
     inbound_id = parts.belongs_to(part.number, kept, work.now)

@@ -39,11 +39,11 @@ def record(
             if row.reason != "opted_out" and row.state == "failed" and row.reason in _UNREACHABLE:
                 flags.add(work, unit_id=row.unit_id, reason="cannot_reach", client_id=row.client_id, inbound_id=None,
                           about_id=row.id, dedupe_key=f"cannot_reach:{row.id}")  # fmt: skip
-        routes.count_reports(work, Counter(row.channel_id for row in changed))
         stopped = {(row.channel_id, row.reason) for row in changed if row.state == "failed" and row.reason in _PAUSE_SECONDS}
         for channel_id, reason in stopped:
             channels.pause(work, channel_id, reason, _PAUSE_SECONDS[reason])
             log.error("channel_down", channel=channel_id, reason=reason)
+        routes.count_reports(work, Counter(row.channel_id for row in changed))  # after their channels, as outcomes are
     for channel_id, report in reports:
         if report.state is None:
             log.warning("report_not_understood", channel=channel_id, code=report.code)

@@ -40,6 +40,10 @@ def test_a_channel_of_which_no_reports_come_any_more_gives_up_a_step_where_they_
         assert health.judge([seen(A, **{"usually": 0.9, "reported": 0, **well}), seen(B)], NOW) == []
 
 
+def test_silence_after_the_last_text_left_costs_one_step_as_silence_among_others_does() -> None:
+    assert weights(seen(A, well=0, awaited=20, reported=0, usually=0.9), seen(B)) == {A: 75, B: 100}
+
+
 def test_when_no_channels_reports_come_any_more_it_is_our_own_door_and_nothing_moves() -> None:
     verdicts = health.judge([seen(A, awaited=50, usually=1.0), seen(B, awaited=50, usually=1.0)], NOW)
     assert [(each.weight, each.is_alone) for each in verdicts] == [(100, True), (100, True)]

@@ -1,5 +1,6 @@
 """Which parts belong together, and what they say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -48,10 +49,18 @@ def test_the_youngest_of_two_texts_that_wait_gets_the_part() -> None:
 
 
 def test_a_part_that_came_before_is_a_repeat_by_its_id_or_by_its_words() -> None:
-    assert parts.is_repeat(1, "id1", b"other", [kept(1)], NOW)
-    assert parts.is_repeat(1, "id2", b"hash", [kept(1)], NOW)
-    assert not parts.is_repeat(2, "id1", b"hash", [kept(1)], NOW)
-    assert not parts.is_repeat(1, "id1", b"hash", [kept(1, 3601)], NOW)
+    known = kept(1)
+    assert parts.repeats(1, "id1", b"other", [known], NOW) == known.inbound_id
+    assert parts.repeats(1, "id2", b"hash", [known], NOW) == known.inbound_id
+    assert parts.repeats(2, "id1", b"hash", [known], NOW) is None
+    assert parts.repeats(1, "id1", b"hash", [kept(1, 3601)], NOW) is None
+
+
+def test_a_repeat_is_of_the_text_that_it_came_in_and_not_of_another_with_the_same_reference() -> None:
+    older, younger = kept(1, 600), replace(kept(1), carrier_id="id2", body_hash=b"other")
+    for known in ([older, younger], [younger, older]):
+        assert parts.repeats(1, "id1", b"hash", known, NOW) == older.inbound_id
+        assert parts.repeats(1, "id2", b"other", known, NOW) == younger.inbound_id
 
 
 @given(st.integers(-5, 300), st.integers(-5, 300))

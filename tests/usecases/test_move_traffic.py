@@ -1,11 +1,12 @@
 """A channel fails: what has not left goes by another one, and nothing that may have left goes twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from gateway.channels.base import Report, SendResult, refused
 from gateway.domain import health
@@ -16,6 +17,7 @@ from gateway.usecases.record_outcomes import Ended
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World, channel, world
+from tests.faults.processes import until
 
 MINUTE = timedelta(minutes=1)
 
@@ -62,6 +64,7 @@ def flags(here: World, reason: str) -> int:
     return int(here.value("SELECT count(*) FROM flags WHERE reason = :reason", reason=reason))
 
 
+_WAITING = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"
 ACCEPTED = SendResult("accepted", "id")
 
 
@@ -135,6 +138,20 @@ def test_reports_are_counted_by_channel(here: World) -> None:
     for state in ("sent", "delivered", "delivered"):
         record_reports.record(here.engine, [(here.channel_id, Report(str(sent.token), "id", state)) for sent in sends], here.now)
     assert here.value("SELECT sum(reported) FROM channel_minutes") == 4
+
+
+def test_a_report_and_an_outcome_that_both_stop_a_channel_do_not_stand_in_each_others_way(here: World) -> None:
+    plan(here, 1)
+    sends = claim(here)
+    end(here, sends, ACCEPTED)
+    report = Report(str(sends[0].token), "id", "failed", reason="suspended")
+    with ThreadPoolExecutor(1) as others, unit_of_work(here.engine, now=here.now) as work:
+        channels.pause(work, here.channel_id, "suspended", None)
+        told = others.submit(record_reports.record, here.engine, [(here.channel_id, report)], here.now)
+        until(lambda: here.value(_WAITING) == 1, 10, "the report")
+        routes.count(work, {here.channel_id: (0, 1, 0)})
+        work.value(text("SELECT true"))
+    assert told.result() == 1
 
 
 def test_both_in_trouble_nothing_moves_and_a_person_hears_of_it(here: World, other: UUID) -> None:

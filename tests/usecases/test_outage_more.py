@@ -212,6 +212,24 @@ def test_an_answer_that_left_meanwhile_does_not_leave_again_though_nothing_could
     assert [row.state for row in machine.world.rows("SELECT state FROM outbound WHERE purpose = 'crisis_answer'")] == ["accepted"]
 
 
+def test_an_answer_that_left_meanwhile_does_not_leave_again_though_the_database_had_kept_the_text_undecided(machine: Machine) -> None:
+    machine.world.staff("+84919990001")
+    phone = machine.world.phone_of(machine.world.client())
+    renewed(machine)
+    cry = Inbound(f"SM{uuid4().hex}", phone, "+15005550001", CRY)
+    receive(machine.world.engine, machine.world.vault, Broken(), channel(machine), cry, lambda _: None)  # type: ignore[arg-type]
+    away = machine.process()
+    machine.say(away, phone, CRY, cry.carrier_id)  # its 2xx was lost with the database
+    away.look(time.time() + 10)
+    until(lambda: machine.carrier.accepted_count() == 2 and settled(away), what="answer and alert")
+    away.spool.release()
+    machine.process(machine.world.engine).look()
+    with base.unit_of_work(machine.world.engine) as work:
+        later = work.now + timedelta(minutes=1)
+    assert retry_unhandled(machine.world.engine, machine.world.vault, CONTENT, lambda _: None, later) == 1
+    assert [row.state for row in machine.world.rows("SELECT state FROM outbound WHERE purpose = 'crisis_answer'")] == ["accepted"]
+
+
 def test_what_cannot_wait_overtakes_what_is_being_taken_out_of_the_spool(machine: Machine) -> None:
     phones = [machine.world.phone_of(machine.world.client()) for _ in range(6)]
     crying = machine.world.phone_of(machine.world.client())

@@ -145,10 +145,26 @@ def test_a_text_moves_only_to_a_channel_that_carries_it(here: World, other: UUID
     assert {row.id: row.channel_id for row in here.rows("SELECT id, channel_id FROM outbound")} == {marked: here.channel_id, plain: other}
 
 
+@pytest.mark.parametrize("lane", [0, 1])
+def test_an_alert_or_answer_leaves_a_stopped_channel_also_for_one_that_does_not_hold_its_words(here: World, other: UUID, lane: int) -> None:
+    here.run("UPDATE channels SET gsm_only = true, longest = 20 WHERE id = :id", id=other)
+    said = here.planned(here.client(), body="Được " * 5, lane=lane)
+    with unit_of_work(here.engine, now=here.now) as work:
+        channels.pause(work, here.channel_id, "suspended", None)
+    move_traffic.move_traffic(here.engine, here.vault, CONTENT, silent, here.now)
+    assert here.value("SELECT channel_id FROM outbound WHERE id = :id", id=said) == other
+
+
 def test_what_a_carrier_carries_is_known_to_routing_of_channels_that_were_there_before(here: World, other: UUID) -> None:
     here.run("UPDATE channels SET kind = 'generic' WHERE id = :id", id=other)  # without a description: one plain text
     change_channel.write_limits(here.engine, here.vault)
     assert here.rows("SELECT name, longest, gsm_only FROM channels ORDER BY name") == [("a", 1600, False), ("b", 160, True)]
+
+
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_other_from_being_known(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET kind = CASE WHEN id = :id THEN 'generic' ELSE 'gone' END", id=other)
+    change_channel.write_limits(here.engine, here.vault)
+    assert here.rows("SELECT name, longest FROM channels ORDER BY name") == [("a", 1600), ("b", 160)]
 
 
 def test_a_campaign_says_that_its_texts_wait_for_a_channel_whose_day_is_used_up(here: World, boss: Actor) -> None:

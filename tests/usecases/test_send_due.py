@@ -216,6 +216,14 @@ def test_a_rate_counts_parts_as_carriers_do(engine: Engine, vault: Vault, now: d
     assert [len(claim(here, after=timedelta(seconds=s))) for s in (0.1, 1, 2)] == [0, 2, 2]
 
 
+def test_a_rate_of_little_more_than_one_a_second_lets_campaigns_leave(engine: Engine, vault: Vault, now: datetime) -> None:
+    unit_id = unit(engine, now)
+    here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=1.2), now)  # less than one of it is not reserved
+    for _ in range(3):
+        here.planned(here.client())
+    assert [len(claim(here, after=timedelta(seconds=s))) for s in (0, 0.5, 1, 2)] == [1, 0, 1, 1]
+
+
 def test_a_text_of_more_parts_than_a_second_takes_leaves_and_the_next_waits_its_time(engine: Engine, vault: Vault, now: datetime) -> None:
     unit_id = unit(engine, now)
     here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=1.0), now)
