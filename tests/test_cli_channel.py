@@ -72,6 +72,21 @@ def test_the_test_says_when_the_token_is_wrong(run: Run, carrier: FakeCarrier) -
     assert "token" in run("channel", "test", "tw", "--as", "boss", exit_code=2)
 
 
+def test_a_text_to_oneself_says_where_its_fate_stands_and_not_to_do_what_was_done(run: Run, tmp_path: Path) -> None:
+    run("channel", "add", "sim", "--kind", "gammu", "--unit", "P1", "--set", "number=+447700900001", "--set", f"folder={tmp_path}", "--as", "boss")
+    assert "use --send-to" in run("channel", "test", "sim", "--as", "boss")
+    said = run("channel", "test", "sim", "--send-to", "boss", "--as", "boss")
+    assert "message list --as boss" in said and "use --send-to" not in said
+
+
+def test_a_secret_is_asked_for_by_its_name(run: Run) -> None:
+    add = ("channel", "add", "network", "--kind", "kannel", "--unit", "P1", "--set", "base_url=http://127.0.0.1:13013", "--set", "username=gateway",
+           "--set", "sender=+447700900001", "--as", "boss")  # fmt: skip
+    result = CliRunner().invoke(main, add, env=dict(run.environ), input="a-password\nq7TqYw2nB5mZx0LkVd9sRfAa\n")
+    assert result.exit_code == 0, result.output
+    assert "password (of the same group): " in result.output and "secret (our own, 22" in result.output
+
+
 def test_a_disabled_channel_comes_back_by_resume(run: Run, carrier: FakeCarrier, engine: Engine, vault: Vault) -> None:
     run.add(carrier)
     states = []
@@ -163,3 +178,15 @@ def test_the_doctor_names_a_box_in_the_house_that_nothing_may_be_sent_to(run: Ru
 
     assert "192.168.1.30" in "".join(said())
     assert said(GATEWAY_PRIVATE_HOSTS="sms.lan, 192.168.1.30") == []
+
+
+def test_the_doctor_misses_the_folder_of_a_modem_and_asks_for_no_address_where_nobody_posts(run: Run, environ: Mapping[str, str], tmp_path: Path) -> None:
+    spool = tmp_path / "sms"
+    run("channel", "add", "sim", "--kind", "gammu", "--unit", "P1", "--set", "number=+447700900001", "--set", f"folder={spool}", "--as", "boss")
+
+    def said() -> list[tuple[str, str]]:
+        return [(each.level, each.what) for each in doctor._channels(Settings.from_env({**environ, "GATEWAY_PUBLIC_URL": ""}))]
+
+    assert [(level, str(spool) in what) for level, what in said()] == [("WRONG", True)]
+    spool.mkdir()
+    assert said() == [("ok", "sim (gammu)")]

@@ -74,7 +74,7 @@ def test_a_text_cannot_write_over_the_screen(here: Simulated) -> None:
 
 def test_it_speaks_the_language_of_the_terminal(here: Simulated) -> None:
     here.carry(PHONE, "Xin chao")
-    assert "số phần 1" in phone(here.url, "", "--wait", "0", LANG="vi_VN.UTF-8").stdout
+    assert "1 phần" in phone(here.url, "", "--wait", "0", LANG="vi_VN.UTF-8").stdout
 
 
 def test_a_person_sees_texts_above_the_line_they_type(here: Simulated) -> None:

@@ -31,6 +31,7 @@ ROADS: tuple[base.Road, ...] = ("smpp", "files")
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 5.0
+TELL_SECONDS = 60.0
 DRAIN_SECONDS = 8.0
 
 
@@ -66,6 +67,7 @@ class Keeper:
         self.recorder = Recorder(self.gateway.engine, self.gateway.vault)
         self._http = Wire(max_open=200, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
         self._lines: dict[UUID, Line] = {}
+        self._told: dict[UUID, float] = {}
         self._wanted = 0
         self._stack = ExitStack()
         self._locks: Connection | None = None
@@ -130,7 +132,13 @@ class Keeper:
             try:
                 self._lines[channel_id] = self._opened(wanted[channel_id])
             except (OSError, ValueError) as error:  # a file of certificates or a folder that is not there, an address that is none
-                log.error("line_not_opened", error, channel=channel_id)
+                self._tell(channel_id, error)
+
+    def _tell(self, channel_id: UUID, error: Exception) -> None:
+        """Tried again each second, said once a minute: whoever reads the log has to see the rest of it."""
+        if time.monotonic() - self._told.get(channel_id, float("-inf")) >= TELL_SECONDS:
+            self._told[channel_id] = time.monotonic()
+            log.error("line_not_opened", error, channel=channel_id)
 
     def _lock_connection(self) -> Connection:
         if self._locks is None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.channels import registry
-from gateway.channels.base import Capabilities
+from gateway.channels.base import Capabilities, Field
 from gateway.cli import screen, session
 from gateway.cli.language import _, shown
 from gateway.domain.errors import NotFound, Refused
@@ -59,7 +59,7 @@ def add(
     settings = _typed(kind, pairs)
     for field in registry.by_kind(kind).fields:
         if field.secret and field.required and field.name not in settings:
-            settings[field.name] = click.prompt(shown(field.about), hide_input=True)
+            settings[field.name] = _secret(field)
     change_channel.check(kind, settings)
     can = registry.capabilities(kind, settings)
     with session.open(as_code, *session.ADMIN) as s:
@@ -102,13 +102,19 @@ def _asked(before: Terms, options: dict[str, Any]) -> Terms:
     return replace(before, **given)
 
 
+def _secret(field: Field) -> str:
+    """Asked for by its name: what it is may speak of the setting before it, which nobody was asked for."""
+    typed: str = click.prompt(f"{field.name} ({shown(field.about)})", hide_input=True)
+    return typed
+
+
 def _typed(kind: str, pairs: tuple[str, ...]) -> dict[str, str]:
     """Settings as they were typed: an empty secret is asked for, a long one may be in a file."""
     settings = screen.pairs(pairs, N_("a setting"))
     for field in registry.by_kind(kind).fields:
         given = settings.get(field.name)
         if field.secret and given == "":
-            settings[field.name] = click.prompt(shown(field.about), hide_input=True)
+            settings[field.name] = _secret(field)
         elif field.long and given and given.startswith("@"):
             settings[field.name] = screen.text_of(given[1:])
     return settings
@@ -178,12 +184,15 @@ def test(name: str, send_to: str | None, as_code: str) -> None:
         with s.system() as work:
             found = _by_name(work, s, name)
         asked = change_channel.ask(found, s.settings.public_url)
-        known = _("{name}: the carrier answers and knows us") if asked else _("{kind} has nothing that can be asked without sending: use --send-to STAFF")
-        click.echo(known.format(name=found.name, kind=found.kind))
+        if asked:
+            screen.say("{name}: the carrier answers and knows us", name=found.name)
+        elif not send_to:
+            screen.say("{kind} has nothing that can be asked without sending: use --send-to STAFF", kind=found.kind)
         if send_to:
             with s.system() as work:
                 change_channel.text_staff(work, s.vault, s.content, found, send_to, s.actor)
-            screen.say("a text to {staff} is planned: it should be there within seconds", staff=send_to)
+            screen.say("a text to {staff} is planned: it should be there within seconds; if it is not, `python -m gateway message list --as {actor}` says why",
+                       staff=send_to, actor=as_code)  # fmt: skip
 
 
 @channel.command()

@@ -1,5 +1,6 @@
 """`python -m gateway doctor`: whether everything the gateway stands on is right, one line each."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -229,7 +230,10 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         elif host := _shut_off(channel, settings):
             unsent = _("{name}: nothing is sent to {host}, which lies in a private network: name it in GATEWAY_PRIVATE_HOSTS")
             yield wrong("channels", unsent.format(name=channel.name, host=host))
-        elif channel.kind != "simulator" and not settings.public_url.startswith("https://"):
+        elif folder := _no_folder(channel, settings):
+            missing = _("{name}: there is no folder {folder}, which gammu-smsd and the process `lines` share (docs/gammu.md)")
+            yield wrong("channels", missing.format(name=channel.name, folder=folder))
+        elif channel.kind != "simulator" and registry.by_kind(channel.kind).capabilities.road == "http" and not settings.public_url.startswith("https://"):
             unreached = _("{name}: set GATEWAY_PUBLIC_URL to the https address the carrier reaches")
             yield note("channels", unreached.format(name=channel.name))
         elif channel.state != "active":
@@ -246,6 +250,15 @@ def _shut_off(channel: channels.Channel, settings: Settings) -> str | None:
     asked = registry.of(channel.kind, channel.settings).send_request(ours, base.Outgoing(uuid4(), "t", "+0", "x"))
     host = urlsplit(asked.url).hostname or ""
     return host if asked.guarded and base.is_near(host) and host not in settings.private_hosts else None
+
+
+def _no_folder(channel: channels.Channel, settings: Settings) -> str | None:
+    """The folder that a channel's texts would lie in and that is not on this machine."""
+    if registry.by_kind(channel.kind).capabilities.road != "files" or channel.state == "disabled":
+        return None
+    hold = registry.held(channel.kind).hold_request(channel.settings | {"callback_url": settings.local_url})
+    folder: str = json.loads(hold.body)["folder"]
+    return None if Path(folder).is_dir() else folder
 
 
 def _second_way(settings: Settings) -> Iterator[Finding]:

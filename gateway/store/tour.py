@@ -30,7 +30,10 @@ def done(work: Work, staff_id: UUID) -> dict[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where their steps lead: their latest campaign of reminders, who hears from it first and when, and somebody they brought in."""
+    """Where their steps lead: their latest campaign of reminders, who hears from it first and when, and somebody they brought in.
+
+    Whoever is paused, stopped or to be verified has an appointment like the rest, and their phone would stay silent.
+    """
 
     campaign_id: UUID | None
     reminded_id: UUID | None
@@ -45,7 +48,11 @@ _PLACES = text("""
       WHERE i.staff_id = :me AND i.state = 'done' AND c.status = 'active' AND EXISTS (SELECT FROM phones WHERE client_id = c.id)
       ORDER BY i.made_at DESC, c.code LIMIT 1) AS newcomer_id
   FROM (SELECT) one LEFT JOIN mine m ON true LEFT JOIN LATERAL (
-    SELECT client_id, due_at FROM occurrences WHERE campaign_id = m.id AND state IN ('waiting', 'planned') ORDER BY due_at, id LIMIT 1) first ON true""")
+    SELECT o.client_id, o.due_at FROM occurrences o JOIN clients c ON c.id = o.client_id AND c.status = 'active'
+      JOIN phones p ON p.client_id = c.id AND p.rank = 0 AND p.to_verify IS NULL
+      JOIN consents a ON a.client_id = c.id AND a.purpose = 'reminder' AND a.granted
+      WHERE o.campaign_id = m.id AND o.state IN ('waiting', 'planned') AND NOT EXISTS (SELECT FROM stops s WHERE s.phone_hash = p.phone_hash)
+      ORDER BY o.due_at, o.id LIMIT 1) first ON true""")
 
 
 def places(work: Work, staff_id: UUID) -> Places:

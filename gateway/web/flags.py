@@ -172,8 +172,13 @@ def _add_owning(routes: Blueprint, gateway: Gateway) -> None:
     @routes.post("/<int:flag>/close")
     def close(flag: int) -> Answer:
         _ = page.gettext()
-        return _deed(gateway, flag, lambda work, found: handle_flag.close(work, found, forms.field("outcome")),
-                     _("Flag {number} is closed."), done=lambda found: found.outcome == forms.field("outcome"))  # fmt: skip
+
+        def end(work: Work, found: Flag) -> None:
+            if forms.field("note"):
+                handle_flag.write(work, gateway.vault, found, forms.made_id("note_id"), forms.field("note"))
+            handle_flag.close(work, found, forms.field("outcome"))
+
+        return _deed(gateway, flag, end, _("Flag {number} is closed."), done=lambda found: found.outcome == forms.field("outcome"))
 
 
 def _add_writing(routes: Blueprint, gateway: Gateway) -> None:

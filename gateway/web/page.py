@@ -139,7 +139,7 @@ def context() -> dict[str, Any]:
         "_": gateway().content.gettext(code), "language": code, "languages": gateway().content.languages, "shown": _retold(code),
         "found": signed_in(), "notice": g.visit.notice if "visit" in g else "", "nav": _nav(), "csrf": _csrf,
         "when": when, "day_of": day_of, "clock": clock, "span": span, "number": number, "masked": masked, "may": may,
-        "titled": titled, "tongue": tongue,
+        "titled": titled, "tongue": tongue, "basis": basis,
     }  # fmt: skip
 
 
@@ -238,6 +238,12 @@ def titled(purpose: str) -> str:
 def shown(text: str) -> str:
     """A text of ours that was kept as finished English (a state, a reason), in the reader's language."""
     return _retold(language())(text)
+
+
+def basis(text: str) -> str:
+    """How a consent can be proved: one that imports write, "signed (2024-12-05)", in the reader's language; else as it was written."""
+    word, bracket, day = text.partition(" (")
+    return shown(word) + bracket + day
 
 
 def tongue(code: str) -> str:

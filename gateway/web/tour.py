@@ -43,7 +43,7 @@ STEPS = (
          N_("A second person looks at a campaign before it starts. Somebody else signs in, opens yours under Campaigns, and approves it."),
          N_("To your campaign")),
     Step("answer", "maker.new", N_("Be the client: get a reminder and answer"),
-         N_("Take the practice phone of somebody whom your campaign reminds. Move the practice clock on, to tomorrow and then by hours, until the reminder is there, and answer it with 1."),
+         N_("Take the practice phone of somebody whom your campaign reminds. Move the practice clock on, by an hour or to tomorrow, until the reminder is there, and answer it with 1."),
          N_("To their phone")),
     Step("flag", "flags.close", N_("Answer a cry for help"),
          N_("Write “{cry}” (“I want to die”) from a practice phone. Come back to these pages: it is at the top of each, and sounds. Take the flag, and close it with what you did."),

@@ -2,16 +2,19 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
 import pytest
+from babel.messages.pofile import read_po
 
 from gateway import cli, config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+STAFF = ROOT / "docs" / "staff"
 TOUR = re.findall(r"^\$ python -m gateway (.+)$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
 
 
@@ -88,6 +91,22 @@ def test_the_tests_that_the_page_about_security_names_exist() -> None:
     written = {name for path in (ROOT / "tests").rglob("*.py") for name in re.findall(r"^def (\w+)\(", path.read_text("utf-8"), re.MULTILINE)}
     assert len(named) > 40
     assert named - written == set()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.is_relative_to(STAFF)], ids=_named)
+def test_a_staff_page_names_buttons_and_headings_as_the_pages_do(page: Path) -> None:
+    shown = _shown(page.parent.name)
+    bold = {words.strip(" :.…").casefold() for words in re.findall(r"\*\*(.+?)\*\*", page.read_text("utf-8"))}
+    assert {words for words in bold if words not in shown and not (words.count(" ") > 2 and any(each.startswith(words) for each in shown))} == set()
+
+
+@cache
+def _shown(language: str) -> set[str]:
+    """What the program says in a language, each as the staff pages quote it: without case, an ellipsis for what is filled in."""
+    with (ROOT / "locales" / "vi" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalog = read_po(file)
+    said = (str(message.id if language == "en" else message.string) for message in catalog if message.id)
+    return {re.sub(r"\{[^}]*\}", "…", words).strip(" :.…").casefold() for words in said}
 
 
 def test_every_page_is_in_the_index() -> None:

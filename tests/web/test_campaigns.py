@@ -113,6 +113,14 @@ def test_a_campaign_is_made_and_approved_by_a_second_person(office: Office) -> N
     assert office.world.value("SELECT approved_by FROM campaigns") == second.staff_id
 
 
+def test_who_may_not_approve_is_told_who_may(office: Office) -> None:
+    office.world.client()
+    worker = office.browser()
+    path = make(worker)
+    assert "a supervisor or an administrator looks at it" in worker.read(path)
+    assert "a supervisor or an administrator looks at it" not in office.browser("supervisor").read(path)
+
+
 def test_above_the_limit_its_maker_may_not_approve(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")

@@ -228,3 +228,9 @@ def test_a_time_of_another_year_names_the_year(office: Office) -> None:
 
 def test_a_new_client_reads_the_language_of_the_unit_unless_somebody_chooses_another(office: Office) -> None:
     assert '<option value="vi" selected' in office.browser().read("/clients/new")
+
+
+def test_how_an_imported_consent_can_be_proved_stands_in_the_readers_language(office: Office) -> None:
+    client = office.world.client()
+    office.world.run("UPDATE consents SET basis = 'signed (2026-01-05)' WHERE client_id = :id", id=client)
+    assert "đã ký (2026-01-05)" in office.browser(language="vi").read(f"/clients/{client}")

@@ -165,6 +165,18 @@ def test_the_number_is_shown_by_a_deed_that_is_written_down(office: Office) -> N
     assert office.world.value("SELECT count(*) FROM audit WHERE action = 'client.reveal'") == 1
 
 
+def test_a_note_typed_before_closing_is_kept_with_it_or_comes_back(office: Office) -> None:
+    number = office.flag(office.world.client(), "crisis")
+    browser = office.browser()
+    browser.press(f"/flags/{number}/take")
+    form = {"revision": _revision(browser.read(f"/flags/{number}")), "note_id": str(uuid4()), "note": "Called, she is with her sister"}
+    html = browser.post(f"/flags/{number}/close", **form, outcome="none such").get_data(as_text=True)
+    assert ">Called, she is with her sister</textarea>" in html and office.world.value("SELECT count(*) FROM notes") == 0
+    html = browser.press(f"/flags/{number}/close", **form, outcome="client_safe")
+    assert "is closed" in html and "Called, she is with her sister" in html and "sister</textarea>" not in html
+    assert office.world.value("SELECT count(*) FROM notes") == 1
+
+
 def test_a_note_is_kept_once_under_the_clients_key(office: Office) -> None:
     client = office.world.client()
     number, browser = office.flag(client), office.browser()

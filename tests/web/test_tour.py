@@ -91,6 +91,25 @@ def test_ones_own_approval_is_no_second_persons(office: Office) -> None:
     assert done(browser) == [2]
 
 
+def test_the_phone_to_practise_on_is_one_that_gets_the_reminder(office: Office) -> None:
+    world, browser = office.world, office.browser()
+    silent = {
+        world.client(): "UPDATE clients SET status = 'paused' WHERE id = :id",
+        world.client(): "UPDATE phones SET to_verify = 'lent' WHERE client_id = :id",
+        world.client(): "INSERT INTO stops SELECT phone_hash, 'stop', 'inbound', NULL, now() FROM phones WHERE client_id = :id",
+        world.client(consent=()): "SELECT :id",
+    }
+    reached = world.client()
+    for hours, client in enumerate([*silent, reached]):
+        world.appointment(client, world.now + timedelta(days=3, hours=hours))
+    for client, sql in silent.items():
+        world.run(sql, id=client)
+    office.browser("supervisor").press(f"/campaigns/{make_reminders(browser)}/approve", state="draft")
+    run_clock(office)
+    assert world.value("SELECT count(*) FROM occurrences WHERE state IN ('waiting', 'planned')") == 5
+    assert re.findall(r"client=([0-9a-f-]{36})", browser.read("/tour/")) == [str(reached)]
+
+
 def test_it_is_left_and_taken_up_again_where_it_was(office: Office) -> None:
     browser = office.browser()
     make_reminders(browser)
