@@ -28,9 +28,10 @@ def until(check: Callable[[], object], within_s: float = 30, what: str = "it") -
     """Wait for a condition; the seconds it took. Fails with `what` when it does not come in time."""
     began = time.monotonic()
     while not check():
-        if time.monotonic() - began > within_s:
+        waited = time.monotonic() - began
+        if waited > within_s:
             raise AssertionError(f"{what} did not happen within {within_s:g} s")
-        time.sleep(0.02)
+        time.sleep(min(0.02 + waited / 20, 0.2))  # a look costs what is waited for its time on a busy machine
     return time.monotonic() - began
 
 
