@@ -166,7 +166,8 @@ _LEFT_OTHERWISE = text("""
   WITH spared AS (
     UPDATE outbound SET state = CASE state WHEN 'planned' THEN 'submitting' ELSE state END, state_at = :now, attempt_id = :token,
       attempts = attempts + 1, channel_id = :channel, reason = NULL
-    WHERE id = :id AND state IN ('planned', 'submitting', 'unknown') RETURNING id, channel_id, attempts, state)
+    WHERE id = :id AND state IN ('planned', 'submitting', 'unknown') AND NOT EXISTS (SELECT FROM attempts WHERE id = :token)
+    RETURNING id, channel_id, attempts, state)
   INSERT INTO attempts (id, outbound_id, channel_id, number, state, started_at)
   SELECT :token, id, channel_id, attempts, state, :now FROM spared RETURNING id""")
 
@@ -174,7 +175,7 @@ _LEFT_OTHERWISE = text("""
 def left_otherwise(work: Work, message_id: UUID, token: UUID, channel_id: UUID) -> bool:
     """A text of which no carrier is known to have it left by an attempt of somebody else, which is its latest now; whether there is such a text.
 
-    A claim of it that is withdrawn later, or an earlier attempt that turns out not to have left, changes nothing any more.
+    False when that is written already. A claim of it that is withdrawn later, or an earlier attempt that turns out not to have left, changes nothing any more.
     """
     return work.value(_LEFT_OTHERWISE, id=message_id, token=token, channel=channel_id, now=work.now) is not None
 

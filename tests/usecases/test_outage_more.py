@@ -254,3 +254,20 @@ def test_what_cannot_wait_overtakes_what_is_being_taken_out_of_the_spool(machine
 
 def test_a_text_that_nothing_can_be_decided_about_holds_up_nobody_and_may_be_a_cry_for_help() -> None:
     assert wants(Broken(), "hello", ["en"]) == {"crisis"}  # type: ignore[arg-type]
+
+
+def test_what_may_have_left_meanwhile_is_taken_over_once_by_a_process_that_finds_its_text_kept_already(machine: Machine) -> None:
+    machine.carrier.script("accept_500")
+    cried(machine)
+    first = machine.process(machine.world.engine)
+    (file,) = first.spool.waiting()
+    entries = file.read_bytes()
+    first.look()
+    file.write_bytes(entries)  # it was killed before the file was dropped
+    first.spool.release()
+    second = machine.process(machine.world.engine)
+    second.look()
+    assert (second.spool.waiting(), second.spool.waiting(later=True)) == ([], [])
+    states = machine.world.rows("SELECT state, attempts FROM outbound")
+    assert [tuple(row) for row in states] == [("submitting", 1)] * 2
+    assert machine.world.value("SELECT count(*) FROM attempts") == 2
