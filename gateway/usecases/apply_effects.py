@@ -201,8 +201,9 @@ def _queue_reply(
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     if effect.purpose == crisis_words.PURPOSE and source.already.answer is not None:
-        adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
-                   send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
+        answer_id = adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
+                               send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
+        adopt.spare(work, answer_id, source.already.answer)  # planned for an earlier part of the text, which the deputy did not know
         return []
     leaves_by = source.channel_id
     if effect.urgent and leaves_by is not None:

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from gateway.channels.base import Inbound
+from gateway.channels.base import Inbound, Part
 from gateway.spool import DEPUTY, LAPSES_SECONDS, LATER, WORKER, Spool
 from gateway.store.base import Work, unit_of_work
 from gateway.usecases import escalate, send_due
+from gateway.usecases.adopt import NOTHING, Already, Said
 from gateway.usecases.outage import Outage
 from gateway.usecases.receive_message import receive
 from gateway.usecases.record_outcomes import Recorder
@@ -308,3 +309,20 @@ def test_answers_that_are_claimed_beside_one_that_the_deputy_has_are_given_back_
             turns.take(GoesAway(work), both)  # type: ignore[arg-type]
     (others,) = [of_all[each] for each in both if each != answer]
     assert deputy.spool.claim(others, DEPUTY)
+
+
+def test_what_the_deputy_answered_in_the_second_part_of_a_text_is_not_answered_for_the_first_after_it(
+    machine: Machine, worker: Callable[..., Sender], crying: str
+) -> None:
+    """The database had the first part, and went away before the second and before a worker came."""
+
+    def part(number: int, words: str, already: Already = NOTHING) -> None:
+        text = Inbound(f"part {number}", crying, "+15005550001", words, part=Part("7", number, 2))
+        receive(machine.world.engine, machine.world.vault, CONTENT, channel(machine), text, lambda _: None, already=already)
+
+    part(1, f"{CRY} ")
+    said = Said(uuid4(), machine.world.channel_id, crying, "call 115", "crisis_answer", "vi", accepted=True, carrier_id="SM1")
+    part(2, CRY, Already(said))
+    served(machine, worker())
+    assert read(machine, crying) == 0
+    assert machine.world.value("SELECT count(*) FROM outbound WHERE purpose = 'crisis_answer' AND state = 'accepted'") == 1
