@@ -1,5 +1,6 @@
 """PostgreSQL is away, and more goes wrong: clocks, repeats, a text that cannot be kept, a journal that broke off."""
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -271,3 +272,12 @@ def test_what_may_have_left_meanwhile_is_taken_over_once_by_a_process_that_finds
     states = machine.world.rows("SELECT state, attempts FROM outbound")
     assert [tuple(row) for row in states] == [("submitting", 1)] * 2
     assert machine.world.value("SELECT count(*) FROM attempts") == 2
+
+
+def test_a_copy_that_cannot_be_written_anew_leaves_the_old_one_and_nobody_waits(machine: Machine) -> None:
+    renewed(machine)
+    away = machine.process()
+    os.utime(machine.folder / "copy", (1, 1))
+    away.look()
+    assert not away.stands_in
+    assert away.channel(machine.world.channel_id) is not None
