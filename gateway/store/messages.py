@@ -148,6 +148,19 @@ def claim_due(
     return work.all(_FACTS, ids=ids, **since) if ids else []
 
 
+# LIMIT 1 as above.
+_TAKEN_BESIDE = text("""
+  SELECT o.id FROM outbound o WHERE o.id = ANY(:ids) AND (
+    SELECT true FROM outbound other WHERE other.to_hash = o.to_hash AND other.created_at > o.created_at - interval '1 day'
+      AND other.inbound_id = o.inbound_id AND other.purpose = o.purpose AND other.id <> o.id
+      AND other.state IN ('accepted', 'sent', 'delivered') LIMIT 1)""")
+
+
+def taken_beside(work: Work, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these answers that a carrier took already as another row: over another channel, or from the deputy."""
+    return {row.id for row in work.all(_TAKEN_BESIDE, ids=list(ids))} if ids else set()
+
+
 _SUBMIT = text("""
   WITH claimed AS (
     UPDATE outbound o SET state = 'submitting', state_at = :now, attempt_id = u.attempt, attempts = o.attempts + 1, reason = NULL
