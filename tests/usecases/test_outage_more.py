@@ -17,6 +17,7 @@ from gateway.store import base, channels
 from gateway.usecases.outage import ATTEND_SECONDS, Outage
 from gateway.usecases.receive_message import receive, retry_unhandled, wants
 from gateway.webhooks import _Channels
+from tests import builders
 from tests.builders import CONTENT
 from tests.faults.processes import until
 from tests.usecases.test_outage import CRY, Machine, cried, machine, renewed
@@ -281,3 +282,9 @@ def test_a_copy_that_cannot_be_written_anew_leaves_the_old_one_and_nobody_waits(
     away.look()
     assert not away.stands_in
     assert away.channel(machine.world.channel_id) is not None
+
+
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_cry_for_help_from_its_answer(machine: Machine) -> None:
+    builders.channel(machine.world.engine, machine.world.vault, machine.world.now, machine.world.unit_id, name="a gone one")
+    machine.world.run("UPDATE channels SET kind = 'gone' WHERE name = 'a gone one'")
+    cried(machine)
