@@ -85,7 +85,7 @@ class Spool:
         with os.scandir(self.folder) as found:
             for each in found:
                 if each.name.endswith((".in", ".in" + LATER)):
-                    with suppress(FileNotFoundError):  # just emptied by another process
+                    with suppress(FileNotFoundError, ValueError):  # just emptied by another process; none of ours
                         size += each.stat().st_size
                         waiting = waiting or each.name.endswith(".in")
                         latest = max(latest, int(each.name.partition("-")[0]))

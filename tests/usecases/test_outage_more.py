@@ -288,3 +288,13 @@ def test_a_channel_of_a_kind_that_is_no_more_keeps_no_cry_for_help_from_its_answ
     builders.channel(machine.world.engine, machine.world.vault, machine.world.now, machine.world.unit_id, name="a gone one")
     machine.world.run("UPDATE channels SET kind = 'gone' WHERE name = 'a gone one'")
     cried(machine)
+
+
+def test_a_file_in_the_spool_that_is_none_of_ours_keeps_nothing_in_it(machine: Machine) -> None:
+    renewed(machine)
+    process = machine.process(machine.world.engine)
+    machine.say(process, machine.world.phone_of(machine.world.client()), "xin chao")
+    (machine.folder / "copy of a file.in").write_bytes(b"nothing")
+    process.look()
+    assert machine.world.value("SELECT count(*) FROM inbound") == 1
+    assert not process.stands_in

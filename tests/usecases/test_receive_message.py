@@ -124,22 +124,22 @@ def test_start_after_stop_brings_back_earlier_consents_and_grants_nothing_new(he
 
 
 @pytest.mark.parametrize("way", ["listed later by the carrier", "posted again after it", "understood at the second try"])
-def test_a_start_starts_nothing_when_a_stop_that_came_after_it_was_decided_about_first(here: World, way: str) -> None:
+@pytest.mark.parametrize(("stop", "reason"), [("STOP", "stop"), ("nham so", "wrong_number")])
+def test_a_start_starts_nothing_when_a_stop_that_came_after_it_was_decided_about_first(here: World, way: str, stop: str, reason: str) -> None:
     phone, minute = here.phone_of(here.client()), timedelta(minutes=1)
     at = [here.now + n * minute for n in range(5)]
-    say(here, phone, "STOP", sent_at=at[0])
     if way == "understood at the second try":
         with unit_of_work(here.engine) as work:
             channel = channels.get(work, here.vault, here.channel_id)
         start = receive_message.came(here.engine, here.vault, channel, Inbound("s", phone, "", "START"))
         receive_message.keep_undecided(here.engine, here.vault, CONTENT, start, queues.silent, at[1], late=False)
-    say(here, phone, "STOP", after=2 * minute, sent_at=at[2])
+    say(here, phone, stop, after=2 * minute, sent_at=at[2])
     if way == "understood at the second try":
         assert receive_message.retry_unhandled(here.engine, here.vault, CONTENT, queues.silent, at[3]) == 1
     else:
         say(here, phone, "START", after=3 * minute, sent_at=at[1], late=way == "listed later by the carrier")
-    assert here.value("SELECT reason FROM stops") == "stop"
-    assert replies(here) == ["stop_confirmed"]
+    assert here.value("SELECT reason FROM stops") == reason
+    assert "started" not in replies(here)
     say(here, phone, "START", after=4 * minute, sent_at=at[4])
     assert here.value("SELECT count(*) FROM stops") == 0
 
