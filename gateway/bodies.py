@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -110,14 +110,28 @@ class Bodies:
             place.leave()
 
     def _watch(self, port: int) -> None:
+        watched = _Watched(port)
         while True:
             time.sleep(HURRIED_SECONDS)
-            found = list(self._reading.values())
-            hurried = len(found) >= MANY
-            for is_large, seconds in ((False, HURRIED_SECONDS if hurried else SECONDS), (True, LARGE_SECONDS)):
-                late = {each.address for each in found if each.is_large is is_large and time.monotonic() - each.since > seconds}
-                if late:
-                    log.warning("slow_bodies", hung_up=_hang_up(port, late, seconds, None if is_large else 2 * self._most))
+            try:
+                self._hang_up(watched)
+            except Exception as error:  # no file to be had just now: it is looked again
+                log.error("slow_bodies_not_seen", error)
+
+    def _hang_up(self, watched: "_Watched") -> None:
+        found = list(self._reading.values())
+        if not found:
+            watched.forget()
+            return
+        hurried, late = len(found) >= MANY, []
+        for is_large, seconds, most in (
+            (False, HURRIED_SECONDS if hurried else SECONDS, 2 * self._most), (True, LARGE_SECONDS, None),
+        ):  # fmt: skip
+            addresses = {each.address for each in found if each.is_large is is_large and time.monotonic() - each.since > seconds}
+            late += [_Late(addresses, seconds, most)] if addresses else []
+        hung_up = watched.hang_up(late)
+        if late:
+            log.warning("slow_bodies", hung_up=hung_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,15 @@ class _Read:
     since: float
     address: str
     is_large: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Where bodies come from that take longer than so many seconds, and how many bytes of them there can be (None: any)."""
+
+    addresses: set[str]
+    seconds: float
+    most: int | None
 
 
 class _Place:
@@ -154,28 +177,46 @@ def _refused(start_response: Callable[..., Any], status: str) -> list[bytes]:
     return [b"try again\n"]
 
 
-def _hang_up(port: int, addresses: set[str], seconds: float, most: int | None) -> int:
-    """Read no more from connections of these addresses to our port that were told nothing for so long; how many there were.
+class _Watched:
+    """The connections to our port while bodies are read, and what each had brought before the body that it brings now.
 
-    Granian does not say which connection a request came by. Idle ones it closes itself; what brought more than `most` may be a
-    large body. Linux only: elsewhere a slow body keeps its thread.
+    Granian does not say which connection a request came by, and closes idle ones itself. Linux only: elsewhere a slow body
+    keeps its thread.
     """
-    ended = 0
-    for fd in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):
-            if not str(fd.readlink()).startswith("socket:"):
-                continue
-            with socket.socket(fileno=os.dup(int(fd.name))) as end:
-                ours = end.family in (socket.AF_INET, socket.AF_INET6) and end.getsockname()[1] == port
-                if ours and end.getpeername()[0] in addresses and _is_slow(end, seconds, most):
-                    end.shutdown(socket.SHUT_RD)
-                    ended += 1
-    return ended
+
+    def __init__(self, port: int) -> None:
+        self._port, self._before = port, dict[Any, int]()
+        self._looked = time.monotonic()
+
+    def forget(self) -> None:
+        """No body is read just now."""
+        self._before, self._looked = {}, time.monotonic()
+
+    def hang_up(self, late: Sequence[_Late]) -> int:
+        """Read no more from connections of late addresses that were told nothing for so long; how many there were.
+
+        What brought more than `most` since it was told something may be a large body.
+        """
+        ended, before, since, self._looked = 0, self._before, time.monotonic() - self._looked, time.monotonic()
+        self._before = {}
+        for fd in Path("/proc/self/fd").glob("*"):
+            with suppress(OSError):
+                if not str(fd.readlink()).startswith("socket:"):
+                    continue
+                with socket.socket(fileno=os.dup(int(fd.name))) as end:
+                    if end.family not in (socket.AF_INET, socket.AF_INET6) or end.getsockname()[1] != self._port:
+                        continue
+                    peer, (silent_s, came) = end.getpeername(), _traffic(end)
+                    mine = self._before[peer] = before.get(peer, came) if silent_s > since else came
+                    if any(peer[0] in each.addresses and silent_s > each.seconds and (each.most is None or came - mine <= each.most) for each in late):
+                        end.shutdown(socket.SHUT_RD)
+                        ended += 1
+        return ended
 
 
-def _is_slow(end: socket.socket, seconds: float, most: int | None) -> bool:
+def _traffic(end: socket.socket) -> tuple[float, int]:
+    """For how many seconds a connection was told nothing, and how many bytes it brought; as if it were told just now where nobody says."""
     told: bytes = end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)  # struct tcp_info: last_data_sent in ms, bytes_received
     if len(told) < 136:
-        return False
-    silent_ms, came = struct.unpack_from("I", told, 44)[0], struct.unpack_from("Q", told, 128)[0]
-    return bool(silent_ms > seconds * 1000 and (most is None or came <= most))
+        return 0, 0
+    return struct.unpack_from("I", told, 44)[0] / 1000, struct.unpack_from("Q", told, 128)[0]

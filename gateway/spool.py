@@ -31,6 +31,8 @@ LATER = ".later"
 UNFINISHED_SECONDS = 60
 CLAIM_SECONDS = 86_400
 DEPUTY, WORKER = "deputy", "worker"
+LAPSES_SECONDS = 90.0
+"""A worker gives what it claims within seconds: one that did not say by then that it has was killed before."""
 Entry = Mapping[str, Any]
 """What is kept, as JSON can say it."""
 
@@ -83,7 +85,7 @@ class Spool:
         with os.scandir(self.folder) as found:
             for each in found:
                 if each.name.endswith((".in", ".in" + LATER)):
-                    with suppress(FileNotFoundError):  # just emptied by another process
+                    with suppress(FileNotFoundError, ValueError):  # just emptied by another process; none of ours
                         size += each.stat().st_size
                         waiting = waiting or each.name.endswith(".in")
                         latest = max(latest, int(each.name.partition("-")[0]))
@@ -167,16 +169,32 @@ class Spool:
         """
         for name in names:
             (self.folder / f"{name}.{by}").touch(0o600)
-        if any((self.folder / f"{name}.{DEPUTY if by == WORKER else WORKER}").exists() for name in names):
+        if any(self._is_claimed(name, DEPUTY if by == WORKER else WORKER) for name in names):
             self.unclaim(names, by)
             return False
         self._settle()
         return True
 
-    def unclaim(self, names: Sequence[UUID], by: str) -> None:
-        """It was surely not given, or the database knows that it was."""
+    def _is_claimed(self, name: UUID, by: str) -> bool:
+        """A deputy that takes over after another one knows by the journal what that one gave; of a worker the claim alone tells."""
+        try:
+            claim = (self.folder / f"{name}.{by}").stat()
+        except FileNotFoundError:
+            return False
+        return by == DEPUTY or claim.st_size > 0 or abs(time.time() - claim.st_mtime) < LAPSES_SECONDS
+
+    def given(self, names: Sequence[UUID]) -> None:
+        """A worker's answer left, or may have: from now on nobody else gives it."""
         for name in names:
-            (self.folder / f"{name}.{by}").unlink(missing_ok=True)
+            (self.folder / f"{name}.{WORKER}").write_bytes(b"given")
+
+    def unclaim(self, names: Sequence[UUID], by: str) -> None:
+        """It was surely not given, or the database knows that it was. What was `given` stays so."""
+        for name in names:
+            claim = self.folder / f"{name}.{by}"
+            with suppress(FileNotFoundError):
+                if not claim.stat().st_size:
+                    claim.unlink()
 
     def forget_claims(self) -> None:
         """Those of a day ago: a carrier does not post a text again any more."""

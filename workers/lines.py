@@ -28,6 +28,7 @@ from gateway.usecases.send_due import Sender
 from gateway.wire import Wire, lines
 
 ROADS: tuple[base.Road, ...] = ("smpp", "files")
+KINDS = frozenset(kind for road in ROADS for kind in registry.of_road(road))
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 5.0
@@ -116,7 +117,7 @@ class Keeper:
     def _look(self) -> None:
         """Open the lines that are ours to hold, and close those that are not any more."""
         with unit_of_work(self.gateway.engine, SYSTEM) as work:
-            wanted = {c.id: c for c in channels.list_all(work, self.gateway.vault) if _road(c) in ROADS and c.state != "disabled"}
+            wanted = {c.id: c for c in channels.list_all(work, self.gateway.vault) if c.kind in KINDS and c.state != "disabled"}
         self._wanted = len(wanted)
         locks = self._lock_connection()
         for channel_id in [each for each in self._locked if each not in wanted]:

@@ -15,6 +15,9 @@ from gateway.store import practice
 from gateway.store.base import Work
 from gateway.vault import Vault
 
+LONGEST = 255
+"""Segments that the longest text can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Channel:
@@ -297,12 +300,18 @@ def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Roo
         used = row.daily_used if row.daily_on == day else 0
         left, bulk_left = max(row.daily - used, 0), max(int(row.daily * (1 - row.reserved)) - used, 0)
         most, bulk = min(most, left), min(bulk, bulk_left)
-    return Room(most, bulk, parts, bulk_parts, left, bulk_left, row.next_free_at <= work.now, off, day)
+    return Room(most, bulk, parts, bulk_parts, left, bulk_left, _ahead_s(row, work.now) == 0, off, day)
+
+
+def _ahead_s(row: Any, now: datetime) -> float:
+    """For how long what left before still uses up the rate. Longer than one claim can lies only a moment from before the clock was set back."""
+    ahead_s = float((row.next_free_at - now).total_seconds())
+    return ahead_s if row.rate is not None and 0 < ahead_s <= 1 + LONGEST / row.rate else 0.0
 
 
 def _at_rate(row: Any, now: datetime) -> tuple[int, int]:
     """Segments of all lanes, and of the bulk lane."""
-    ahead_s = max((row.next_free_at - now).total_seconds(), 0.0)
+    ahead_s = _ahead_s(row, now)
     # At least one fits while the channel is free now, however slow it is (a SIM at one message in ten seconds).
     free = int((1 - ahead_s) * row.rate + 1e-9) if row.rate >= 1 else int(ahead_s == 0)
     bulk = int((1 - row.reserved) * row.rate - ahead_s * row.rate + 1e-9) if row.rate > 1 else free
@@ -316,14 +325,15 @@ def _is_open(row: Any, now: datetime) -> bool:
 
 
 _SPEND = text("""
-  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at ELSE greatest(next_free_at, :now) + make_interval(secs => CAST(:segments AS float8) / rate) END,
+  UPDATE channels SET next_free_at = CASE WHEN rate IS NULL THEN next_free_at
+      ELSE CASE WHEN :is_idle THEN :now ELSE next_free_at END + make_interval(secs => CAST(:segments AS float8) / rate) END,
     daily_used = CASE WHEN daily_on = CAST(:today AS date) THEN daily_used ELSE 0 END + :segments, daily_on = :today
   WHERE id = :id""")
 
 
 def spend(work: Work, channel_id: UUID, room: Room, segments: int) -> None:
     """Move the channel's next free instant by so many segments, and count them against its day."""
-    work.execute(_SPEND, {"id": channel_id, "segments": segments, "today": room.today, "now": work.now})
+    work.execute(_SPEND, {"id": channel_id, "segments": segments, "today": room.today, "is_idle": room.is_idle, "now": work.now})
 
 
 # Channels in one order, so that no two wait for each other.

@@ -253,6 +253,20 @@ def count_try(work: Work, inbound_id: UUID) -> None:
 
 
 KNOWN = text("SELECT true FROM inbound WHERE id = :id")
+# What the carrier lists later came when it says that it did; its own times are compared with each other alone.
+_STOP_SINCE = text("""
+  SELECT true FROM inbound i JOIN inbound s ON s.from_hash = i.from_hash AND s.id <> i.id
+  WHERE i.id = :id AND (s.meaning IN ('stop', 'wrong_number') OR s.also && '{stop,wrong_number}')
+    AND (CASE WHEN s.late THEN coalesce(s.sent_at, s.received_at) ELSE s.received_at END
+      > CASE WHEN i.late THEN coalesce(i.sent_at, i.received_at) ELSE i.received_at END OR (s.channel_id = i.channel_id AND s.sent_at > i.sent_at))
+  LIMIT 1""")
+
+
+def is_stop_since(work: Work, inbound_id: UUID) -> bool:
+    """Whether a text of the same phone that is later than this one says stop, or that the number is wrong. Texts may come, or be decided about, in another order than they were written."""
+    return bool(work.value(_STOP_SINCE, id=inbound_id))
+
+
 _KEPT = text("SELECT carrier_id, from_hash, body_hash FROM inbound WHERE channel_id = :channel AND carrier_id = ANY(:ids)")
 
 

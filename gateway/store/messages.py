@@ -148,6 +148,19 @@ def claim_due(
     return work.all(_FACTS, ids=ids, **since) if ids else []
 
 
+# LIMIT 1 as above.
+_TAKEN_BESIDE = text("""
+  SELECT o.id FROM outbound o WHERE o.id = ANY(:ids) AND (
+    SELECT true FROM outbound other WHERE other.to_hash = o.to_hash AND other.created_at > o.created_at - interval '1 day'
+      AND other.inbound_id = o.inbound_id AND other.purpose = o.purpose AND other.id <> o.id
+      AND other.state IN ('accepted', 'sent', 'delivered') LIMIT 1)""")
+
+
+def taken_beside(work: Work, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these answers that a carrier took already as another row: over another channel, or from the deputy."""
+    return {row.id for row in work.all(_TAKEN_BESIDE, ids=list(ids))} if ids else set()
+
+
 _SUBMIT = text("""
   WITH claimed AS (
     UPDATE outbound o SET state = 'submitting', state_at = :now, attempt_id = u.attempt, attempts = o.attempts + 1, reason = NULL
@@ -166,7 +179,8 @@ _LEFT_OTHERWISE = text("""
   WITH spared AS (
     UPDATE outbound SET state = CASE state WHEN 'planned' THEN 'submitting' ELSE state END, state_at = :now, attempt_id = :token,
       attempts = attempts + 1, channel_id = :channel, reason = NULL
-    WHERE id = :id AND state IN ('planned', 'submitting', 'unknown') RETURNING id, channel_id, attempts, state)
+    WHERE id = :id AND state IN ('planned', 'submitting', 'unknown') AND NOT EXISTS (SELECT FROM attempts WHERE id = :token)
+    RETURNING id, channel_id, attempts, state)
   INSERT INTO attempts (id, outbound_id, channel_id, number, state, started_at)
   SELECT :token, id, channel_id, attempts, state, :now FROM spared RETURNING id""")
 
@@ -174,7 +188,7 @@ _LEFT_OTHERWISE = text("""
 def left_otherwise(work: Work, message_id: UUID, token: UUID, channel_id: UUID) -> bool:
     """A text of which no carrier is known to have it left by an attempt of somebody else, which is its latest now; whether there is such a text.
 
-    A claim of it that is withdrawn later, or an earlier attempt that turns out not to have left, changes nothing any more.
+    False when that is written already. A claim of it that is withdrawn later, or an earlier attempt that turns out not to have left, changes nothing any more.
     """
     return work.value(_LEFT_OTHERWISE, id=message_id, token=token, channel=channel_id, now=work.now) is not None
 

@@ -240,7 +240,8 @@ def leaving(work: Work) -> list[Leaving]:
         is_stopped = row.is_stopped or (row.daily is not None and channels.used_today(row, work.now) >= row.daily)
         if is_stopped or row.weight < ALL or _is_full(row, work.now):
             lanes = (URGENT, REPLY, BULK) if is_stopped or row.weight == 0 else (URGENT, BULK) if row.weight < ALL else (BULK,)
-            is_old = row.looked_to is None or (midnight is not None and row.looked_to + LATE < midnight)
+            # What was looked at in the future was so before the clock was set back.
+            is_old = row.looked_to is None or row.looked_to > work.now or (midnight is not None and row.looked_to + LATE < midnight)
             found.append(Leaving(row.id, None if is_old else row.looked_to, lanes, is_stopped))
     return found
 

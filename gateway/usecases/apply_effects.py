@@ -20,6 +20,7 @@ from gateway.store import (
     clients,
     consents,
     flags,
+    inbound,
     messages,
     phones,
     routes,
@@ -65,7 +66,7 @@ class Source:
 def apply(work: Work, vault: Vault, content: Content, source: Source, effects: Sequence[Effect]) -> bool:
     """Apply the effects in their order; whether a text was queued or let go, so that the channel is to be rung."""
     told = False
-    for effect in effects:
+    for effect in _in_time(work, source, effects):
         match effect:
             case fx.StopPhone(reason):
                 stop_phone(work, source.phone_hash, reason, "inbound", source.inbound_id)
@@ -96,6 +97,13 @@ def apply(work: Work, vault: Vault, content: Content, source: Source, effects: S
             case _:
                 told |= _step(work, vault, content, source, effect)
     return told
+
+
+def _in_time(work: Work, source: Source, effects: Sequence[Effect]) -> Sequence[Effect]:
+    """The effects, without a start that a stop came after, though it is decided about first."""
+    if fx.StartPhone() not in effects or not inbound.is_stop_since(work, source.inbound_id):
+        return effects
+    return [effect for effect in effects if effect != fx.StartPhone() and not (isinstance(effect, fx.Reply) and effect.purpose == "started")]
 
 
 def _tell_services(work: Work, vault: Vault, content: Content, source: Source, effect: fx.TellServices, wait: timedelta = timedelta(0)) -> bool:
@@ -193,8 +201,9 @@ def _queue_reply(
     any_hour = effect.purpose in ANY_HOUR
     lives = URGENT_LIVES if effect.urgent else REPLY_LIVES
     if effect.purpose == crisis_words.PURPOSE and source.already.answer is not None:
-        adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
-                   send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
+        answer_id = adopt.keep(work, vault, person, source.already.answer, dedupe_key=f"reply:{source.inbound_id}:{effect.purpose}",
+                               send_before=work.now + lives, inbound_id=source.inbound_id)  # fmt: skip
+        adopt.spare(work, answer_id, source.already.answer)  # planned for an earlier part of the text, which the deputy did not know
         return []
     leaves_by = source.channel_id
     if effect.urgent and leaves_by is not None:

@@ -31,7 +31,8 @@ def backfill(
     Those we have make no second row (unique carrier id); those we miss are kept, marked late, and decided about, cries for help first.
     """
     with unit_of_work(engine, SYSTEM, now) as work:
-        asked, began_at = [c for c in channels.list_all(work, vault) if c.state != "disabled"], work.now
+        asked = [c for c in channels.list_all(work, vault) if c.state != "disabled" and c.kind in registry.kinds()]
+        began_at = work.now
     missing = 0
     for channel in asked:
         carrier = registry.of(channel.kind, channel.settings)

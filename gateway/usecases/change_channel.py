@@ -22,6 +22,8 @@ from gateway.usecases import escalate, send_text
 from gateway.vault import Vault
 from gateway.wire import Wire
 
+UNKNOWN_KIND_SECONDS = 300
+
 
 def check(kind: str, settings: Mapping[str, str]) -> None:
     """Raises Refused with all that is wrong in the settings of a carrier."""
@@ -78,13 +80,18 @@ def _limits(kind: str, settings: Mapping[str, str]) -> tuple[int, bool]:
 
 
 def write_limits(engine: Engine, vault: Vault) -> None:
-    """Let routing know what the carriers of all channels carry, also of such as were added when this gateway knew less of them."""
+    """Let routing know what the carriers of all channels carry, also of such as were added when this gateway knew less of them.
+
+    Nothing leaves by a channel of a kind that this gateway does not have: it pauses until the gateway has it again.
+    """
     with unit_of_work(engine, SYSTEM) as work:
         for each in channels.list_all(work, vault):
             try:
                 limits = _limits(each.kind, each.settings)
-            except Refused as error:  # of a kind that this gateway does not have
+            except Refused as error:
                 log.error("limits_unknown", error, channel=each.id)
+                if each.state == "active" or each.state_reason == "misconfigured":
+                    channels.pause(work, each.id, "misconfigured", UNKNOWN_KIND_SECONDS)
                 continue
             channels.set_limits(work, each.id, *limits)
 

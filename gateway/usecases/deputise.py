@@ -301,7 +301,7 @@ def _reaching(copy: dict[str, Any], to: str, first: str | None) -> Sequence[Chan
     if first is not None and first in copy["texting"]:
         ids = [first, *(each for each in ids if each != first)]
     found = [outage.channel_of(each, copy["channels"][each]) for each in ids]
-    return [each for each in found if registry.capabilities(each.kind, each.settings).road == "http"]
+    return [each for each in found if each.kind in registry.of_road("http")]
 
 
 def _may_have_left(line: dict[str, Any]) -> bool:

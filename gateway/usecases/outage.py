@@ -174,11 +174,16 @@ class Outage:
                 file.rename(file.with_name(file.name.removesuffix(LATER)))
         if not later:
             self._deputy.finish()
-        if abs(time.time() - self.spool.saved_at()) > COPY_SECONDS:  # a clock that was set back makes no copy new
-            self.renew()
-            self.spool.forget_claims()
-        elif self._phones is not None:
-            self._write_phones()
+        try:
+            if abs(time.time() - self.spool.saved_at()) > COPY_SECONDS:  # a clock that was set back makes no copy new
+                self.renew()
+                self.spool.forget_claims()
+            elif self._phones is not None:
+                self._write_phones()
+        except Exception as error:  # the old one stays, and it is tried again: nothing that came in waits for it
+            if not is_away(error):
+                raise
+            log.warning("copy_not_renewed", error=type(error).__name__)
 
     def renew(self) -> None:
         """Write the copy anew, from the database, and begin with clients' phones when those are old. The first time they are all written."""

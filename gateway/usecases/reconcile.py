@@ -20,7 +20,7 @@ from gateway.store import channels, flags, unknowns
 from gateway.store.base import SYSTEM, Work, unit_of_work
 from gateway.store.messages import Outcome, record
 from gateway.usecases import tell_worker
-from gateway.vault import Vault
+from gateway.vault import Vault, VaultError
 from gateway.wire import Wire
 
 MAX_PAGES = 20
@@ -31,7 +31,7 @@ URGENT_LEASE, URGENT_SETTLE = 0.5, 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Phone:
-    """The unknown attempts to one phone over one channel."""
+    """The unknown attempts to one phone over one channel. `to` is empty where it cannot be read."""
 
     channel_id: UUID
     to: str
@@ -71,10 +71,15 @@ def _by_phone(waiting: Sequence[Any], vault: Vault) -> list[_Phone]:
     for (channel_id, _), attempts in groups.items():
         bodies, to = {}, ""
         for row in attempts:
-            key = vault.open_key(row.wrapped, row.key_id)
-            to = key.decrypt(row.to_enc, "outbound.to", row.id)
-            bodies[row.attempt_id] = key.decrypt(row.body_enc, "outbound.body", row.id)
-        phones.append(_Phone(channel_id, to, attempts, bodies))
+            try:
+                key = vault.open_key(row.wrapped, row.key_id)
+                to = key.decrypt(row.to_enc, "outbound.to", row.id)
+                bodies[row.attempt_id] = key.decrypt(row.body_enc, "outbound.body", row.id)
+            except VaultError as error:  # one unreadable row must not hold up the others
+                log.error("message_unreadable", error, message=row.id)
+                phones.append(_Phone(channel_id, "", [row], {row.attempt_id: ""}))
+        if bodies:
+            phones.append(_Phone(channel_id, to, [row for row in attempts if row.attempt_id in bodies], bodies))
     return phones
 
 
@@ -111,6 +116,8 @@ def _ask_all(
 
 def _ask(channel: channels.Channel, wire: Wire, phone: _Phone) -> list[base.Found] | None:
     """What the carrier shows for the phone since the first attempt; None when it cannot be asked at all."""
+    if not phone.to or channel.kind not in registry.kinds():
+        return None
     carrier = registry.of(channel.kind, channel.settings)
     oldest = min(row.started_at for row in phone.attempts) - rule.EARLIER
     found: list[base.Found] = []

@@ -15,7 +15,7 @@ from gateway.channels import base
 from gateway.domain import health, messages, phone
 from gateway.store import channels, flags, routes
 from gateway.store import messages as rows
-from gateway.store.base import SYSTEM, Work, unit_of_work
+from gateway.store.base import SYSTEM, Work, is_away, unit_of_work
 from gateway.usecases import apply_effects, move_traffic, tell_worker
 from gateway.vault import Vault
 from gateway.wire import WireResult
@@ -214,11 +214,11 @@ class Recorder:
         """Whether they are settled. A database that is away is waited for; one bad row must not hold up the others."""
         try:
             record(self._engine, self._vault, ended)
-        except (OperationalError, InterfaceError) as error:
-            log.error("outcomes_wait_for_database", error, waiting=len(ended))
-            self.healthy = False
-            return False
         except Exception as error:
+            if is_away(error) or isinstance(error, OperationalError | InterfaceError):
+                log.error("outcomes_wait_for_database", error, waiting=len(ended))
+                self.healthy = False
+                return False
             if len(ended) > 1:
                 half = len(ended) // 2
                 return self._write(ended[:half]) and self._write(ended[half:])

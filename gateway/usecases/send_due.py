@@ -8,7 +8,7 @@ requests leave. What became of them is written by `record_outcomes`. A message i
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
@@ -24,6 +24,7 @@ from gateway.channels import base, registry
 from gateway.domain import judge, messages, segments, windows
 from gateway.domain.caps import Cap
 from gateway.domain.errors import GatewayError
+from gateway.domain.told import N_
 from gateway.store import channels, switches, units
 from gateway.store import messages as rows
 from gateway.store.base import SYSTEM, Work, unit_of_work
@@ -97,8 +98,9 @@ def _claim(
         due = rows.claim_due(work, channel_id, room.all, bulk, _since(work.now))
         if not due:
             return Claim(None, [], False, work.now)
-        passed = _judge_all(work, vault, due, room.off)
-        paid, answers = _within(passed, room), {row.id for row in due if row.purpose == crisis_words.PURPOSE}
+        answers = {row.id for row in due if row.purpose == crisis_words.PURPOSE}
+        passed = _judge_all(work, vault, due, room.off, rows.taken_beside(work, list(answers)))
+        paid = _within(passed, room)
         theirs = turns.take(work, [sent.message_id for sent in paid if sent.message_id in answers]) if turns is not None else ()
         sends += [sent for sent in paid if sent.message_id not in theirs]
         channel = channels.get(work, vault, channel_id)
@@ -135,7 +137,8 @@ def _since(now: datetime) -> dict[str, datetime]:
     }
 
 
-def _judge_all(work: Work, vault: Vault, due: Sequence[Any], off: tuple[str, ...]) -> list[Sent]:
+def _judge_all(work: Work, vault: Vault, due: Sequence[Any], off: tuple[str, ...], said: Collection[UUID]) -> list[Sent]:
+    """Those of the locked rows that may leave; `said` are answers that left otherwise meanwhile."""
     sending_on, caps = switches.is_on(work, "sending"), units.caps(work, {row.unit_id for row in due})
     sends: list[Sent] = []
     held: list[tuple[UUID, datetime, str]] = []
@@ -143,6 +146,9 @@ def _judge_all(work: Work, vault: Vault, due: Sequence[Any], off: tuple[str, ...
     busy: set[UUID] = set()  # clients who already have a text of this claim on its way
     beside: Counter[bytes] = Counter()  # texts of our own accord in this claim, by phone: it may be shared
     for row in due:
+        if row.id in said:
+            dropped.append((row.id, "cancelled", N_("answered over another channel")))
+            continue
         verdict = judge.judge(_facts(row, row.client_id in busy, caps, beside[row.to_hash]), work.now, sending_on)
         if verdict.action == "send":
             try:

@@ -7,6 +7,7 @@ process may still reach it while another does not. So either writes its name int
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -38,7 +39,11 @@ class Turns:
             return set()
         theirs = {answer for answer, names in self._names(work, answers).items() if not self._claim(answer, names)}
         if theirs:
-            messages.hold(work, list(theirs), [work.now + LOOK_AGAIN] * len(theirs), ["answered while the database was away"] * len(theirs))
+            try:
+                messages.hold(work, list(theirs), [work.now + LOOK_AGAIN] * len(theirs), ["answered while the database was away"] * len(theirs))
+            except Exception:  # the database is gone: so are these, and the deputy may have to answer
+                self.give_back(set(answers) - theirs)
+                raise
         return theirs
 
     def _names(self, work: Work, answers: Sequence[UUID]) -> dict[UUID, list[UUID]]:
@@ -68,9 +73,13 @@ class Turns:
 
     def ended(self, answer: UUID, may_have_left: Callable[[], bool]) -> None:
         """The carrier took it, or may have; or it surely did not, and whoever is next may."""
-        names = self._mine.pop(answer, None)
-        if names is not None and not may_have_left():
-            self._spool.unclaim(names, WORKER)
+        names = self._mine.pop(answer, [])
+        if names and may_have_left():
+            with suppress(OSError):  # a full disk: the deputy can write no journal then, and says nothing
+                self._spool.given(names)
+        elif names:  # but what the same answer by another channel still needs
+            others = {name for each in list(self._mine.values()) for name in each}
+            self._spool.unclaim([name for name in names if name not in others], WORKER)
 
     def give_back(self, answers: Iterable[UUID]) -> None:
         """Nothing of these has left."""

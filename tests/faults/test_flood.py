@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway import bodies
+from gateway import bodies, webhooks
 from tests import builders
 from tests.faults.posting import FORM, form, post, sign
 from tests.faults.processes import until
@@ -87,6 +87,18 @@ def slow_post(stage: Stage, size: int | None = 600) -> socket.socket:
     return made
 
 
+def slow_post_after_others(stage: Stage) -> socket.socket:
+    """The same over a connection that brought more than any body may have before, in posts that were answered."""
+    url = urlsplit(stage.inbound_url)
+    kept = http.client.HTTPConnection(url.netloc)
+    for _ in range(3):
+        kept.request("POST", url.path, b"x" * webhooks.MAX_BODY)
+        assert kept.getresponse().read() == b"forbidden\n"
+    kept.sock.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 600\r\n\r\nM".encode())
+    made: socket.socket = kept.sock
+    return made
+
+
 def answered(connection: socket.socket) -> bytes:
     """What came over it so far, b"" when nothing did."""
     connection.setblocking(False)
@@ -135,15 +147,18 @@ def test_a_few_slow_posts_are_left_ten_seconds_and_a_whole_one_counts(stage: Sta
     body = form({"MessageSid": f"SM{uuid4().hex}", "From": phone, "To": stage.number, "Body": "Canary slowly", "NumMedia": "0"})
     url, lines = urlsplit(stage.inbound_url), [("Content-Type", FORM), ("X-Twilio-Signature", sign(stage.inbound_url, body))]
     head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    with socket.create_connection((url.hostname, url.port)) as slow, slow_post(stage) as endless, slow_post(stage, size=None) as without_length:
+    with (
+        socket.create_connection((url.hostname, url.port)) as slow, slow_post(stage) as endless,
+        slow_post(stage, size=None) as without_length, slow_post_after_others(stage) as after_others,
+    ):  # fmt: skip
         slow.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode())
         for at in range(0, len(body), -(-len(body) // 5)):
             stage.wait(1)
             slow.sendall(body[at : at + -(-len(body) // 5)])
         slow.settimeout(5)
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
-        rest = [endless, without_length]
-        assert [answered(each) for each in rest] == [b"", b""]
+        rest = [endless, without_length, after_others]
+        assert [answered(each) for each in rest] == [b"", b"", b""]
         until(lambda: all_ended(rest), bodies.SECONDS, "the hanging up")
     assert stage.world.value("SELECT count(*) FROM inbound WHERE channel_id = :c", c=stage.world.channel_id) == 1
 

@@ -1,5 +1,6 @@
 """A cry for help is answered once, whichever half of the system still reaches PostgreSQL; and what left has an attempt row."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -8,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from gateway.channels.base import Inbound
-from gateway.spool import LATER, Spool
-from gateway.store.base import unit_of_work
+from gateway.channels.base import Inbound, Part
+from gateway.spool import DEPUTY, LAPSES_SECONDS, LATER, WORKER, Spool
+from gateway.store.base import Work, unit_of_work
 from gateway.usecases import escalate, send_due
+from gateway.usecases.adopt import NOTHING, Already, Said
 from gateway.usecases.outage import Outage
 from gateway.usecases.receive_message import receive
 from gateway.usecases.record_outcomes import Recorder
@@ -223,3 +225,104 @@ def test_what_the_database_took_over_the_deputy_begins_no_more(machine: Machine,
     away._deputy.handed_over(about, kept=False)
     away._deputy._answer(f"{about}:answer", copy, case.heard)
     assert read(machine, crying) == 1
+
+
+def names_of(machine: Machine, sender: Sender) -> tuple[UUID, list[UUID]]:
+    """The answer that is planned, and what it is claimed by."""
+    (answer,) = [row.id for row in machine.world.rows("SELECT id FROM outbound WHERE purpose = 'crisis_answer'")]
+    assert sender._turns is not None
+    with unit_of_work(machine.world.engine) as work:
+        return answer, sender._turns._names(work, [answer])[answer]
+
+
+def test_what_a_worker_that_was_killed_had_claimed_and_not_said_the_deputy_says(
+    machine: Machine, worker: Callable[..., Sender], crying: str
+) -> None:
+    sid = kept(machine, crying)
+    away = machine.process()
+    _, (name,) = names_of(machine, worker())
+    assert away.spool.claim([name], WORKER)
+    machine.say(away, crying, CRY, sid)
+    deputised(machine, away, 1)
+    assert read(machine, crying) == 0
+    long_ago = time() - LAPSES_SECONDS
+    os.utime(machine.folder / f"{name}.{WORKER}", (long_ago, long_ago))
+    deputised(machine, away, 1)
+    assert read(machine, crying) == 1
+
+
+def test_what_a_worker_said_long_ago_the_deputy_does_not_say(machine: Machine, worker: Callable[..., Sender], crying: str) -> None:
+    sid = kept(machine, crying)
+    sender, away = worker(), machine.process()
+    _, (name,) = names_of(machine, sender)
+    served(machine, sender)
+    machine.say(away, crying, CRY, sid)
+    long_ago = time() - LAPSES_SECONDS
+    os.utime(machine.folder / f"{name}.{WORKER}", (long_ago, long_ago))
+    deputised(machine, away, 1)
+    away.look(time() + 10)
+    until(lambda: settled(away), what="its try")
+    assert read(machine, crying) == 1
+
+
+@pytest.mark.parametrize("first_left", [False, True])
+def test_an_answer_that_one_channel_refused_is_still_the_workers_while_another_channel_has_it(
+    machine: Machine, worker: Callable[..., Sender], crying: str, first_left: bool
+) -> None:
+    kept(machine, crying)
+    sender, deputy = worker(), machine.process()
+    answer, names = names_of(machine, sender)
+    turns, beside = sender._turns, uuid4()
+    assert turns is not None and turns._claim(answer, names) and turns._claim(beside, names)
+    turns.ended(answer, lambda: first_left)
+    assert not deputy.spool.claim(names, DEPUTY)
+    turns.ended(beside, lambda: False)
+    assert deputy.spool.claim(names, DEPUTY) is not first_left
+
+
+def test_answers_that_are_claimed_beside_one_that_the_deputy_has_are_given_back_when_the_database_goes_away(
+    machine: Machine, worker: Callable[..., Sender], crying: str
+) -> None:
+    class Gone(Exception): ...
+
+    class GoesAway:
+        """A transaction whose database is there for the first question alone."""
+
+        def __init__(self, work: Work) -> None:
+            self.all, self.now = work.all, work.now
+
+        def execute(self, *_: object) -> None:
+            raise Gone
+
+    other = machine.world.phone_of(machine.world.client())
+    kept(machine, crying)
+    sender, deputy = worker(), machine.process()
+    answer, names = names_of(machine, sender)
+    assert deputy.spool.claim(names, DEPUTY)
+    kept(machine, other)
+    both = [row.id for row in machine.world.rows("SELECT id FROM outbound WHERE purpose = 'crisis_answer'")]
+    turns = sender._turns
+    assert turns is not None
+    with unit_of_work(machine.world.engine) as work:
+        of_all = turns._names(work, both)
+        with pytest.raises(Gone):
+            turns.take(GoesAway(work), both)  # type: ignore[arg-type]
+    (others,) = [of_all[each] for each in both if each != answer]
+    assert deputy.spool.claim(others, DEPUTY)
+
+
+def test_what_the_deputy_answered_in_the_second_part_of_a_text_is_not_answered_for_the_first_after_it(
+    machine: Machine, worker: Callable[..., Sender], crying: str
+) -> None:
+    """The database had the first part, and went away before the second and before a worker came."""
+
+    def part(number: int, words: str, already: Already = NOTHING) -> None:
+        text = Inbound(f"part {number}", crying, "+15005550001", words, part=Part("7", number, 2))
+        receive(machine.world.engine, machine.world.vault, CONTENT, channel(machine), text, lambda _: None, already=already)
+
+    part(1, f"{CRY} ")
+    said = Said(uuid4(), machine.world.channel_id, crying, "call 115", "crisis_answer", "vi", accepted=True, carrier_id="SM1")
+    part(2, CRY, Already(said))
+    served(machine, worker())
+    assert read(machine, crying) == 0
+    assert machine.world.value("SELECT count(*) FROM outbound WHERE purpose = 'crisis_answer' AND state = 'accepted'") == 1

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, event
@@ -120,6 +121,43 @@ def test_the_carriers_copy_is_blanked_once_the_fate_is_final(here: World, carrie
     assert redact.redact(here.engine, here.vault, wire) == 1
     assert carrier.messages[-1].body == ""
     assert redact.redact(here.engine, here.vault, wire) == 0
+
+
+@pytest.fixture
+def gone(here: World) -> UUID:
+    """A channel of a kind that this program knows no more."""
+    made = channel(here.engine, here.vault, here.now, here.unit_id, name="a gone one")
+    here.run("UPDATE channels SET kind = 'gone' WHERE id = :id", id=made)
+    return made
+
+
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_other_from_being_listed(here: World, gone: UUID, carrier: FakeCarrier, wire: Wire) -> None:
+    carrier.text_in(here.phone_of(here.client()), OURS, "xin chao", withhold=True)
+    assert fetch(here, wire) == 1
+
+
+def test_what_cannot_be_asked_about_or_read_is_a_persons_and_keeps_nothing_else_from_being_settled(
+    here: World, gone: UUID, carrier: FakeCarrier, wire: Wire
+) -> None:
+    ours, unreadable, theirs = (here.planned(here.client()) for _ in range(3))
+    send_due.claim(here.engine, here.vault, here.channel_id, 10, here.now)
+    later = here.now + timedelta(minutes=5)
+    reconcile.lapse(here.engine, timedelta(minutes=1), later)
+    here.run("UPDATE outbound SET channel_id = :gone WHERE id = :id", gone=gone, id=theirs)
+    here.run("UPDATE outbound SET body_enc = to_enc WHERE id = :id", id=unreadable)
+    assert reconcile.reconcile(here.engine, here.vault, wire, queues.silent, now=later) == 1
+    assert [here.state(each) for each in (ours, unreadable, theirs)] == ["planned", "unknown", "unknown"]
+    told = {row.about_id for row in here.rows("SELECT about_id FROM flags WHERE reason = 'delivery_unknown'")}
+    assert told == {unreadable, theirs}
+
+
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_other_from_being_blanked(here: World, gone: UUID, wire: Wire) -> None:
+    ours, theirs = here.planned(here.client()), here.planned(here.client())
+    send_due.claim(here.engine, here.vault, here.channel_id, 10, here.now)
+    here.run("UPDATE outbound SET state = 'delivered', carrier_id = 'SM' || id")
+    here.run("UPDATE outbound SET channel_id = :gone WHERE id = :id", gone=gone, id=theirs)
+    assert redact.redact(here.engine, here.vault, wire) == 1
+    assert here.value("SELECT redacted_at IS NOT NULL FROM outbound WHERE id = :id", id=ours)
 
 
 def test_a_claim_of_another_process_is_never_sent_by_us(here: World) -> None:

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import Engine
 
 from gateway import parts, queues
-from gateway.channels.base import Inbound
+from gateway.channels.base import Inbound, SendResult
 from gateway.config import Settings
 from gateway.domain.errors import Refused
 from gateway.store import channels, escalations, flags, staff
 from gateway.store.base import unit_of_work
-from gateway.usecases import escalate, receive_message
+from gateway.usecases import escalate, receive_message, record_outcomes, send_due
+from gateway.usecases.record_outcomes import Ended
 from gateway.usecases.second_way import Hook, SecondWay
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -348,6 +349,19 @@ def test_an_answer_that_no_carrier_takes_goes_to_the_client_over_another_channel
     first, second = here.rows("SELECT channel_id FROM outbound WHERE purpose = 'crisis_answer' ORDER BY created_at")
     assert (first.channel_id, second.channel_id) == (here.channel_id, other)
     assert len(set(here.bodies("o.purpose = 'crisis_answer'"))) == 1
+
+
+def test_of_an_answer_that_goes_over_two_channels_what_has_not_left_stays_when_the_other_is_taken(here: World) -> None:
+    other = builders.channel(here.engine, here.vault, here.now, here.unit_id, name="zz other")
+    cry(here)
+    go_on(here, timedelta(seconds=15))  # the carrier asked to wait
+    later = here.now + timedelta(seconds=16)
+    (beside,) = [sent for sent in send_due.claim(here.engine, here.vault, other, 10, later).sends if sent.client_id is not None]
+    record_outcomes.record(here.engine, here.vault, [Ended(other, beside, SendResult("accepted", "id"))], later)
+    left = send_due.claim(here.engine, here.vault, here.channel_id, 10, later).sends
+    assert all(sent.client_id is None for sent in left)
+    states = here.rows("SELECT state, reason FROM outbound WHERE purpose = 'crisis_answer' ORDER BY created_at")
+    assert [tuple(row) for row in states] == [("cancelled", "answered over another channel"), ("accepted", None)]
 
 
 def test_an_answer_that_was_taken_is_not_said_twice(here: World) -> None:

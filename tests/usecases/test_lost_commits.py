@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from gateway import queues
-from gateway.channels.base import Inbound
+from gateway.channels.base import Inbound, SendResult
 from gateway.store import base, channels
 from gateway.usecases import receive_message, send_due
-from gateway.usecases.record_outcomes import Recorder
+from gateway.usecases.record_outcomes import Ended, Recorder
 from gateway.usecases.send_due import Sender
 from gateway.vault import Vault
 from gateway.wire import Wire
@@ -147,3 +147,21 @@ def test_what_this_process_alone_kept_from_leaving_was_never_claimed(here: World
     row = here.rows("SELECT state, attempts, (SELECT count(*) FROM attempts) AS rows FROM outbound WHERE id = :id", id=message)[0]
     assert tuple(row) == ("planned", 0, 0)
     assert carrier.accepted_count() == 0
+
+
+def test_outcomes_are_kept_until_a_database_that_took_no_writes_for_a_while_takes_them(here: World, vault: Vault) -> None:
+    """A stand-by is promoted, or a disk that was full is not any more."""
+    message = here.planned(here.client())
+    (sent,) = send_due.claim(here.engine, vault, here.channel_id, 10).sends
+    reading = base.connect(here.engine.url.render_as_string(hide_password=False), options="-c default_transaction_read_only=on")
+    recorder = Recorder(reading, vault)
+    ended = [Ended(here.channel_id, sent, SendResult("accepted", "SM1"))]
+    try:
+        assert not recorder._write(ended)
+        assert not recorder.healthy
+        recorder._engine = here.engine
+        assert recorder._write(ended)
+    finally:
+        recorder.close()
+        reading.dispose()
+    assert here.state(message) == "accepted"

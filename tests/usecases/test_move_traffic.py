@@ -402,3 +402,10 @@ def test_a_channel_that_flaps_each_minute_for_an_hour_moves_each_text_once_at_mo
             before[each] = at
     assert weight(here) == 0
     assert set(before.values()) == {other}
+
+
+def test_what_a_failed_channel_holds_moves_also_after_the_clock_was_set_back(here: World, other: UUID) -> None:
+    here.run("UPDATE channels SET state = 'disabled', looked_to = :later WHERE id = :id", id=here.channel_id, later=here.now + timedelta(hours=1))
+    (alert,) = plan(here, 1, lane=0)
+    move(here)
+    assert on(here, [alert]) == [other]

@@ -1,5 +1,6 @@
 """PostgreSQL is away, and more goes wrong: clocks, repeats, a text that cannot be kept, a journal that broke off."""
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from gateway.store import base, channels
 from gateway.usecases.outage import ATTEND_SECONDS, Outage
 from gateway.usecases.receive_message import receive, retry_unhandled, wants
 from gateway.webhooks import _Channels
+from tests import builders
 from tests.builders import CONTENT
 from tests.faults.processes import until
 from tests.usecases.test_outage import CRY, Machine, cried, machine, renewed
@@ -254,3 +256,45 @@ def test_what_cannot_wait_overtakes_what_is_being_taken_out_of_the_spool(machine
 
 def test_a_text_that_nothing_can_be_decided_about_holds_up_nobody_and_may_be_a_cry_for_help() -> None:
     assert wants(Broken(), "hello", ["en"]) == {"crisis"}  # type: ignore[arg-type]
+
+
+def test_what_may_have_left_meanwhile_is_taken_over_once_by_a_process_that_finds_its_text_kept_already(machine: Machine) -> None:
+    machine.carrier.script("accept_500")
+    cried(machine)
+    first = machine.process(machine.world.engine)
+    (file,) = first.spool.waiting()
+    entries = file.read_bytes()
+    first.look()
+    file.write_bytes(entries)  # it was killed before the file was dropped
+    first.spool.release()
+    second = machine.process(machine.world.engine)
+    second.look()
+    assert (second.spool.waiting(), second.spool.waiting(later=True)) == ([], [])
+    states = machine.world.rows("SELECT state, attempts FROM outbound")
+    assert [tuple(row) for row in states] == [("submitting", 1)] * 2
+    assert machine.world.value("SELECT count(*) FROM attempts") == 2
+
+
+def test_a_copy_that_cannot_be_written_anew_leaves_the_old_one_and_nobody_waits(machine: Machine) -> None:
+    renewed(machine)
+    away = machine.process()
+    os.utime(machine.folder / "copy", (1, 1))
+    away.look()
+    assert not away.stands_in
+    assert away.channel(machine.world.channel_id) is not None
+
+
+def test_a_channel_of_a_kind_that_is_no_more_keeps_no_cry_for_help_from_its_answer(machine: Machine) -> None:
+    builders.channel(machine.world.engine, machine.world.vault, machine.world.now, machine.world.unit_id, name="a gone one")
+    machine.world.run("UPDATE channels SET kind = 'gone' WHERE name = 'a gone one'")
+    cried(machine)
+
+
+def test_a_file_in_the_spool_that_is_none_of_ours_keeps_nothing_in_it(machine: Machine) -> None:
+    renewed(machine)
+    process = machine.process(machine.world.engine)
+    machine.say(process, machine.world.phone_of(machine.world.client()), "xin chao")
+    (machine.folder / "copy of a file.in").write_bytes(b"nothing")
+    process.look()
+    assert machine.world.value("SELECT count(*) FROM inbound") == 1
+    assert not process.stands_in

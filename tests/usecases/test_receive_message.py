@@ -24,11 +24,11 @@ def here(engine: Engine, vault: Vault, now: datetime) -> World:
     return world(engine, vault, now)
 
 
-def say(here: World, phone: str, words: str, *, after: timedelta = timedelta(0), carrier_id: str | None = None, **more: str) -> UUID | None:
+def say(here: World, phone: str, words: str, *, after: timedelta = timedelta(0), carrier_id: str | None = None, late: bool = False, **more: str | datetime) -> UUID | None:
     with unit_of_work(here.engine) as work:
         channel = channels.get(work, here.vault, here.channel_id)
     message = Inbound(carrier_id or str(uuid4()), phone, "+84900000000", words, **more)  # type: ignore[arg-type]
-    return receive_message.receive(here.engine, here.vault, CONTENT, channel, message, queues.silent, here.now + after)
+    return receive_message.receive(here.engine, here.vault, CONTENT, channel, message, queues.silent, here.now + after, late)
 
 
 def asked(here: World, client_id: UUID, **changes: object) -> UUID:
@@ -121,6 +121,27 @@ def test_start_after_stop_brings_back_earlier_consents_and_grants_nothing_new(he
     assert here.value("SELECT count(*) FROM stops") == 0
     assert here.value("SELECT array_agg(purpose) FROM consents WHERE granted") == ["reminder"]
     assert replies(here) == ["stop_confirmed", "started"]
+
+
+@pytest.mark.parametrize("way", ["listed later by the carrier", "posted again after it", "understood at the second try"])
+@pytest.mark.parametrize(("stop", "reason"), [("STOP", "stop"), ("nham so", "wrong_number")])
+def test_a_start_starts_nothing_when_a_stop_that_came_after_it_was_decided_about_first(here: World, way: str, stop: str, reason: str) -> None:
+    phone, minute = here.phone_of(here.client()), timedelta(minutes=1)
+    at = [here.now + n * minute for n in range(5)]
+    if way == "understood at the second try":
+        with unit_of_work(here.engine) as work:
+            channel = channels.get(work, here.vault, here.channel_id)
+        start = receive_message.came(here.engine, here.vault, channel, Inbound("s", phone, "", "START"))
+        receive_message.keep_undecided(here.engine, here.vault, CONTENT, start, queues.silent, at[1], late=False)
+    say(here, phone, stop, after=2 * minute, sent_at=at[2])
+    if way == "understood at the second try":
+        assert receive_message.retry_unhandled(here.engine, here.vault, CONTENT, queues.silent, at[3]) == 1
+    else:
+        say(here, phone, "START", after=3 * minute, sent_at=at[1], late=way == "listed later by the carrier")
+    assert here.value("SELECT reason FROM stops") == reason
+    assert "started" not in replies(here)
+    say(here, phone, "START", after=4 * minute, sent_at=at[4])
+    assert here.value("SELECT count(*) FROM stops") == 0
 
 
 def test_words_of_danger_raise_an_urgent_flag_answer_and_alert_whoever_is_on_duty(here: World) -> None:

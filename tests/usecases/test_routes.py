@@ -167,6 +167,15 @@ def test_a_channel_of_a_kind_that_is_no_more_keeps_no_other_from_being_known(her
     assert here.rows("SELECT name, longest FROM channels ORDER BY name") == [("a", 1600), ("b", 160)]
 
 
+def test_a_text_leaves_a_channel_of_a_kind_that_is_no_more_for_another(here: World, other: UUID) -> None:
+    message = here.planned(here.client())
+    here.run("UPDATE channels SET kind = 'gone' WHERE id = :id", id=here.channel_id)
+    change_channel.write_limits(here.engine, here.vault)
+    move_traffic.move_traffic(here.engine, here.vault, CONTENT, lambda _: None)
+    assert here.value("SELECT channel_id FROM outbound WHERE id = :id", id=message) == other
+    assert here.value("SELECT count(*) FROM flags WHERE reason = 'channel_stopped'") == 1
+
+
 def test_a_campaign_says_that_its_texts_wait_for_a_channel_whose_day_is_used_up(here: World, boss: Actor) -> None:
     here.run("UPDATE channels SET daily = 10, daily_used = 8, daily_on = '2026-02-10'")  # a fifth is reserved
     here.client()

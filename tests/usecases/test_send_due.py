@@ -195,6 +195,26 @@ def test_a_channel_of_one_a_second_lets_one_leave_each_second(engine: Engine, va
     assert [len(claim(here, after=timedelta(seconds=s))) for s in (0, 0.5, 1, 2)] == [1, 0, 1, 1]
 
 
+@pytest.mark.parametrize(("rate", "segments"), [(1.0, 24), (0.1, 24)])
+def test_a_channel_with_a_rate_does_not_wait_for_a_clock_that_was_set_back(
+    engine: Engine, vault: Vault, now: datetime, rate: float, segments: int
+) -> None:
+    unit_id = unit(engine, now)
+    here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=rate), now)
+    for _ in range(3):
+        here.planned(here.client(), lane=0, segments=segments)
+    hour = timedelta(hours=1)
+
+    def claimed(at: datetime) -> int:
+        return len(send_due.claim(engine, vault, here.channel_id, 1, at).sends)
+
+    assert claimed(now + hour) == 1
+    assert claimed(now) == 1
+    used = timedelta(seconds=segments / rate)
+    assert claimed(now + used - timedelta(seconds=1)) == 0
+    assert claimed(now + used) == 1
+
+
 def test_a_share_of_the_rate_stays_reserved_for_answers(engine: Engine, vault: Vault, now: datetime) -> None:
     unit_id = unit(engine, now)
     here = World(engine, vault, unit_id, channel(engine, vault, now, unit_id, rate=10.0), now)

@@ -89,10 +89,12 @@ def test_one_process_holds_the_bind_and_another_takes_it_over(engine: Engine, va
     assert len({taken.session for taken in smsc.taken}) == 2
 
 
-def test_a_channel_whose_address_is_none_keeps_no_other_from_its_line(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
+def test_a_channel_whose_address_is_none_and_one_of_a_kind_that_is_no_more_keep_no_other_from_its_line(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
     world = world_of(engine, vault, smsc.port)
     told = {"host": "smsc.example.org:2775", "system_id": "gateway", "password": "x", "sender": "+84900000001", "secret": "signed"}
     builders.channel(engine, vault, world.now, world.unit_id, kind="smpp", name="a", settings=told)
+    builders.channel(engine, vault, world.now, world.unit_id, name="b")
+    world.run("UPDATE channels SET kind = 'gone' WHERE name = 'b'")  # this program knows it no more
     processes.start("lines")
     until(lambda: smsc.bound == 1, what="the bind")
     message = plan(world)
