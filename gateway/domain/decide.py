@@ -193,7 +193,7 @@ def _resumed(state: State, situation: Situation, now: datetime) -> list[Effect]:
     waiting = [each for each in situation.suspended if each.state.client_id == state.client_id]
     if state.status != "ended" or not waiting:
         return []
-    return _moved(waiting[0], dialogues.resume(waiting[0].state, now))
+    return _moved(waiting[0], dialogues.resume(waiting[0].dialogue, waiting[0].state, now))
 
 
 def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:

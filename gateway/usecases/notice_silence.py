@@ -122,7 +122,7 @@ def _look_behind(batch: _Batch, row: Any) -> None:
         sessions.give_way(work, {waits.before_id: "ended"})
     person = batch.person(row.client_id)
     dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
-    turn = dialogues.resume(read_sessions.state_of(row, dialogue, person), work.now)
+    turn = dialogues.resume(dialogue, read_sessions.state_of(row, dialogue, person), work.now)
     asked_id = _ask(batch, person, dialogue, turn, row)
     sessions.move(work, dialogue, turn.state, person.key, asked_id=asked_id, prompt_id=asked_id)
 

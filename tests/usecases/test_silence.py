@@ -402,3 +402,14 @@ def test_the_clock_looks_at_no_more_at_once_than_it_was_told(talk: Talk) -> None
     talk.now += 60 * HOUR
     looked = [notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now, 2) for _ in range(3)]
     assert looked == [2, 1, 0]
+
+
+def test_a_question_that_a_daily_one_puts_off_again_and_again_is_not_overlooked(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 2)
+    for _ in range(3):  # each morning the visit goes first, is answered, and the week's question is put once more
+        talk.start("daily_visit")
+        wait(talk, 2)
+        talk.say("1")
+        wait(talk, 22)
+    assert talk.flags() == ["no_reply"]
