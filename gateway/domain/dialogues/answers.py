@@ -50,11 +50,17 @@ def _is_number(heard: Heard, low: int, high: int) -> bool:
 
 
 def _option(dialogue: Dialogue, step: Step, heard: Heard) -> str | None:
-    """By its number, or by its words in any language."""
-    if _is_number(heard, 1, len(step.options)) and isinstance(heard.meaning.value, int):
-        return step.options[heard.meaning.value - 1]
+    """By its words in any language, or by its number: "un logement" is no 1."""
+    if (option := worded(dialogue, step, heard.text)) is not None:
+        return option
+    value = heard.meaning.value
+    return step.options[value - 1] if _is_number(heard, 1, len(step.options)) and isinstance(value, int) else None
+
+
+def worded(dialogue: Dialogue, step: Step, text: str) -> str | None:
+    """The option of a menu whose very words were typed, in any language; None where they are none."""
     labels = [pair for language in dialogue.texts for pair in dialogue.labels(language, step).items()]
-    typed = cells.key(heard.text)
+    typed = cells.key(text)
     return next((option for option, label in labels if typed and cells.key(label) == typed), None)
 
 
