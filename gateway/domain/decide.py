@@ -147,7 +147,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime, text: str = ""
 
 
 def _as_taught(meaning: Meaning, situation: Situation, text: str) -> Meaning:
-    """The words of an option that we have just offered leave no doubt. What means danger or a stop without a doubt stays so."""
+    """The words of an answer that our question has just offered leave no doubt. What means danger or a stop without a doubt stays so."""
     session = _session(situation)
     if meaning.doubt is None or session is None:
         return meaning

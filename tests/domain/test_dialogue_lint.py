@@ -99,10 +99,10 @@ def test_lint_finds_an_option_that_stops_in_any_language_with_its_tones_or_witho
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
-def test_whoever_types_an_option_of_a_menu_in_its_own_words_has_answered(name: str) -> None:
+def test_whoever_types_the_words_that_a_question_gives_an_answer_has_answered(name: str) -> None:
     dialogue = SHIPPED[name]
-    for code, step in ((code, step) for code in dialogue.texts for step in dialogue.steps.values() if step.kind == "menu"):
-        for option, label in dialogue.labels(code, step).items():
+    for code, step in ((code, step) for code in dialogue.texts for step in dialogue.steps.values()):
+        for option, label in dialogue.taught(code, step):
             state = State(UUID(int=1), UUID(int=2), code, name, "", step.name, NOW)
             situation = decide.Situation((decide.Client(UUID(int=2), code, "active"),), (), code, None, False, (), None, None,
                                          sessions=(decide.Session(dialogue, state),))  # fmt: skip

@@ -31,7 +31,8 @@ def read(dialogue: Dialogue, step: Step, heard: Heard, now: datetime) -> str | N
     """The answer as it is kept: yes, no, a figure, an option's name, a date as 2026-12-31, or the text."""
     match step.kind:
         case "yes_no":
-            return next((said for said in ("yes", "no") if said in heard.wants), None)
+            said = worded(dialogue, step, heard.text)
+            return said or next((said for said in ("yes", "no") if said in heard.wants), None)
         case "scale" | "number":
             return str(heard.meaning.value) if _is_number(heard, step.low, step.high) else None
         case "menu":
@@ -58,10 +59,11 @@ def _option(dialogue: Dialogue, step: Step, heard: Heard) -> str | None:
 
 
 def worded(dialogue: Dialogue, step: Step, text: str) -> str | None:
-    """The option of a menu whose very words were typed, in any language; None where they are none."""
-    labels = [pair for language in dialogue.texts for pair in dialogue.labels(language, step).items()]
+    """The answer whose very words were typed, in any language; None where they are those of none, or of two."""
     typed = cells.key(text)
-    return next((option for option, label in labels if typed and cells.key(label) == typed), None)
+    taught = (pair for language in dialogue.texts for pair in dialogue.taught(language, step))
+    found = {value for value, words in taught if typed and cells.key(words) == typed}
+    return found.pop() if len(found) == 1 else None
 
 
 def _date(text: str, today: date) -> date | None:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.domain import cells, segments, templates, wording
@@ -40,9 +40,8 @@ def lint(dialogue: Dialogue, tongues: Mapping[str, Tongue], limits: Limits = SCR
         elif code not in dialogue.texts:
             found.append(Finding(where, N_("is missing: say it in this language too.")))
         else:
-            others = [tongue.read for other, tongue in tongues.items() if other != code]
-            found += [*_texts(where, dialogue, code, tongues[code], limits), *_stops_elsewhere(where, dialogue, code, others)]
-    return found
+            found += [*_texts(where, dialogue, code, tongues[code], limits), *_stops(where, dialogue, code, tongues)]
+    return list(dict.fromkeys(found))
 
 
 def _ways(dialogue: Dialogue) -> Iterator[str]:
@@ -151,12 +150,13 @@ def _taken(step: Step, text: str, read: Read) -> Iterator[str]:
             yield _TAKEN.format(phrase=phrase)
 
 
-def _stops_elsewhere(where: str, dialogue: Dialogue, code: str, others: Sequence[Read]) -> Iterator[Finding]:
-    """The words of an option must stop nothing in another language either: it may be that of somebody else on the phone."""
+def _stops(where: str, dialogue: Dialogue, code: str, tongues: Mapping[str, Tongue]) -> Iterator[Finding]:
+    """The words of an answer must stop nothing when they come late, and an option's in no language: it may be that of somebody else on the phone."""
     for step in dialogue.steps.values():
-        for label in dialogue.labels(code, step).values():
-            if any(read(typed, Expecting("none")).meaning == "stop" for typed in (label, segments.fold(label)) for read in others):
-                yield Finding(f"{where} [{step.name}]", _TAKEN.format(phrase=label))
+        reads = [tongue.read for other, tongue in tongues.items() if step.kind == "menu" or other == code]
+        for _, words in dialogue.taught(code, step):
+            if any(read(typed, Expecting("none")).meaning == "stop" for typed in (words, segments.fold(words)) for read in reads):
+                yield Finding(f"{where} [{step.name}]", _TAKEN.format(phrase=words))
 
 
 def _answer_words(text: str) -> list[str]:
