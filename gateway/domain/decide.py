@@ -116,6 +116,7 @@ def decide(meaning: Meaning, situation: Situation, now: datetime, text: str = ""
     """
     if situation.echo:
         return [RaiseFlag("loop", _only_client(situation))]
+    meaning = _as_taught(meaning, situation, text)
     effects = _crisis(meaning, situation)
     wants = {meaning.meaning, *meaning.also}
     if "stop" in wants or situation.carrier_stop == "stop":
@@ -143,6 +144,15 @@ def decide(meaning: Meaning, situation: Situation, now: datetime, text: str = ""
         return effects + _muted(_in_session(session, meaning, situation, now, text), situation)
     handled = _handle(meaning, situation, now)
     return effects + _muted(handled + _beside(meaning, situation, handled), situation)
+
+
+def _as_taught(meaning: Meaning, situation: Situation, text: str) -> Meaning:
+    """The words of an answer that our question has just offered leave no doubt. What means danger or a stop without a doubt stays so."""
+    session = _session(situation)
+    if meaning.doubt is None or session is None:
+        return meaning
+    option = dialogues.worded(session.dialogue, session.dialogue.steps[session.state.step], text)
+    return meaning if option is None else replace(meaning, doubt=None, also_doubt=None)
 
 
 def _session(situation: Situation) -> Session | None:
@@ -193,7 +203,7 @@ def _resumed(state: State, situation: Situation, now: datetime) -> list[Effect]:
     waiting = [each for each in situation.suspended if each.state.client_id == state.client_id]
     if state.status != "ended" or not waiting:
         return []
-    return _moved(waiting[0], dialogues.resume(waiting[0].state, now))
+    return _moved(waiting[0], dialogues.resume(waiting[0].dialogue, waiting[0].state, now))
 
 
 def _crisis(meaning: Meaning, situation: Situation) -> list[Effect]:

@@ -33,11 +33,16 @@ def is_part(number: int, total: int) -> bool:
 
 
 def repeats(number: int, carrier_id: str, body_hash: bytes, kept: Sequence[Kept], now: datetime) -> UUID | None:
-    """The text in which this part came before; None when it did not. `kept` are those of its phone, reference and total."""
-    return next((
-        each.inbound_id for each in kept
-        if each.number == number and (each.carrier_id == carrier_id or each.body_hash == body_hash) and now - each.came_at < REPEATED_WITHIN
-    ), None)  # fmt: skip
+    """The text in which this part came before; None when it did not. `kept` are those of its phone, reference and total.
+
+    For an hour its id or its words are enough, then both: phones use a reference again, and some carriers an id.
+    """
+
+    def same(each: Kept) -> bool:
+        told = (each.carrier_id == carrier_id, each.body_hash == body_hash)
+        return any(told) if now - each.came_at < REPEATED_WITHIN else all(told)
+
+    return next((each.inbound_id for each in kept if each.number == number and same(each)), None)
 
 
 def belongs_to(number: int, kept: Sequence[Kept], now: datetime) -> UUID | None:

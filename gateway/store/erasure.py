@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from gateway.domain.errors import Refused
-from gateway.store import clients, consents, exports
+from gateway.store import clients, consents, exports, forgotten
 from gateway.store.base import Work
 from gateway.vault import Vault
 
@@ -50,7 +50,7 @@ def erase(work: Work, vault: Vault, client_id: UUID, by: UUID | None) -> None:
     exports.forget_of(work, clients.get(work, client_id).unit_id)
     old_key = work.value(text("SELECT key_id FROM clients WHERE id = :id"), id=client_id)
     _empty(work, vault, client_id)
-    for statement in _FORGET:
+    for statement in (*_KNOWN_AGAIN, *_FORGET):
         work.execute(statement, {"id": client_id, "key": old_key, "alone": alone, "now": work.now})
 
 
@@ -72,6 +72,11 @@ def _empty(work: Work, vault: Vault, client_id: UUID) -> None:
 _BLANK_OUT = "to_enc = '', to_hash = '', body_enc = '', body_hash = ''"
 # The hash of an erased text is its own id: the carrier's id stays known, and two of one id stay apart.
 _BLANK_IN = "from_enc = '', from_hash = '', body_enc = '', body_hash = uuid_send(id), value = NULL, also = '{}', doubt = NULL, why_enc = NULL"
+# Posted again by a carrier, these bring nobody back.
+_KNOWN_AGAIN = (
+    forgotten.forgetting("inbound_parts", forgotten.PART, "key_id = :key OR from_hash = ANY(:alone)"),
+    forgotten.forgetting("ussd_sessions", forgotten.MENU, "key_id = :key OR phone_hash = ANY(:alone)"),
+)
 _FORGET: Sequence[Any] = [text(sql) for sql in (
     # Whether it was sent can no longer be asked of the carrier.
     "UPDATE outbound SET state = 'failed', reason = 'client erased', state_at = :now WHERE client_id = :id AND state = 'unknown'",
@@ -91,8 +96,6 @@ _FORGET: Sequence[Any] = [text(sql) for sql in (
     "DELETE FROM import_rows WHERE client_id = :id",
     "DELETE FROM consents WHERE client_id = :id",
     "DELETE FROM consent_history WHERE client_id = :id",
-    "DELETE FROM inbound_parts WHERE key_id = :key OR from_hash = ANY(:alone)",
-    "DELETE FROM ussd_sessions WHERE key_id = :key OR phone_hash = ANY(:alone)",
     "DELETE FROM ussd_pins WHERE client_id = :id OR phone_hash = ANY(:alone)",
     "DELETE FROM handset_texts WHERE key_id = :key OR phone_hash = ANY(:alone)",
     "DELETE FROM client_words WHERE client_id = :id",

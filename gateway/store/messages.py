@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 
 from gateway.domain.messages import BULK, STATES
-from gateway.domain.told import N_
 from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
@@ -440,26 +439,21 @@ def cancel_bulk_for_phone(work: Work, phone_hash: bytes, reason: str) -> int:
 
 
 _MISDIRECTED = text(f"""
-  SELECT client_id, array_agg(id) AS ids FROM outbound o
-  WHERE client_id = ANY(:clients) AND state || '' = 'planned' AND (lane = {BULK} OR purpose = 'manual')
-    AND NOT EXISTS (SELECT FROM phones p WHERE p.client_id = o.client_id AND p.phone_hash = o.to_hash)
-  GROUP BY client_id""")
+  SELECT o.id, o.client_id, o.unit_id, o.key_id, k.wrapped, o.to_enc, o.to_hash, o.body_enc, o.language, o.purpose, o.lane, o.expects
+  FROM outbound o JOIN keys k ON k.id = o.key_id
+  WHERE o.client_id = ANY(:clients) AND o.state || '' = 'planned' AND (o.lane = {BULK} OR o.purpose = 'manual')
+    AND NOT EXISTS (SELECT FROM phones p WHERE p.client_id = o.client_id AND p.phone_hash = o.to_hash)""")
 _REDIRECT = text("UPDATE outbound SET to_enc = :to_enc, to_hash = :to_hash, channel_id = :channel WHERE id = :id")
-_UNREACHED = text("UPDATE outbound SET state = 'cancelled', reason = :reason, state_at = :now WHERE id = ANY(:ids)")
 
 
-def misdirected(work: Work, client_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
-    """What is planned for clients, by client, to a number that is no longer theirs. Answers to what that number itself wrote are not."""
-    return {row.client_id: row.ids for row in work.all(_MISDIRECTED, clients=list(client_ids))}
+def misdirected(work: Work, client_ids: Iterable[UUID]) -> list[Any]:
+    """What is planned for clients to a number that is no longer theirs, as `routes.asked_of` reads it. Answers to what that number itself wrote are not."""
+    return work.all(_MISDIRECTED, clients=list(client_ids))
 
 
-def redirect(work: Work, vault: Vault, ids: Sequence[UUID], key: DataKey, phone: str | None, channel_id: UUID | None) -> None:
-    """Texts of one client go to this number, or are cancelled where no channel reaches it. Take the client's row first (`clients.lock`)."""
-    if phone is None or channel_id is None:
-        work.execute(_UNREACHED, {"ids": list(ids), "reason": N_("no channel reaches this phone"), "now": work.now})
-        return
-    for each in ids:
-        work.execute(_REDIRECT, {"id": each, "to_enc": key.encrypt(phone, "outbound.to", each), "to_hash": vault.hash_phone(phone), "channel": channel_id})
+def redirect(work: Work, vault: Vault, message_id: UUID, key: DataKey, phone: str, channel_id: UUID) -> None:
+    """A text goes to this number instead, by this channel. Take its client's row first (`clients.lock`)."""
+    work.later(_REDIRECT, id=message_id, to_enc=key.encrypt(phone, "outbound.to", message_id), to_hash=vault.hash_phone(phone), channel=channel_id)
 
 
 def cancel_about(work: Work, client_id: UUID, about_id: UUID, reason: str) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from gateway.domain.parts import Kept
+from gateway.store import forgotten
 from gateway.store.base import Work
 from gateway.store.inbound import Arrived
 from gateway.vault import Vault
@@ -64,6 +65,9 @@ def grow(work: Work, arrived: Arrived) -> None:
     work.execute(_GROWN, {"id": arrived.id, "body_enc": arrived.key.encrypt(arrived.body, "inbound.body", arrived.id), "body_hash": arrived.body_hash})
 
 
+_FORGET = forgotten.forgetting("inbound_parts", forgotten.PART, "received_at < :before")
+
+
 def forget_old(work: Work) -> int:
-    """Drop parts that nobody brings again; how many. The texts they made stay."""
-    return int(work.execute(text("DELETE FROM inbound_parts WHERE received_at < :before"), {"before": work.now - KEPT}).rowcount)
+    """Drop parts of more than a day ago, and know them if they are brought again; how many. The texts they made stay."""
+    return len(work.all(_FORGET, before=work.now - KEPT))

@@ -48,26 +48,25 @@ def _rule(row: Any) -> Rule:
     return Rule(row.channel_id, units, row.prefix, row.language, row.purpose)
 
 
-def choose(work: Work, asked: Asked) -> UUID | None:
-    """The channel for one text. None when none reaches the phone; one that loses the answer rather than none."""
-    known = table(work)
-    road = known.choose(asked) or (known.choose(_unanswered(asked)) if asked.answers else None)
-    return None if road is None else road.id
+def best(known: Table, asked: Asked) -> Road | None:
+    """The channel for one text: one that loses the answer rather than none; for alerts and answers one that may not hold their words rather than none."""
+    unanswered = replace(asked, answers=False)
+    ways = (asked, unanswered) if asked.bulk else (asked, unanswered, asked.anyhow(), unanswered.anyhow())
+    return next((road for each in ways if (road := known.choose(each)) is not None), None)
 
 
-def _unanswered(asked: Asked) -> Asked:
-    return replace(asked, answers=False)
+def why_not(known: Table, asked: Asked) -> str:
+    """Why there is no channel for one text."""
+    return known.why_not(replace(asked, answers=False))
 
 
 def for_text(work: Work, asked: Asked) -> UUID:
-    """The same; alerts and answers rather leave by one that may not hold their words than by none. Raises Refused when none reaches the phone."""
-    found = choose(work, asked)
-    if found is None and not asked.bulk:
-        found = choose(work, asked.anyhow())
-    if found is None:
-        reason = table(work).why_not(_unanswered(asked))
-        raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`" if reason == UNREACHED else reason)
-    return found
+    """The best channel for one text. Raises Refused when there is none."""
+    known = table(work)
+    if (road := best(known, asked)) is not None:
+        return road.id
+    reason = why_not(known, asked)
+    raise Refused("no channel reaches this phone: add one with `python -m gateway channel add`" if reason == UNREACHED else reason)
 
 
 def answering(work: Work, channel_id: UUID, asked: Asked) -> UUID | None:

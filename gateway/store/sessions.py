@@ -78,11 +78,15 @@ def open_state(row: Any, key: DataKey) -> State:
     return replace(kept, status=row.status, asked_at=row.asked_at)
 
 
+# For how many seconds the question of a suspended session had been out when it made room; NULL: it never left by text.
+_WAITED = """(SELECT extract(epoch FROM s.changed_at - greatest(s.asked_at, t.started_at)) FROM outbound o JOIN attempts t ON t.id = o.attempt_id
+    WHERE o.id = s.asked_id AND s.status = 'suspended') AS waited"""
+
 # Beside the other look-ups for a text in, in the same round trip. Held, so that neither silence nor another dialogue steps it meanwhile.
 # A lateral part that locks is never planned the other way round: it begins with the phones, however few sessions there were then.
 _LEFT = "('submitting', 'unknown', 'accepted', 'sent', 'delivered', 'failed')"
 ON_PHONES = text(f"""
-  SELECT q.phone, s.id, s.client_id, s.dialogue, s.version, s.status, s.urgency, s.state_enc, s.asked_at,
+  SELECT q.phone, s.id, s.client_id, s.dialogue, s.version, s.status, s.urgency, s.state_enc, s.asked_at, {_WAITED},
     coalesce((SELECT state IN {_LEFT} FROM outbound WHERE id = s.asked_id), true) AS was_asked,  -- without a text: on a screen
     (SELECT max(t.started_at) FROM outbound o JOIN attempts t ON t.id = o.attempt_id
       WHERE o.to_hash = q.phone AND o.created_at >= s.started_at AND o.about_id = s.id AND o.state IN {_LEFT}) AS left_at
@@ -213,7 +217,7 @@ _LOCK_DUE = text("SELECT id, client_id FROM sessions WHERE due_at <= :now ORDER 
 # A statement of its own, after the locks are held: it sees what the last holder committed.
 _DUE = text(f"""
   SELECT s.id, s.client_id, s.dialogue, s.version, s.status, s.state_enc, s.asked_at, s.consent_purpose, s.prompt_id,
-    p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
+    {_WAITED}, p.state AS prompt_state, a.state AS asked_state, t.started_at AS left_at, c.status AS client_status,
     coalesce(co.granted, false) AS consented, m.campaign_id, ca.state AS campaign_state,
     coalesce(e.end_reason NOT IN ('{ALL_DONE}', 'reply'), false) AS left_programme  -- those who left it in the middle
   FROM unnest(CAST(:ids AS uuid[])) due(id) JOIN sessions s ON s.id = due.id JOIN clients c ON c.id = s.client_id

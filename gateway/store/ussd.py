@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from gateway.domain.ussd import MOST_TRIES, Kept, Pin, State, hash_pin
-from gateway.store import clients
+from gateway.store import clients, forgotten
 from gateway.store.base import Work
 from gateway.store.clients import Person, as_person
 from gateway.vault import DataKey, Vault
@@ -29,6 +29,10 @@ _PHONES = text("""
     (SELECT true FROM phones WHERE phone_hash = q.phone AND to_verify IS NOT NULL LIMIT 1) AS doubtful,
     p.client_id, p.salt, p.hash, p.tries, p.locked_at
   FROM unnest(CAST(:phones AS bytea[])) q(phone) LEFT JOIN ussd_pins p ON p.phone_hash = q.phone""")
+
+_FORGOTTEN = text(f"""
+  SELECT q.n FROM unnest(CAST(:channels AS uuid[]), CAST(:phones AS bytea[]), CAST(:sessions AS bytea[]))
+    WITH ORDINALITY q(channel_id, phone_hash, session_hash, n) JOIN forgotten f ON f.hash = {forgotten.MENU.format(row="q.")}""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who may be at a phone. `doubtful`: a person should ask first whose it is."""
+    """Who may be at a phone. `doubtful`: a person should ask first whose it is; `forgotten`: this dialogue was long ago."""
 
     people: Sequence[Person]
     stopped: bool
@@ -59,24 +63,24 @@ class Caller:
     pin: Pin | None
     dialled: Dialled | None
     before: Dialled | None  # the latest other dialogue, where this one is not known
+    forgotten: bool
 
 
 def look(work: Work, vault: Vault, posts: Sequence[Sought]) -> list[Caller]:
     """All that a turn of the menu depends on, for several phones, in one round trip."""
     phones = [post.phone_hash for post in posts]
-    rows, dialled, known = work.together(
-        (clients.ON_PHONES, {"phones": phones}),
-        (_DIALLED, {"channels": [post.channel_id for post in posts], "phones": phones, "sessions": [post.session_hash for post in posts]}),
-        (_PHONES, {"phones": phones}),
+    asked = {"channels": [post.channel_id for post in posts], "phones": phones, "sessions": [post.session_hash for post in posts]}
+    rows, dialled, known, old = work.together(
+        (clients.ON_PHONES, {"phones": phones}), (_DIALLED, asked), (_PHONES, {"phones": phones}), (_FORGOTTEN, asked)
     )
     people: dict[bytes, list[Person]] = defaultdict(list)
     for row in rows:
         people[bytes(row.phone)].append(as_person(row, vault))
     left = {(row.n, row.same): _open(row, vault, posts[row.n - 1].channel_id) for row in dialled}
-    at = {bytes(row.phone): row for row in known}
+    at, gone = {bytes(row.phone): row for row in known}, {row.n for row in old}
     return [
         Caller(people[phone], at[phone].stopped is not None, bool(at[phone].doubtful), _pin(at[phone], people[phone]),
-               left.get((number, True)), left.get((number, False)))
+               left.get((number, True)), left.get((number, False)), number in gone)
         for number, phone in enumerate(phones, 1)
     ]  # fmt: skip
 
@@ -136,7 +140,7 @@ _WRONG = text("""
   UPDATE ussd_pins SET tries = tries + 1, locked_at = CASE WHEN tries + 1 >= :most THEN :now END WHERE phone_hash = :phone""")
 _RIGHT = text("UPDATE ussd_pins SET tries = 0 WHERE phone_hash = :phone AND tries > 0")
 _RESET = text("DELETE FROM ussd_pins WHERE phone_hash IN (SELECT phone_hash FROM phones WHERE client_id = :client)")
-_FORGET = text("DELETE FROM ussd_sessions WHERE changed_at < :before")
+_FORGET = forgotten.forgetting("ussd_sessions", forgotten.MENU, "changed_at < :before")
 
 
 def set_pin(work: Work, phone_hash: bytes, client_id: UUID | None, unit_id: UUID, secret: bytes) -> None:
@@ -161,5 +165,5 @@ def reset_pin(work: Work, client_id: UUID) -> int:
 
 
 def forget_old(work: Work) -> int:
-    """Drop dialogues nobody can come back to."""
-    return int(work.execute(_FORGET, {"before": work.now - KEPT_FOR}).rowcount)
+    """Drop dialogues nobody can come back to, and know them if they are posted again; how many."""
+    return len(work.all(_FORGET, before=work.now - KEPT_FOR))

@@ -92,8 +92,10 @@ def _answer(
 
 
 def _turn(call: "Call", text: str) -> Screen:
-    """Everything that one post brings about."""
+    """Everything that one post brings about: nothing, where its dialogue was forgotten."""
     asked, known = call.vault.hash_body(text).hex(), call.caller.dialled
+    if known is None and call.caller.forgotten:
+        return Screen(call.words("over"), False)
     earlier = known.kept if known else ()
     for kept in earlier:
         if kept.hash == asked:

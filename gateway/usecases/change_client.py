@@ -1,13 +1,15 @@
 """Add and change clients. What was before and what is now goes into the audit trail, under the client's own key."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from gateway.domain import cells, register, register_words
 from gateway.domain.errors import Refused
-from gateway.domain.routing import Asked
+from gateway.domain.routing import UNREACHED, Table
+from gateway.domain.told import N_
 from gateway.domain.windows import Window
 from gateway.store import audit, clients, enrolments, erasure, messages, notes, routes, units, ussd
 from gateway.store.base import Actor, Work
@@ -100,16 +102,24 @@ def edit(work: Work, vault: Vault, found: clients.Found, changes: Mapping[str, A
 
 
 def follow_phones(work: Work, vault: Vault, client_ids: Sequence[UUID]) -> None:
-    """After numbers of clients changed: what is planned for them goes to those they have now. Take their rows first."""
-    texts = messages.misdirected(work, client_ids)
-    for client_id, person in clients.recipients(work, vault, list(texts)).items() if texts else ():
-        messages.redirect(work, vault, texts[client_id], person.key, person.phone, _channel_of(work, vault, person))
+    """After numbers of clients changed: what is planned for them goes to those they have now, each text by a channel that carries it.
 
-
-def _channel_of(work: Work, vault: Vault, person: clients.Person) -> UUID | None:
-    if person.phone is None:
-        return None
-    return routes.choose(work, Asked(person.phone, vault.hash_phone(person.phone), person.unit_id, person.language, ""))
+    What none carries is cancelled, and all of it where a person has to verify the number first. Take the clients' rows first.
+    """
+    rows = messages.misdirected(work, client_ids)
+    people = clients.recipients(work, vault, {row.client_id for row in rows}) if rows else {}
+    known = routes.table(work) if rows else Table(())
+    for row in rows:
+        person = people[row.client_id]
+        if person.phone is None or person.to_verify:
+            messages.drop(work, [row.id], ["cancelled"], [N_("number to be verified") if person.to_verify else UNREACHED])
+            continue
+        asked = replace(routes.asked_of(row, vault), phone=person.phone, who=vault.hash_phone(person.phone))
+        road = routes.best(known, asked)
+        if road is None:
+            messages.drop(work, [row.id], ["cancelled"], [routes.why_not(known, asked)])
+        else:
+            messages.redirect(work, vault, row.id, person.key, person.phone, road.id)
 
 
 def _shown(record: clients.Record) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _look_behind(batch: _Batch, row: Any) -> None:
         sessions.give_way(work, {waits.before_id: "ended"})
     person = batch.person(row.client_id)
     dialogue = read_sessions.dialogue_at(work, batch.content, row.dialogue, row.version)
-    turn = dialogues.resume(read_sessions.state_of(row, dialogue, person), work.now)
+    turn = dialogues.resume(dialogue, read_sessions.state_of(row, dialogue, person), work.now)
     asked_id = _ask(batch, person, dialogue, turn, row)
     sessions.move(work, dialogue, turn.state, person.key, asked_id=asked_id, prompt_id=asked_id)
 
@@ -156,7 +156,10 @@ def _ask(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn
 
 
 def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues.Turn) -> list[messages.New]:
-    """The question once more, as long as it makes sense: until the next step of silence, in the hours of unit and client."""
+    """The question once more, as long as it makes sense: until the next step of silence, in the hours of unit and client.
+
+    Nothing where no channel carries it: silence goes on counting.
+    """
     due_at = dialogues.due_at(dialogue, turn.state)
     now = batch.work.now
     if person.phone is None or person.to_verify:
@@ -166,12 +169,15 @@ def _reminder(batch: _Batch, person: Person, dialogue: Dialogue, turn: dialogues
     road = batch.roads.choose(asked)
     if road is None:
         return []
-    return send_text.write(
+    rows = send_text.write(
         batch.work, batch.content, replace(tell_client.as_recipient(person), language=turn.state.language), purpose, {}, lane=lanes.BULK,
         dedupe_key=f"session:{turn.state.session_id}:{turn.state.asked_at.isoformat()}:{turn.state.reminded}", channel_id=road.id,
         send_before=min(due_at or now + REMINDER_LIVES, now + REMINDER_LIVES), about_id=turn.state.session_id,
         pinned=dialogues.say(dialogue, turn.says),
     )  # fmt: skip
+    carried = [(row, batch.roads.choose(asked.saying(row.body))) for row in rows]  # now that its words are known
+    found = [replace(row, channel_id=road.id) for row, road in carried if road is not None]
+    return found if len(found) == len(rows) else []
 
 
 def _look_for_the_lost(batch: _Batch) -> None:

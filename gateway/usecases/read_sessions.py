@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway import log
 from gateway.content import Content
+from gateway.domain import dialogues
 from gateway.domain.decide import Session
 from gateway.domain.dialogues import Dialogue, State
 from gateway.store import sessions
@@ -49,4 +51,6 @@ def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: It
 def state_of(row: Any, dialogue: Dialogue, person: Person) -> State:
     """The state of a session, in the language that its client has now as far as the dialogue is written in it."""
     state = sessions.open_state(row, person.key)
+    if state.status == "suspended":
+        state = dialogues.suspend(state, timedelta(seconds=float(row.waited or 0)))
     return replace(state, language=person.language) if person.language in dialogue.texts else state

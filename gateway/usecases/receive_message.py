@@ -18,7 +18,7 @@ from gateway.domain import decide, interpret, parts, phone
 from gateway.domain.decide import Effect
 from gateway.domain.effects import RecordAnswer
 from gateway.domain.routing import Asked
-from gateway.store import channels, flags, inbound, routes, sessions, units
+from gateway.store import channels, flags, forgotten, inbound, routes, sessions, units
 from gateway.store import parts as store_parts
 from gateway.store.base import SYSTEM, Work, unit_of_work, untangled
 from gateway.store.inbound import Around, Arrived, Seen, Understood
@@ -170,6 +170,8 @@ def _part_turn(work: Work, vault: Vault, content: Content, text: Came, part: Par
     kept = store_parts.like(work, text.channel.id, text.phone_hash, part.reference, part.total)
     if (known := parts.repeats(part.number, text.message.carrier_id, text.body_hash, kept, work.now)) is not None:
         own_up.known(work, vault, known, text.already)
+        return False
+    if forgotten.is_part(work, channel_id=text.channel.id, from_hash=text.phone_hash, body_hash=text.body_hash, carrier_id=text.message.carrier_id):
         return False
     scene, bodies = arrive(work, vault, text, seen), {part.number: text.message.text}
     inbound_id = parts.belongs_to(part.number, kept, work.now)

@@ -1,5 +1,7 @@
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -8,14 +10,16 @@ from hypothesis import strategies as st
 from gateway import content
 from gateway.cli.dialogue import FOLDER
 from gateway.content import read_dialogues
-from gateway.domain import dialogues, interpret
-from gateway.domain.dialogues import Dialogue
+from gateway.domain import decide, dialogues, interpret, segments
+from gateway.domain.dialogues import Dialogue, KeepAnswer, State
+from gateway.domain.effects import StopPhone
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Meaning
 
 LIBRARY = content.load()
 SHIPPED = read_dialogues(FOLDER)
 CHECK_IN = SHIPPED["weekly_check_in"]
+NOW = datetime(2026, 2, 10, tzinfo=UTC)
 ASK = {"expects": "yes_no", "answers": {"yes": "good", "no": "bad"}}
 
 def tongues(*codes: str) -> dict[str, dialogues.Tongue]:
@@ -85,6 +89,28 @@ def test_lint_finds(steps: dict[str, Any], texts: dict[str, str], said: str) -> 
 def test_lint_finds_words_that_mean_another_option_in_another_language() -> None:
     french = menu("1 une chambre", "2 a job")["en"]
     assert "stands for home and for work" in found({"ask": MENU, "good": {}}, {**menu("1 a job", "2 a room"), "fr": french})
+
+
+@pytest.mark.parametrize(("code", "label", "option"), [("vi", "từ chối", "work"), ("en", "tu choi", "work"), ("fr", "từ chối", "work")])
+def test_lint_finds_an_option_that_stops_in_any_language_with_its_tones_or_without(code: str, label: str, option: str) -> None:
+    text = menu(f"1 {label}", "2 xyz")["en"]
+    dialogue = dialogues.parse("bad", {"source": "test", "consent": "check_in", "silence": {"hours": 48}, "steps": {"ask": MENU, "good": {}}}, {code: text})
+    assert f"{label!r} stops" in "\n".join(finding.what for finding in dialogues.lint(dialogue, tongues("en", "vi", "fr")))
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_whoever_types_the_words_that_a_question_gives_an_answer_has_answered(name: str) -> None:
+    dialogue = SHIPPED[name]
+    for code, step in ((code, step) for code in dialogue.texts for step in dialogue.steps.values()):
+        for option, label in dialogue.taught(code, step):
+            state = State(UUID(int=1), UUID(int=2), code, name, "", step.name, NOW)
+            situation = decide.Situation((decide.Client(UUID(int=2), code, "active"),), (), code, None, False, (), None, None,
+                                         sessions=(decide.Session(dialogue, state),))  # fmt: skip
+            for typed in (label, segments.fold(label)):
+                meaning = interpret.interpret(typed, LIBRARY.lexicons, code, step.expecting)
+                effects = decide.decide(meaning, situation, NOW, typed)
+                assert [each.value for each in effects if isinstance(each, KeepAnswer)] == [option], (code, typed)
+                assert not any(isinstance(each, StopPhone) for each in effects), (code, typed)
 
 
 def test_lint_finds_an_answer_that_also_turns_the_screen() -> None:

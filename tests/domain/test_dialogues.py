@@ -176,12 +176,32 @@ def test_what_may_be_a_stop_pauses_and_is_asked_once() -> None:
 
 
 def test_a_more_urgent_dialogue_suspends_one_and_it_resumes_where_it_was() -> None:
-    suspended = dialogues.suspend(begin(CHECK_IN).state)
+    suspended = dialogues.suspend(begin(CHECK_IN).state, timedelta(hours=5))
     later = MONDAY + timedelta(days=3)
     assert dialogues.due_at(CHECK_IN, suspended) is None
     assert dialogues.step(CHECK_IN, suspended, heard(CHECK_IN, suspended, "1"), later) == Turn(suspended)
-    resumed = dialogues.resume(suspended, later)
-    assert (resumed.says, dialogues.due_at(CHECK_IN, resumed.state)) == (("ask",), later + timedelta(hours=48))
+    resumed = dialogues.resume(CHECK_IN, suspended, later)
+    assert (resumed.says, dialogues.due_at(CHECK_IN, resumed.state)) == (("ask",), later + timedelta(hours=43))  # of 48
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=12))
+def test_however_often_it_is_put_off_its_silence_is_noticed_after_the_hours_it_waited_in_all(waits: list[int]) -> None:
+    state, now, waited = begin(CHECK_IN).state, MONDAY, 0
+    for hours in waits:
+        now += timedelta(hours=hours)
+        waited += hours
+        turn = dialogues.step(CHECK_IN, state, None, now)
+        assert (turn.state.status == "with_person") == (waited >= 48)
+        if waited >= 48:
+            return
+        state = dialogues.resume(CHECK_IN, dialogues.suspend(state, timedelta(hours=hours)), now + timedelta(days=1)).state
+        now += timedelta(days=1)
+
+
+def test_what_was_put_off_after_its_reminder_is_not_reminded_of_twice() -> None:
+    dialogue = small(ask=ASK | {"silence": {"hours": 48, "remind": [24]}}, good={}, bad={})
+    state = dialogues.suspend(begin(dialogue).state, timedelta(hours=30))
+    assert dialogues.resume(dialogue, state, MONDAY).state.reminded == 1
 
 
 def test_a_need_ends_in_information_and_if_wanted_in_a_referral() -> None:

@@ -53,7 +53,9 @@ def test_a_part_that_came_before_is_a_repeat_by_its_id_or_by_its_words() -> None
     assert parts.repeats(1, "id1", b"other", [known], NOW) == known.inbound_id
     assert parts.repeats(1, "id2", b"hash", [known], NOW) == known.inbound_id
     assert parts.repeats(2, "id1", b"hash", [known], NOW) is None
-    assert parts.repeats(1, "id1", b"hash", [kept(1, 3601)], NOW) is None
+    assert parts.repeats(1, "id1", b"other", [kept(1, 3601)], NOW) is parts.repeats(1, "id2", b"hash", [kept(1, 3601)], NOW) is None
+    old = kept(1, 86_000)
+    assert parts.repeats(1, "id1", b"hash", [old], NOW) == old.inbound_id
 
 
 def test_a_repeat_is_of_the_text_that_it_came_in_and_not_of_another_with_the_same_reference() -> None:

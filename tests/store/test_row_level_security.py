@@ -20,7 +20,8 @@ from tests.builders import World
 # No personal rows: the tree, who sees which part of it, channels, whose secrets have a key of their own, and their rules, holidays, changed texts.
 EVERYONES = {"unit_tree", "staff_units", "channels", "routes", "holidays", "text_changes"}
 # What no member of staff ever reads: where phones are in the menu, and their PINs; counts of small groups; what proves who staff are.
-SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts", "channel_minutes"}
+SYSTEMS = {"ussd_sessions", "ussd_pins", "credentials", "recovery_codes", "invitations", "logins", "login_tries", "report_counts", "channel_minutes",
+           "forgotten"}  # fmt: skip
 # What only whoever asked for it sees.
 ONES_OWN = {"exports"}
 

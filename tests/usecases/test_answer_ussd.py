@@ -16,7 +16,7 @@ from gateway.domain.dialogues import SCREEN
 from gateway.domain.services import Service
 from gateway.store import appointments, channels, clients, erasure, phones, services, ussd
 from gateway.store.base import SYSTEM, Actor, unit_of_work
-from gateway.usecases import answer_ussd, notice_silence, start_dialogue, tell_client
+from gateway.usecases import answer_ussd, notice_silence, start_dialogue, sweep, tell_client
 from gateway.usecases.answer_ussd import Screen
 from gateway.vault import Vault
 from tests import builders
@@ -169,6 +169,27 @@ def test_a_lost_dialogue_is_walked_again_and_nothing_is_done_twice(phone: Phone,
     here.run("DELETE FROM ussd_sessions")
     assert phone.post("4").text.startswith("Noted.")
     assert (len(here.bodies()), flags(here)) == (1, ["callback"])
+
+
+def test_a_dialogue_that_is_forgotten_brings_about_nothing_when_it_is_posted_again(phone: Phone, here: World, now: datetime) -> None:
+    here.appointment(owner(phone).id, now + timedelta(days=2))
+    phone.dial("1", "1234", "1234")
+    with unit_of_work(here.engine) as work:
+        ussd.reset_pin(work, owner(phone).id)
+    phone.now += timedelta(days=1, minutes=1)
+    assert sweep.forget_menus(here.engine, phone.now) == 1
+    for text in ("1*1234*1234", "", "1", "4", "1*1234*1234*1"):
+        assert phone.post(text) == Screen("Please dial again.", False)
+    assert here.rows("SELECT * FROM ussd_pins") == here.rows("SELECT * FROM inbound") == flags(here) == []
+    assert "I will come" in phone.dial("1", "5678", "5678").text  # who dials anew is no post of long ago
+
+
+def test_the_posts_of_a_client_who_was_erased_bring_about_nothing(phone: Phone, here: World) -> None:
+    phone.dial("2", "2468", "2468")
+    with unit_of_work(here.engine) as work:
+        erasure.erase(work, here.vault, owner(phone).id, None)
+    assert not phone.post("2*2468*2468").goes_on
+    assert here.value("SELECT count(*) FROM ussd_sessions") + here.value("SELECT count(*) FROM ussd_pins") == 0
 
 
 def test_a_dialogue_is_bound_to_its_phone(phone: Phone, stranger: Phone, here: World, now: datetime) -> None:

@@ -76,6 +76,17 @@ def test_a_part_that_comes_twice_changes_nothing(here: Here) -> None:
     assert here.texts() == [("Canary one and two", "other")]
 
 
+def test_a_part_that_is_posted_again_much_later_changes_nothing(here: Here) -> None:
+    here.part(1, 2, "Canary one ", carrier_id="A")
+    here.part(2, 2, "stop all this", carrier_id="B")
+    for hours in (2, 23):  # the second time it is forgotten
+        here.now += timedelta(hours=hours)
+        sweep.forget_parts(here.world.engine, here.now)
+        assert here.part(1, 2, "Canary one ", carrier_id="A") is here.part(2, 2, "stop all this", carrier_id="B") is None
+    assert here.part(1, 2, "Canary two ", carrier_id="A") is not None  # a carrier that uses an id again
+    assert [body for body, _ in here.texts()] == ["Canary one stop all this", f"Canary two {GAP}"]
+
+
 def test_after_a_minute_it_is_understood_with_a_mark_where_something_is_missing(here: Here) -> None:
     here.part(3, 4, "Canary end")
     assert here.later(seconds=40) == 0
@@ -139,6 +150,15 @@ def test_an_erased_client_leaves_no_parts(here: Here) -> None:
     with unit_of_work(here.world.engine) as work:
         erasure.erase(work, here.world.vault, client_id, None)
     assert here.world.value("SELECT count(*) FROM inbound_parts") == 0
+
+
+def test_a_part_of_an_erased_client_that_is_posted_again_brings_nobody_back(here: Here) -> None:
+    client_id = here.world.client("+84912000003")
+    for number, words in ((1, "Canary "), (2, "stop")):
+        here.part(number, 2, words, phone="+84912000003", carrier_id=f"E{number}")
+    with unit_of_work(here.world.engine) as work:
+        erasure.erase(work, here.world.vault, client_id, None)
+    assert here.part(2, 2, "stop", phone="+84912000003", carrier_id="E2") is None
 
 
 def test_parts_are_forgotten_after_a_day_and_the_text_stays(here: Here) -> None:

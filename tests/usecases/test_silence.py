@@ -74,6 +74,25 @@ def test_a_reminder_puts_the_question_once_more_and_is_not_sent_to_one_who_has_a
     assert (len(talk.heard()), talk.flags()) == (3, [])
 
 
+def test_a_reminder_leaves_by_a_channel_that_holds_its_words(talk: Talk) -> None:
+    here = talk.world
+    talk.start("after_discharge_welcome")
+    talk.leave()
+    narrow = builders.channel(here.engine, here.vault, here.now, here.unit_id, name="a")
+    here.run("UPDATE channels SET longest = 20 WHERE id = :id", id=narrow)
+    talk.now += 9 * HOUR
+    notice(talk)
+    assert [row.channel_id for row in here.rows("SELECT channel_id FROM outbound WHERE state = 'planned'")] == [here.channel_id]
+
+
+def test_where_no_channel_holds_the_reminder_silence_still_calls_a_person(talk: Talk) -> None:
+    talk.start("after_discharge_welcome")
+    talk.leave()
+    talk.world.run("UPDATE channels SET longest = 20")
+    wait(talk, 60)
+    assert (len(talk.heard()), talk.flags()) == (1, ["no_reply"])
+
+
 def test_a_reminder_that_waits_for_the_morning_is_cancelled_by_an_answer(talk: Talk) -> None:
     talk.start("after_discharge_welcome")
     talk.leave()
@@ -383,3 +402,14 @@ def test_the_clock_looks_at_no_more_at_once_than_it_was_told(talk: Talk) -> None
     talk.now += 60 * HOUR
     looked = [notice_silence.notice(talk.world.engine, talk.world.vault, talk.content, queues.silent, talk.now, 2) for _ in range(3)]
     assert looked == [2, 1, 0]
+
+
+def test_a_question_that_a_daily_one_puts_off_again_and_again_is_not_overlooked(talk: Talk) -> None:
+    talk.start("weekly_check_in")
+    wait(talk, 2)
+    for _ in range(3):  # each morning the visit goes first, is answered, and the week's question is put once more
+        talk.start("daily_visit")
+        wait(talk, 2)
+        talk.say("1")
+        wait(talk, 22)
+    assert talk.flags() == ["no_reply"]

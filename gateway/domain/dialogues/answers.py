@@ -31,7 +31,8 @@ def read(dialogue: Dialogue, step: Step, heard: Heard, now: datetime) -> str | N
     """The answer as it is kept: yes, no, a figure, an option's name, a date as 2026-12-31, or the text."""
     match step.kind:
         case "yes_no":
-            return next((said for said in ("yes", "no") if said in heard.wants), None)
+            said = worded(dialogue, step, heard.text)
+            return said or next((said for said in ("yes", "no") if said in heard.wants), None)
         case "scale" | "number":
             return str(heard.meaning.value) if _is_number(heard, step.low, step.high) else None
         case "menu":
@@ -50,12 +51,19 @@ def _is_number(heard: Heard, low: int, high: int) -> bool:
 
 
 def _option(dialogue: Dialogue, step: Step, heard: Heard) -> str | None:
-    """By its number, or by its words in any language."""
-    if _is_number(heard, 1, len(step.options)) and isinstance(heard.meaning.value, int):
-        return step.options[heard.meaning.value - 1]
-    labels = [pair for language in dialogue.texts for pair in dialogue.labels(language, step).items()]
-    typed = cells.key(heard.text)
-    return next((option for option, label in labels if typed and cells.key(label) == typed), None)
+    """By its words in any language, or by its number: "un logement" is no 1."""
+    if (option := worded(dialogue, step, heard.text)) is not None:
+        return option
+    value = heard.meaning.value
+    return step.options[value - 1] if _is_number(heard, 1, len(step.options)) and isinstance(value, int) else None
+
+
+def worded(dialogue: Dialogue, step: Step, text: str) -> str | None:
+    """The answer whose very words were typed, in any language; None where they are those of none, or of two."""
+    typed = cells.key(text)
+    taught = (pair for language in dialogue.texts for pair in dialogue.taught(language, step))
+    found = {value for value, words in taught if typed and cells.key(words) == typed}
+    return found.pop() if len(found) == 1 else None
 
 
 def _date(text: str, today: date) -> date | None:

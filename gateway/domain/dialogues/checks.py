@@ -9,11 +9,13 @@ from gateway.domain import cells, segments, templates, wording
 from gateway.domain.dialogues import skins
 from gateway.domain.dialogues.definition import Dialogue, Step
 from gateway.domain.dialogues.skins import SCREEN, Limits, Navigation
+from gateway.domain.interpret import Expecting
 from gateway.domain.templates import About, Template
 from gateway.domain.told import N_
 from gateway.domain.wording import Finding, Language, Read
 
 _BEHIND_A_FIGURE = re.compile(r"\d[\s:=(]*([^\W\d_][^\d.,;:?!()\n]*)")
+_TAKEN = N_("{phrase!r} stops, starts or asks for help when it is typed back: use another word for the answer.")
 _ANY = 99
 """Segments: here screens are what counts."""
 
@@ -38,8 +40,8 @@ def lint(dialogue: Dialogue, tongues: Mapping[str, Tongue], limits: Limits = SCR
         elif code not in dialogue.texts:
             found.append(Finding(where, N_("is missing: say it in this language too.")))
         else:
-            found += _texts(where, dialogue, code, tongues[code], limits)
-    return found
+            found += [*_texts(where, dialogue, code, tongues[code], limits), *_stops(where, dialogue, code, tongues)]
+    return list(dict.fromkeys(found))
 
 
 def _ways(dialogue: Dialogue) -> Iterator[str]:
@@ -141,12 +143,20 @@ def _figures(step: Step, key: str, text: str) -> Iterator[str]:
 
 
 def _taken(step: Step, text: str, read: Read) -> Iterator[str]:
-    """The words that stand for an answer must do nothing else when they are typed back."""
+    """The words that stand for an answer must do nothing else when they are typed back, with their tones or without."""
     for phrase in _answer_words(text) if step.kind != "end" else ():
-        meant = read(phrase, step.expecting)
-        if meant.meaning in wording.NEVER_AN_ANSWER or phrase.casefold() in wording.CARRIER_WORDS:
-            taken = N_("{phrase!r} stops, starts or asks for help when it is typed back: use another word for the answer.")
-            yield taken.format(phrase=phrase)
+        meant = {read(typed, step.expecting).meaning for typed in (phrase, segments.fold(phrase))}
+        if meant & wording.NEVER_AN_ANSWER or phrase.casefold() in wording.CARRIER_WORDS:
+            yield _TAKEN.format(phrase=phrase)
+
+
+def _stops(where: str, dialogue: Dialogue, code: str, tongues: Mapping[str, Tongue]) -> Iterator[Finding]:
+    """The words of an answer must stop nothing when they come late, and an option's in no language: it may be that of somebody else on the phone."""
+    for step in dialogue.steps.values():
+        reads = [tongue.read for other, tongue in tongues.items() if step.kind == "menu" or other == code]
+        for _, words in dialogue.taught(code, step):
+            if any(read(typed, Expecting("none")).meaning == "stop" for typed in (words, segments.fold(words)) for read in reads):
+                yield Finding(f"{where} [{step.name}]", _TAKEN.format(phrase=words))
 
 
 def _answer_words(text: str) -> list[str]:

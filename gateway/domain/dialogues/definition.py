@@ -25,6 +25,7 @@ MOST_REWORDINGS = 2
 _RANGED = re.compile(r"(scale|number):(\d{1,3})-(\d{1,3})")
 _FIGURES = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")
 _OPTION = re.compile(r"^(\d{1,2}) +(.+)$", re.MULTILINE)
+_BEHIND_1_OR_2 = re.compile(r"\b([12])[\s:=]+([^\W\d_][^\d.,;:?!()\n]*)(?=[.,;:?!()\n]|$)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _CONSENTS = ("reminder", "check_in", "service_information", "study")
@@ -123,6 +124,13 @@ class Dialogue:
         """Option -> what its line in the text says: `work` -> "a job" of "2 a job"."""
         lines = dict(_OPTION.findall(self.texts[language].get(step.name, "")))
         return {option: lines.get(str(place), "") for place, option in enumerate(step.options, 1)}
+
+    def taught(self, language: str, step: Step) -> list[tuple[str, str]]:
+        """Each answer with the words that the texts give it: an option's line; of yes or no what stands whole behind its figure."""
+        if step.kind != "yes_no":
+            return list(self.labels(language, step).items())
+        said = [text for key, text in self.texts[language].items() if key.partition(".")[0] == step.name]
+        return [("yes" if figure == "1" else "no", words.strip()) for text in said for figure, words in _BEHIND_1_OR_2.findall(text)]
 
 
 def read(name: str, files: Mapping[str, str]) -> Dialogue:

@@ -25,7 +25,8 @@ class State:
     """Where one client is in a dialogue. `with_person`: nothing more is asked by itself, but an answer still counts.
 
     `opened`: the flag that silence has opened. `answers` are (step, value) in the order they came, a step twice if it was asked twice;
-    they may hold free text, so the state is kept encrypted.
+    they may hold free text, so the state is kept encrypted. `waited`: seconds that the question waited in vain before more urgent ones
+    suspended it: its silence goes on from there.
     """
 
     session_id: UUID
@@ -40,6 +41,12 @@ class State:
     misses: int = 0
     reminded: int = 0
     answers: tuple[tuple[str, str], ...] = ()
+    waited: int = 0
+
+    @property
+    def silent_since(self) -> datetime:
+        """From when the hours of silence count."""
+        return self.asked_at - timedelta(seconds=self.waited)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON can hold it."""
@@ -104,7 +111,7 @@ def due_at(dialogue: Dialogue, state: State) -> datetime | None:
     silence = dialogue.steps[state.step].silence
     if silence is None or state.status != "waiting":
         return None
-    return state.asked_at + timedelta(hours=(*silence.remind, silence.hours)[state.reminded])
+    return state.silent_since + timedelta(hours=(*silence.remind, silence.hours)[state.reminded])
 
 
 def back(dialogue: Dialogue, state: State, now: datetime) -> Turn:
@@ -114,26 +121,30 @@ def back(dialogue: Dialogue, state: State, now: datetime) -> Turn:
     if not state.answers:
         return Turn(state, says=(state.step,))
     name = state.answers[-1][0]
-    earlier = replace(state, step=name, answers=state.answers[:-1], asked_at=now, misses=0, reminded=0, status="waiting")
+    earlier = replace(state, step=name, answers=state.answers[:-1], asked_at=now, misses=0, reminded=0, waited=0, status="waiting")
     return Turn(earlier, says=(name,))
 
 
-def suspend(state: State) -> State:
-    """A more urgent dialogue goes first; nothing is asked and no silence counts until `resume`."""
-    return replace(state, status="suspended") if state.status in ("waiting", "with_person") else state
+def suspend(state: State, waited: timedelta) -> State:
+    """A more urgent dialogue goes first; nothing is asked and no silence counts until `resume`. `waited`: for so long it was asked in vain."""
+    if state.status in ("stopped", "ended"):
+        return state
+    return replace(state, status="suspended", waited=state.waited + max(0, int(waited.total_seconds())))
 
 
-def resume(state: State, now: datetime) -> Turn:
-    """Go on where it was suspended: the question is put once more."""
+def resume(dialogue: Dialogue, state: State, now: datetime) -> Turn:
+    """Go on where it was suspended: the question is put once more, and its silence counts on, so that putting it off never hides it."""
     if state.status != "suspended":
         return Turn(state)
-    return Turn(replace(state, status="waiting", asked_at=now, misses=0, reminded=0), says=(state.step,))
+    silence = dialogue.steps[state.step].silence
+    reminded = sum(hour * 3600 <= state.waited for hour in silence.remind) if silence else 0
+    return Turn(replace(state, status="waiting", asked_at=now, misses=0, reminded=reminded), says=(state.step,))
 
 
 def _arrive(dialogue: Dialogue, state: State, name: str, now: datetime) -> Turn:
     there = dialogue.steps[name]
     status: Status = "ended" if there.kind == "end" else "waiting"
-    state = replace(state, step=name, asked_at=now, status=status, opened="", misses=0, reminded=0)
+    state = replace(state, step=name, asked_at=now, status=status, opened="", misses=0, reminded=0, waited=0)
     return Turn(state, tuple(_on_arrival(there, state)), (name,))
 
 
@@ -153,8 +164,8 @@ def _wait(dialogue: Dialogue, state: State, now: datetime) -> Turn:
     due, asked = due_at(dialogue, state), dialogue.steps[state.step]
     if due is None or asked.silence is None or now < due:
         return Turn(state)
-    if now < state.asked_at + timedelta(hours=asked.silence.hours):
-        passed = sum(now >= state.asked_at + timedelta(hours=hour) for hour in asked.silence.remind)
+    if now < state.silent_since + timedelta(hours=asked.silence.hours):
+        passed = sum(now >= state.silent_since + timedelta(hours=hour) for hour in asked.silence.remind)
         return Turn(replace(state, reminded=passed), says=(f"{state.step}.remind",))
     told = replace(state, status="with_person", opened=state.opened or asked.silence.flag)
     return Turn(told, () if state.opened else (RaiseFlag(told.opened, state.client_id, state.session_id),))
@@ -228,6 +239,6 @@ def _not_understood(dialogue: Dialogue, state: State, heard: Heard, now: datetim
         return Turn(replace(state, status="with_person"))
     if state.misses < len(rewordings):
         told = (flag,) if len(heard.text.split()) > _A_FEW_WORDS else ()
-        return Turn(replace(state, misses=state.misses + 1, asked_at=now, reminded=0), told, (rewordings[state.misses],))
+        return Turn(replace(state, misses=state.misses + 1, asked_at=now, reminded=0, waited=0), told, (rewordings[state.misses],))
     reply = Reply("not_understood", state.language, client_id=state.client_id)
     return Turn(replace(state, status="with_person"), (flag, reply))
