@@ -30,7 +30,9 @@ def done(work: Work, staff_id: UUID) -> dict[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where their steps lead: their latest campaign of reminders, who hears from it first and when, and somebody they brought in.
+    """Where their steps lead: their latest campaign of reminders, who hears from it first and when, and who may cry for help.
+
+    That is somebody they brought in; once the import is forgotten, after a day of the practice clock, who answered them.
 
     Whoever is paused, stopped or to be verified has an appointment like the rest, and their phone would stay silent.
     """
@@ -38,15 +40,16 @@ class Places:
     campaign_id: UUID | None
     reminded_id: UUID | None
     reminded_at: datetime | None
-    newcomer_id: UUID | None
+    crying_id: UUID | None
 
 
 _PLACES = text("""
   WITH mine AS (SELECT id FROM campaigns WHERE created_by = :me AND kind = 'reminders' AND state <> 'cancelled' ORDER BY created_at DESC LIMIT 1)
   SELECT m.id AS campaign_id, first.client_id AS reminded_id, first.due_at AS reminded_at,
-    (SELECT c.id FROM imports i JOIN import_rows r ON r.import_id = i.id JOIN clients c ON c.id = r.client_id
+    coalesce((SELECT c.id FROM imports i JOIN import_rows r ON r.import_id = i.id JOIN clients c ON c.id = r.client_id
       WHERE i.staff_id = :me AND i.state = 'done' AND c.status = 'active' AND EXISTS (SELECT FROM phones WHERE client_id = c.id)
-      ORDER BY i.made_at DESC, c.code LIMIT 1) AS newcomer_id
+      ORDER BY i.made_at DESC, c.code LIMIT 1),
+      (SELECT client_id FROM outbound WHERE campaign_id = m.id AND answered_at IS NOT NULL ORDER BY answered_at DESC LIMIT 1)) AS crying_id
   FROM (SELECT) one LEFT JOIN mine m ON true LEFT JOIN LATERAL (
     SELECT o.client_id, o.due_at FROM occurrences o JOIN clients c ON c.id = o.client_id AND c.status = 'active'
       JOIN phones p ON p.client_id = c.id AND p.rank = 0 AND p.to_verify IS NULL
