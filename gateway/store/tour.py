@@ -36,7 +36,7 @@ class Places:
     That is somebody they brought in; once the import is forgotten, after a day of the practice clock, who answered them or hears from them.
 
     Whoever is paused, stopped or to be verified has an appointment like the rest, and their phone would stay silent; the most discreet
-    are first told that a text waits.
+    are first told that a text waits, and what comes from a phone shared with another unit is for whoever is above both.
     """
 
     campaign_id: UUID | None
@@ -56,7 +56,7 @@ _PLACES = text("""
   FROM (SELECT) one LEFT JOIN mine m ON true LEFT JOIN LATERAL (
     SELECT o.client_id, o.due_at FROM occurrences o JOIN clients c ON c.id = o.client_id AND c.status = 'active' AND c.discreet < 2
       JOIN phones p ON p.client_id = c.id AND p.rank = 0 AND p.to_verify IS NULL
-      JOIN consents a ON a.client_id = c.id AND a.purpose = 'reminder' AND a.granted
+      JOIN consents a ON a.client_id = c.id AND a.purpose = 'reminder' AND a.granted AND NOT EXISTS (SELECT FROM phones q WHERE q.phone_hash = p.phone_hash AND q.client_id <> c.id)
       WHERE o.campaign_id = m.id AND o.state IN ('waiting', 'planned') AND NOT EXISTS (SELECT FROM stops s WHERE s.phone_hash = p.phone_hash)
       ORDER BY o.due_at, o.id LIMIT 1) first ON true""")
 

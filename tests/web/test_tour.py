@@ -101,7 +101,8 @@ def test_the_phone_to_practise_on_is_one_that_gets_the_reminder(office: Office) 
         world.client(): "UPDATE phones SET to_verify = 'lent' WHERE client_id = :id",
         world.client(): "INSERT INTO stops SELECT phone_hash, 'stop', 'inbound', NULL, now() FROM phones WHERE client_id = :id",
         world.client(consent=()): "SELECT :id",
-        world.client(): "UPDATE clients SET discreet = 2 WHERE id = :id",
+        world.client(discreet=2): "SELECT :id",
+        world.client(world.phone_of(world.client(unit_id=office.other_id))): "SELECT :id",
     }
     reached = world.client()
     for hours, client in enumerate([*silent, reached]):
@@ -110,7 +111,7 @@ def test_the_phone_to_practise_on_is_one_that_gets_the_reminder(office: Office) 
         world.run(sql, id=client)
     office.browser("supervisor").press(f"/campaigns/{make_reminders(browser)}/approve", state="draft")
     run_clock(office)
-    assert world.value("SELECT count(*) FROM occurrences WHERE state IN ('waiting', 'planned')") == 6
+    assert world.value("SELECT count(*) FROM occurrences WHERE state IN ('waiting', 'planned')") == 7
     assert set(re.findall(r"client=([0-9a-f-]{36})", browser.read("/tour/"))) == {str(reached)}
 
 
