@@ -130,5 +130,5 @@ def _address(name: str, places: Places) -> str:
         case "answer":
             return url_for("simulator.look", language=page.language(), client=places.reminded_id)
         case "flag":
-            return url_for("simulator.look", language=page.language(), client=places.newcomer_id)
+            return url_for("simulator.look", language=page.language(), client=places.crying_id)
     return url_for("clients.listed")

@@ -47,6 +47,26 @@ def test_a_crisis_that_arrives_while_a_page_is_open_shows_and_sounds_until_it_is
     expect(page.locator("html")).to_have_attribute("data-alarm", "")
 
 
+def test_who_works_by_keyboard_keeps_their_place_while_a_page_renews_itself(page: Page, office: Office) -> None:
+    crisis, other = office.flag(office.world.client(), "crisis"), office.flag(office.world.client())
+    page.clock.install()
+    page.goto("/flags/")
+    page.keyboard.press("Tab")
+    expect(page.locator("#called")).to_contain_text("danger to life")  # read aloud
+    for focused in (page.locator("#urgent").get_by_role("button", name=f"Take flag {crisis}"), page.locator(f"#flag-{other} a"), page.locator(f"#flag-{other} button")):
+        before = focused.element_handle()
+        focused.focus()
+        page.clock.run_for(21 * SECONDS)
+        page.wait_for_function("old => !old.isConnected", arg=before)
+        expect(focused).to_be_focused()
+    office.world.run("UPDATE flags SET owner_id = (SELECT min(id::text)::uuid FROM staff)")
+    page.clock.run_for(21 * SECONDS)
+    expect(page.locator("#flags")).to_be_focused()  # not on another flag's button
+    page.goto("/clients/")
+    page.locator("#wanted").press("Enter")
+    expect(page.locator("main .error")).to_be_focused()
+
+
 def test_a_flag_is_answered_counted_and_closed(page: Page, office: Office) -> None:
     client = office.world.client()
     wrote(office, client, "goi lai cho toi nhe")

@@ -151,4 +151,5 @@ def test_two_phones_are_used_one_beside_the_other_and_the_clock_moves(here: Simu
     shown = page.locator("#now").inner_text()
     page.get_by_role("button", name="1 hour on").click()
     expect(page.locator("#now")).not_to_have_text(shown, timeout=15_000)
+    expect(page.get_by_role("button", name="1 hour on")).to_be_focused()  # to be pressed again
     assert here.world.value("SELECT ahead >= interval '59 minutes' FROM practice_clock")

@@ -30,12 +30,14 @@ async function ask(what, body, say) {
   }
 }
 
-// An hour at a time. In the end the page is loaded anew, with all that is typed on it.
+// An hour at a time. What was pressed has the focus again in the end: a button that is disabled loses it.
 async function passTime(to) {
   const now = document.getElementById("now");
   const trouble = document.getElementById("trouble");
   const say = (words) => ([trouble.textContent, trouble.hidden] = [words, !words]);
   const buttons = now.closest(".clock").querySelectorAll("button");
+  const pressed = document.activeElement;
+  now.ariaBusy = "true";
   let until = to === "on" ? table.elements.until.value : null;
   for (const button of buttons) button.disabled = true;
   for (;;) {
@@ -47,6 +49,8 @@ async function passTime(to) {
     await new Promise((done) => setTimeout(done, 500));
   }
   for (const button of buttons) button.disabled = false;
+  now.ariaBusy = "false";
+  if (document.activeElement === document.body) pressed.focus();
   if (trouble.hidden && table.elements.until) table.elements.until.value = "";
 }
 

@@ -14,3 +14,29 @@ document.addEventListener("htmx:timeout", () => stale(true));
 document.addEventListener("htmx:afterRequest", (event) => {
   if (byItself(event) && event.detail.xhr.status) stale(event.detail.xhr.status >= 400);
 });
+
+// What is wrong is where the reader goes on: said aloud, and before the form that it is about.
+const wrong = document.querySelector("#main > .error[role=alert], .narrow > .error[role=alert]");
+if (wrong) {
+  wrong.tabIndex = -1;
+  wrong.focus();
+}
+
+// A part that renews itself takes the focus from nobody: it stays on the same thing (htmx itself keeps it on what has an id).
+// Where that thing is gone, on the part: not on the button beside it, which does the same to somebody else.
+const alike = (part, key) => [...part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")].filter((each) => named(each) === key);
+const named = (each) => [each.tagName, each.href, each.form?.action, each.name, each.value, each.tabIndex].join(" ");
+let held = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target, here = document.activeElement;
+  held = part.contains(here) ? { id: part.id, key: named(here), at: alike(part, named(here)).indexOf(here), itself: here === part } : null;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const part = held && document.getElementById(held.id), here = document.activeElement;
+  if (part && (here === null || here === document.body)) {
+    const same = held.itself ? part : alike(part, held.key)[held.at];
+    if (!same) part.tabIndex = -1;
+    (same ?? part).focus({ preventScroll: true });
+  }
+  held = null;
+});
