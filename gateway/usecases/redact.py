@@ -1,8 +1,6 @@
 """Blank the carrier's copy of a text once its fate is final: our erasure cannot reach a carrier's log later."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -22,15 +20,18 @@ def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None
         final = leftovers.unredacted(work, BATCH)
         by_id = {c.id: c for c in channels.list_all(work, vault)} if final else {}
 
-    def is_blank(row: Any) -> bool:
+    asked, blank = [], []
+    for row in final:
         channel = by_id[row.channel_id]
         if channel.kind not in registry.kinds():  # it is no more, and must not hold up the others
             return False
         request = registry.of(channel.kind, channel.settings).redact_request(channel.settings, row.carrier_id)
-        return request is None or _is_blanked(wire.call(request).reply)
-
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as asking:
-        blank = [row.id for row, done in zip(final, asking.map(is_blank, final), strict=True) if done]
+        asked += [(row.id, request)] if request is not None else []
+        blank += [row.id] if request is None else []
+    for start in range(0, len(asked), ASKED_AT_ONCE):
+        some = asked[start : start + ASKED_AT_ONCE]
+        results = wire.call_all(request for _, request in some)
+        blank += [row_id for (row_id, _), result in zip(some, results, strict=True) if _is_blanked(result.reply)]
     if blank:
         with unit_of_work(engine, SYSTEM, now) as work:
             leftovers.mark_redacted(work, blank)

@@ -99,10 +99,14 @@ class Wire:
             self._submitted += len(jobs)
 
     def call(self, request: WireRequest) -> WireResult:
-        """Send one request and wait for its result. Not from a callback: it would wait for itself."""
-        result: Future[WireResult] = Future()
-        self.submit(request, result.set_result)
-        return result.result()
+        """Send one request and wait for its result; see call_all."""
+        return self.call_all([request])[0]
+
+    def call_all(self, requests: Iterable[WireRequest]) -> list[WireResult]:
+        """Send requests beside each other and wait for their results. Not from a callback: it would wait for itself."""
+        asked = [(request, Future[WireResult]()) for request in requests]
+        self.submit_many((request, result.set_result) for request, result in asked)
+        return [result.result() for _, result in asked]
 
     def free(self) -> int:
         """How many more requests can be open at once; below zero when some wait in line, none while a line is not open."""

@@ -30,8 +30,11 @@ ROOT = Path(__file__).parents[2]
 QUIET_S = 60
 SETTLE_AGAIN_S = 0.005
 TASKS_AT_ONCE = 3  # of the clock, where each has a thread of its own
-# What only counts for the pages, or tidies at the carrier, is not done at each look: a look is seconds after the one before.
-HOURS = {"campaigns": 24, "figures": 24, "quiet": 24, "backfill": 6, "redact": 6}
+# What only counts for the pages, tidies, or has nothing to do here is not done at each look: a look is seconds after the one before.
+HOURS = {
+    "figures": 168, "campaigns": 24, "quiet": 24, "zones": 24, "limits": 24, "menus": 24, "groups": 24, "parts": 24,
+    "imports": 6, "exports": 6, "approve": 6, "rehearse": 6, "backfill": 6, "redact": 6,
+}  # fmt: skip
 
 
 class _Watched(Sender):

@@ -1,6 +1,5 @@
 """The fake carrier on the virtual clock. It posts many callbacks at a time, signed, to the gateway's real webhook over HTTP."""
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from gateway.channels.base import WireRequest
-from gateway.wire import Wire, WireResult
+from gateway.wire import Wire
 from tests.carrier import FakeCarrier
 from tests.carrier.callbacks import fields
 from tests.carrier.messages import Message
@@ -92,22 +91,8 @@ class Network(FakeCarrier):
     def _post(self, posts: Iterable[tuple[str, Mapping[str, str]]]) -> list[int]:
         """Sign and post forms; the status of each answer, 0 when there was none."""
         asked = list(posts)
-        if not asked:
-            return []
-        statuses, left, done = [0] * len(asked), len(asked), threading.Event()
-
-        def answered(place: int) -> Callable[[WireResult], None]:
-            def keep(result: WireResult) -> None:
-                nonlocal left
-                statuses[place] = result.reply.status if result.reply else 0
-                left -= 1  # in the wire's thread alone
-                if not left:
-                    done.set()
-
-            return keep
-
-        self._wire.submit_many((self._request(url, form), answered(place)) for place, (url, form) in enumerate(asked))
-        done.wait()
+        results = self._wire.call_all(self._request(url, form) for url, form in asked)
+        statuses = [result.reply.status if result.reply else 0 for result in results]
         self.posted.extend((url, dict(form), status) for (url, form), status in zip(asked, statuses, strict=True))
         return statuses
 

@@ -3,9 +3,11 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from functools import partial
 from random import Random
+from threading import Lock
 from typing import TypeVar
 from uuid import UUID
 
@@ -32,26 +34,35 @@ T = TypeVar("T")
 
 
 class Staff:
-    """One supervisor's hands. `work` is called each morning."""
+    """Some supervisors. `work` is called each morning."""
 
     def __init__(self, engine: Engine, vault: Vault, content: Content, actor: Actor, town: Sequence[Person], seed: int) -> None:
         self._engine, self._vault, self._content, self._actor, self._town = engine, vault, content, actor, town
         self._chance = Random(f"{seed}:staff")
         self._plans: list[tuple[datetime, int, UUID, Callable[..., None]]] = []
+        self._hands = ThreadPoolExecutor(2)  # that close flags, while appointments are seen to
         self.done: Counter[str] = Counter()
+        self._counting = Lock()
 
     def work(self, now: datetime) -> None:
         """What a morning brings, each deed in a transaction of its own, as on the pages."""
-        deeds = [partial(self._close_flag, flag=flag) for flag in self._old_flags(now)]
+        closed = [self._hands.submit(self._try, partial(self._close_flag, flag=flag)) for flag in self._old_flags(now)]
         while self._plans and self._plans[0][0] <= now:
             _, _, appointment_id, act = heapq.heappop(self._plans)
-            deeds.append(partial(act, appointment_id=appointment_id, now=now))
-        for deed in deeds:
-            try:
-                self._do(deed)
-            except Refused:  # closed, cancelled or moved meanwhile
-                self.done["refused"] += 1
+            self._try(partial(act, appointment_id=appointment_id, now=now))
         self._book(now)
+        for each in closed:
+            each.result()
+
+    def _did(self, deed: str) -> None:
+        with self._counting:
+            self.done[deed] += 1
+
+    def _try(self, deed: Callable[[Work], object]) -> None:
+        try:
+            self._do(deed)
+        except Refused:  # closed, cancelled or moved meanwhile
+            self._did("refused")
 
     def _do(self, deed: Callable[[Work], T]) -> T:
         """One deed; done again when it met the clock's own work and one of both had to give way, as a person does who sees an error."""
@@ -59,7 +70,7 @@ class Staff:
             with unit_of_work(self._engine, self._actor) as work:
                 return deed(work)
         except OperationalError:
-            self.done["done again"] += 1
+            self._did("done again")
             with unit_of_work(self._engine, self._actor) as work:
                 return deed(work)
 
@@ -70,13 +81,13 @@ class Staff:
     def _close_flag(self, work: Work, flag: flags.Flag) -> None:
         flags.close(work, flag.id, OUTCOMES.get(flag.reason, "no_action"))
         audit.add(work, "flag.close", "flag", flag.id, flag.unit_id, {"number": flag.number})
-        self.done["flags closed"] += 1
+        self._did("flags closed")
 
     def _book(self, now: datetime) -> None:
         for person in self._some(1 / EVERY_DAYS):
             starts_at = self._slot(now + timedelta(days=self._chance.randint(9, 24)))
             appointment_id = self._do(partial(self._book_for, person=person, starts_at=starts_at))
-            self.done["booked"] += 1
+            self._did("booked")
             fate = self._chance.random()
             if fate < 0.1:
                 self._plan(starts_at - timedelta(days=self._chance.randint(1, 8)), appointment_id, self._move)
@@ -85,7 +96,7 @@ class Staff:
             self._plan(starts_at + timedelta(days=1), appointment_id, self._close)
         for person in self._some(DISCHARGED_A_DAY):
             self._do(partial(enrolments.set_date, client_id=person.id, name="discharge", day=now.date()))
-            self.done["discharged"] += 1
+            self._did("discharged")
 
     def _book_for(self, work: Work, person: Person, starts_at: datetime) -> UUID:
         return book_appointment.book(work, clients.by_code(work, person.code), starts_at)
@@ -106,16 +117,16 @@ class Staff:
 
     def _move(self, work: Work, appointment_id: UUID, now: datetime) -> None:
         clinic_day.move_one(work, self._vault, self._content, appointment_id, self._slot(now + timedelta(days=self._chance.randint(2, 12))))
-        self.done["moved"] += 1
+        self._did("moved")
 
     def _cancel(self, work: Work, appointment_id: UUID, now: datetime) -> None:
         clinic_day.cancel_one(work, self._vault, self._content, appointment_id)
-        self.done["cancelled"] += 1
+        self._did("cancelled")
 
     def _close(self, work: Work, appointment_id: UUID, now: datetime) -> None:
         try:
             book_appointment.close(work, appointment_id, "attended" if self._chance.random() < 0.8 else "missed")
-            self.done["closed"] += 1
+            self._did("closed")
         except Refused as refused:
             if "not begun" not in str(refused):
                 raise

@@ -4,7 +4,8 @@ import heapq
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ DAY_BEGINS, DAY_ENDS, STAFF_COME = 6, 21, 9
 SUBSTEPS = 60
 SOON = timedelta(minutes=12)
 LEASE_S, SETTLE_S = 90, 60
+LOOK_AGAIN_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,13 @@ class Year:
         self._waiting = [*self.faults]
         self._lasting: Fault | None = None
         self._to_kill = self._staff_comes = False
+        self._beside = ThreadPoolExecutor(2)
         self._web_spent_s = 0.0
 
     def close(self) -> None:
         for hand in self.hands.values():
             hand.close()
+        self._beside.shutdown()
         self.processes.kill_all()
         self.network.stop()
         self.engine.dispose()
@@ -200,19 +204,26 @@ class Year:
     def _turn(self) -> None:
         self.count["looks"] += 1
         armed = self._arm() if self._to_kill else None
-        self.hands["clock"].begin()  # it works while staff do, texts and reports come in, as it does in a province
-        if self._staff_comes:
-            self._staff_comes = False
-            with self._timed("staff"):
-                self.staff.work(self.clock.now)
+        # The clock and staff work while texts come in, and what leaves meanwhile is reported, as in a province.
+        clock = self._let_work("clock")
+        working = [clock, self._beside.submit(self.staff.work, self.clock.now)] if self._staff_comes else [clock]
+        self._staff_comes = False
         with self._timed("texts in"):
             self._let_happen(self.clock.now)
-        with self._timed("clock, after them"):
-            for name, seconds in self.hands["clock"].wait().items():
-                self.spent[f"clock: {name}"] += seconds
+        with self._timed("clock and staff, after them"):
+            self._hear_until(working)
+        for name, seconds in clock.result().items():
+            self.spent[f"clock: {name}"] += seconds
         if armed is not None:
             self._kill_sender(armed)
-        self._send()
+        with self._timed("texts out, and their reports"):
+            while self._hear_until([self._let_work("send")]):
+                pass
+
+    def _let_work(self, role: str) -> Future[dict[str, Any]]:
+        """Let the clock or the sender do what is due now."""
+        self.hands[role].begin()
+        return self._beside.submit(self.hands[role].wait)
 
     def _soonest(self) -> datetime | None:
         """When the next answer, alert or unsettled text is to be looked at."""
@@ -247,8 +258,7 @@ class Year:
         self.count["texts in twice"] += len(again)
         for each, (sid, status) in zip(again, self.network.bring_in(again), strict=True):
             self.ledger.heard(sid, each.phone, "", status, now)
-        with self._timed("reports"):
-            self.network.report_all(reports)
+        self.network.report_all(reports)
 
     def _happens(self, event: Event, person: Person, texts: list[tuple[TextIn, Event]], now: datetime) -> None:
         match event.meant:
@@ -262,22 +272,25 @@ class Year:
             case _:
                 texts.append((TextIn(person.phone, event.words), event))
 
-    def _send(self) -> None:
-        """Let the sender send what is due; clients hear it, the carrier reports it."""
-        accepted = True
-        while accepted:
-            with self._timed("texts out"):
-                self.hands["send"].begin()
-                self.hands["send"].wait()
+    def _hear_until(self, working: Sequence[Future[Any]]) -> int:
+        """Clients hear what is sent, and the carrier reports it, until all of these are done; how many texts. Raises what went wrong there."""
+        heard = 0
+        while True:
+            ended = all(each.done() for each in working)
             fresh = self.network.take()
-            accepted = bool(fresh)
             reports = []
-            with self._timed("town"):
-                for message in fresh:
-                    self.ledger.accepted(message, self.clock.now)
-                    reports += self._arrives(message)
-            with self._timed("reports"):
-                self.network.report_all(reports)
+            for message in fresh:
+                self.ledger.accepted(message, self.clock.now)
+                reports += self._arrives(message)
+            self.network.report_all(reports)
+            heard += len(fresh)
+            if ended and not fresh:
+                break
+            if not fresh:
+                wait(working, LOOK_AGAIN_S)
+        for each in working:
+            each.result()
+        return heard
 
     def _arrives(self, message: Any) -> list[Report]:
         """What the client does with it, and what the carrier says of it now."""
