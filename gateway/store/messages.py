@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from gateway.domain.messages import BULK, STATES
+from gateway.domain.messages import BULK, STATES, URGENT
 from gateway.store import channels
 from gateway.store.base import Work
 from gateway.vault import DataKey, Vault
@@ -136,14 +136,17 @@ _FACTS = text("""
 def claim_due(
     work: Work, channel_id: UUID, room_all: int, room_bulk: int, since: dict[str, datetime]
 ) -> Sequence[Any]:
-    """Lock due rows and their clients, and read what judging them needs. Rows of clients locked elsewhere are left."""
+    """Lock due rows and their clients, and read what judging them needs. Rows of clients locked elsewhere are left.
+
+    But for urgent ones: an answer to a cry for help leaves whatever becomes of the client, and an import may hold them for a minute.
+    """
     locked = work.all(_LOCK_DUE, channel=channel_id, now=work.now, all=room_all, bulk=room_bulk)
     if not locked:
         return []
     locked = sorted(locked, key=lambda row: row.lane)[:room_all]
-    wanted = sorted({row.client_id for row in locked if row.client_id is not None})
+    wanted = sorted({row.client_id for row in locked if row.client_id is not None and row.lane != URGENT})
     free = {row.id for row in work.all(_LOCK_CLIENTS, ids=wanted)} if wanted else set()
-    ids = [row.id for row in locked if row.client_id is None or row.client_id in free]
+    ids = [row.id for row in locked if row.client_id is None or row.lane == URGENT or row.client_id in free]
     return work.all(_FACTS, ids=ids, **since) if ids else []
 
 

@@ -184,6 +184,8 @@ class Outage:
             if not is_away(error):
                 raise
             log.warning("copy_not_renewed", error=type(error).__name__)
+            if self._reach() is None:
+                self.noticed()  # said once, and asked quietly from now on
 
     def renew(self) -> None:
         """Write the copy anew, from the database, and begin with clients' phones when those are old. The first time they are all written."""

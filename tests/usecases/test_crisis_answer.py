@@ -11,9 +11,9 @@ from gateway import queues
 from gateway.channels.base import Inbound
 from gateway.domain import flags, segments, windows
 from gateway.domain.windows import Window
-from gateway.store import channels, holidays
-from gateway.store.base import unit_of_work
-from gateway.usecases import receive_message
+from gateway.store import channels, clients, holidays
+from gateway.store.base import unit_of_work, with_patience
+from gateway.usecases import receive_message, send_due
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import CONTENT, World
@@ -86,3 +86,18 @@ def test_whoever_is_promised_a_reader_finds_the_unit_open(naive: datetime, opens
     else:
         assert at > now and windows.is_open(hours, zone, at)
         assert at.astimezone(windows.zone_of(zone)).date() not in free
+
+
+def test_it_leaves_also_while_an_import_holds_the_clients_row_and_nothing_else_does(here: World) -> None:
+    client = here.client()
+    reminder = here.planned(client)
+    impatient = with_patience(here.engine, 3)
+    with unit_of_work(impatient) as work:
+        channel = channels.get(work, here.vault, here.channel_id)
+    with unit_of_work(here.engine) as holding:
+        clients.lock(holding, [client])
+        message = Inbound("SM1", here.phone_of(client), "+84900000000", CRY["vi"])
+        receive_message.receive(impatient, here.vault, CONTENT, channel, message, queues.silent, here.now)
+        claimed = send_due.claim(impatient, here.vault, here.channel_id, 10, here.now).sends
+    assert [sent.to for sent in claimed] == [here.phone_of(client)]
+    assert here.state(reminder) == "planned"

@@ -275,13 +275,20 @@ def test_what_may_have_left_meanwhile_is_taken_over_once_by_a_process_that_finds
     assert machine.world.value("SELECT count(*) FROM attempts") == 2
 
 
-def test_a_copy_that_cannot_be_written_anew_leaves_the_old_one_and_nobody_waits(machine: Machine) -> None:
+def test_a_copy_that_cannot_be_written_anew_leaves_the_old_one_and_is_said_once(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     renewed(machine)
     away = machine.process()
     os.utime(machine.folder / "copy", (1, 1))
-    away.look()
-    assert not away.stands_in
+    for _ in range(3):
+        away.look()
+    assert capfd.readouterr().err.count("copy_not_renewed") == 1
+    assert away.stands_in
     assert away.channel(machine.world.channel_id) is not None
+    away.spool.release()
+    back = machine.process(machine.world.engine)
+    back.noticed()
+    back.look()
+    assert not back.stands_in
 
 
 def test_a_channel_of_a_kind_that_is_no_more_keeps_no_cry_for_help_from_its_answer(machine: Machine) -> None:
