@@ -9,7 +9,7 @@ import pytest
 
 from gateway import content
 from gateway.content import ROOT, Content
-from gateway.domain import interpret, segments, templates
+from gateway.domain import interpret, segments, templates, wording
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Expecting
 from gateway.domain.templates import TemplateError
@@ -89,6 +89,13 @@ def test_the_discreet_crisis_answer_gives_the_lines_and_nothing_away(language: s
 def test_the_crisis_answer_in_vietnamese_reads_as_agreed() -> None:
     said = templates.render(LIBRARY.templates["crisis_answer", "vi"], {"helplines": "115"})
     assert segments.fold(said).startswith("Tin nhan da nhan. Can giup ngay: goi 115.")
+
+
+def test_no_word_of_the_menu_says_what_the_service_is_about() -> None:
+    forbidden = [language.forbidden for language in LIBRARY.languages.values()]
+    found = [(code, place, words) for code, said in LIBRARY.menu.items() for place, text in said.items()
+             if (words := [word for each in forbidden for word in wording.forbidden_in(text, each)])]  # fmt: skip
+    assert found == []
 
 
 def test_no_text_sends_anyone_to_the_police() -> None:
