@@ -9,7 +9,7 @@ import pytest
 
 from gateway import content
 from gateway.content import ROOT, Content
-from gateway.domain import interpret, segments, templates, wording
+from gateway.domain import interpret, segments, templates
 from gateway.domain.errors import Refused
 from gateway.domain.interpret import Expecting
 from gateway.domain.templates import TemplateError
@@ -91,13 +91,6 @@ def test_the_crisis_answer_in_vietnamese_reads_as_agreed() -> None:
     assert segments.fold(said).startswith("Tin nhan da nhan. Can giup ngay: goi 115.")
 
 
-def test_no_word_of_the_menu_says_what_the_service_is_about() -> None:
-    forbidden = [language.forbidden for language in LIBRARY.languages.values()]
-    found = [(code, place, words) for code, said in LIBRARY.menu.items() for place, text in said.items()
-             if (words := [word for each in forbidden for word in wording.forbidden_in(text, each)])]  # fmt: skip
-    assert found == []
-
-
 def test_no_text_sends_anyone_to_the_police() -> None:
     texts = [f"{template.body} {template.open_body}" for template in LIBRARY.templates.values()]
     assert not [text for text in texts if "113" in text]
@@ -165,6 +158,13 @@ def test_an_empty_file_is_no_text(copy: Path) -> None:
     changed = Content(copy)
     assert changed.available("check_in") == ["en", "fr"]
     assert [finding.where for finding in changed.lint()] == ["templates_sms/check_in/vi.txt"]
+
+
+def test_a_menu_that_says_too_much_is_found(copy: Path) -> None:
+    menu = copy / "templates_sms" / "ussd" / "en.txt"
+    menu.write_text(menu.read_text().replace("[topic_treatment]\nsupport", "[topic_treatment]\ntreatment"))
+    (finding,) = Content(copy).lint()
+    assert (finding.where, "'treatment'" in finding.what) == ("templates_sms/ussd/en.txt [topic_treatment]", True)
 
 
 def test_a_version_changes_with_any_word_of_its_purpose_and_no_other(copy: Path) -> None:
