@@ -152,7 +152,17 @@ class Content:
         reads: dict[str, wording.Read] = {
             code: partial(self._read, code) for code in self.lexicons if code in self.languages
         }
-        return wording.lint_library(self.templates, self.languages, reads)
+        return [*wording.lint_library(self.templates, self.languages, reads), *self._lint_menu()]
+
+    def _lint_menu(self) -> list[Finding]:
+        try:
+            menu = self.menu
+        except TemplateError as broken:
+            return [Finding("templates_sms/ussd", str(broken))]
+        return [
+            Finding(f"templates_sms/ussd/{code}.txt [{place}]", what)
+            for code, said in menu.items() for place, text in said.items() for what in wording.telling(text, self.languages[code])
+        ]  # fmt: skip
 
     def lint_one(self, template: Template) -> list[Finding]:
         """What is wrong with one template, perhaps not in the library."""

@@ -160,6 +160,13 @@ def test_an_empty_file_is_no_text(copy: Path) -> None:
     assert [finding.where for finding in changed.lint()] == ["templates_sms/check_in/vi.txt"]
 
 
+def test_a_menu_that_says_too_much_is_found(copy: Path) -> None:
+    menu = copy / "templates_sms" / "ussd" / "en.txt"
+    menu.write_text(menu.read_text().replace("[topic_treatment]\nsupport", "[topic_treatment]\ntreatment"))
+    (finding,) = Content(copy).lint()
+    assert (finding.where, "'treatment'" in finding.what) == ("templates_sms/ussd/en.txt [topic_treatment]", True)
+
+
 def test_a_version_changes_with_any_word_of_its_purpose_and_no_other(copy: Path) -> None:
     (copy / "templates_sms" / "check_in" / "fr.txt").write_text("Bonjour. 1 ou 2 ?")
     changed = Content(copy)

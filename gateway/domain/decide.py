@@ -147,12 +147,9 @@ def decide(meaning: Meaning, situation: Situation, now: datetime, text: str = ""
 
 
 def _as_taught(meaning: Meaning, situation: Situation, text: str) -> Meaning:
-    """The words of an answer that our question has just offered leave no doubt. What means danger or a stop without a doubt stays so."""
+    """See `dialogues.as_taught`."""
     session = _session(situation)
-    if meaning.doubt is None or session is None:
-        return meaning
-    option = dialogues.worded(session.dialogue, session.dialogue.steps[session.state.step], text)
-    return meaning if option is None else replace(meaning, doubt=None, also_doubt=None)
+    return meaning if session is None else dialogues.as_taught(session.dialogue, session.dialogue.steps[session.state.step], Heard(meaning, text)).meaning
 
 
 def _session(situation: Situation) -> Session | None:

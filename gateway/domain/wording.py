@@ -71,6 +71,12 @@ def forbidden_in(text: str, forbidden: tuple[str, ...]) -> list[str]:
     return [match[0] for match in _pattern(forbidden).finditer(segments.tidy(text).casefold())]
 
 
+def telling(text: str, language: Language) -> list[str]:
+    """What is wrong with the words of a text that may lie open."""
+    says = N_("says {word!r}, which tells a stranger too much: use a neutral word.")
+    return [says.format(word=word) for word in forbidden_in(text, language.forbidden)]
+
+
 @lru_cache
 def _pattern(forbidden: tuple[str, ...]) -> re.Pattern[str]:
     """`addict*` stands for every word that begins so. Words that merely fold alike stay apart."""
@@ -137,8 +143,7 @@ def _lint(
 ) -> Iterator[str]:
     fixed = templates.without_places(body)
     yield from _wrong_places(body, fixed, names)
-    for word in forbidden_in(fixed, language.forbidden):
-        yield N_("says {word!r}, which tells a stranger too much: use a neutral word.").format(word=word)
+    yield from telling(fixed, language)
     yield from _accidental(body, language)
     yield from _too_long(body, limit, language)
     if read is not None:

@@ -188,6 +188,18 @@ def cancel_reminder(work: Work, session_id: UUID) -> None:
     work.later(_CANCEL, ids=[session_id], now=work.now, lane=lanes.BULK)
 
 
+_ON_SCREEN = text(f"""
+  UPDATE sessions s SET prompt_id = CASE WHEN (SELECT state IN {_LEFT} FROM outbound WHERE id = s.prompt_id) THEN s.prompt_id END,
+    asked_id = CASE WHEN (SELECT state IN {_LEFT} FROM outbound WHERE id = s.asked_id) THEN s.asked_id END
+  WHERE s.id = :id""")
+
+
+def ask_on_screen(work: Work, session_id: UUID) -> None:
+    """The question of a held session was answered on a screen: a text of it that has not left is cancelled, and its silence counts without one."""
+    work.later(_ON_SCREEN, id=session_id)
+    work.later(_CANCEL, ids=[session_id], now=work.now, lane=lanes.REPLY)
+
+
 _STOP = text("""
   UPDATE sessions SET status = CASE status WHEN 'suspended' THEN 'stopped' ELSE :status END, due_at = NULL, changed_at = :now
   WHERE client_id IN (SELECT client_id FROM phones WHERE phone_hash = :phone) AND status IN ('waiting', 'with_person', 'suspended')""")

@@ -164,10 +164,10 @@ def _said(call: Call, dialogue: Dialogue, says: Sequence[str]) -> str:
 
 
 def _open(call: Call) -> Session | None:
-    """The client's open dialogue."""
+    """The client's open dialogue, though its text may not have left: the screen asks."""
     assert call.client is not None
     (rows,) = call.work.together((sessions.ON_PHONES, {"phones": [call.phone_hash]}))
-    found = read_sessions.opened(call.work, call.content, {call.client.id: call.client}, rows)
+    found = read_sessions.opened(call.work, call.content, {call.client.id: call.client}, rows, on_screen=True)
     return next((each for each in found if each.state.status != "suspended"), None)
 
 
@@ -183,8 +183,12 @@ def in_dialogue(call: Call, typed: str, token: UUID) -> Told:
     if found is None:
         return Told(call.words("noted"), True)
     scene, situation = found
+    if call.client is not None:
+        clients.lock(call.work, [call.client.id])  # no campaign begins one meanwhile
     session = _open(call) if call.client is not None else None
-    if call.client is not None and session is None:
+    if session is not None:
+        sessions.ask_on_screen(call.work, session.state.session_id)
+    elif call.client is not None:
         session = _begun(call, call.client.id, token)
         sessions.pin(call.work, session.dialogue)
         began = sessions.New(session.state, call.client.unit_id, call.client.key_id, call.client.key, session.dialogue, None)

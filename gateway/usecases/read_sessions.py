@@ -29,15 +29,15 @@ def dialogue_at(work: Work, content: Content, name: str, version: str) -> Dialog
     return _PINNED[name, version]
 
 
-def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: Iterable[Any]) -> list[Session]:
+def opened(work: Work, content: Content, people: Mapping[UUID, Person], rows: Iterable[Any], *, on_screen: bool = False) -> list[Session]:
     """The sessions of those on a phone whose question has left, as asked when it last did, and those that wait behind them.
 
-    One that cannot be read is left out: stop and a cry for help are decided without it, the rest is for a person.
+    `on_screen`: those too whose question has not left, since it is put just now. One that cannot be read is left out: stop and a cry for help are decided without it, the rest is for a person.
     """
     found = []
     for row in rows:
         person = people.get(row.client_id)
-        if person is None or not (row.was_asked or row.status == "suspended"):
+        if person is None or not (row.was_asked or row.status == "suspended" or on_screen):
             continue
         try:
             dialogue = dialogue_at(work, content, row.dialogue, row.version)

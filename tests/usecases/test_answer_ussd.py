@@ -293,6 +293,24 @@ def test_a_check_in_that_was_begun_on_the_screen_and_left_open_is_noticed(phone:
     assert here.value("SELECT status FROM sessions") == "with_person"
 
 
+def test_a_check_in_whose_text_has_not_left_yet_is_answered_on_the_screen(phone: Phone, here: World, now: datetime) -> None:
+    actor = Actor(here.staff("+84980000001"), here.unit_id, "case_worker")
+    start_dialogue.start(here.engine, here.vault, CONTENT, actor, "weekly_check_in", owner(phone).code, now)
+    assert "Someone will call" in phone.dial("2", "1234", "1234", "2").text
+    assert flags(here) == ["not_well"]
+    assert here.value("SELECT string_agg(state, ',') FROM outbound WHERE purpose LIKE 'dialogues/%'") == "cancelled"
+    assert [(row.dialogue, row.status) for row in here.rows("SELECT dialogue, status FROM sessions")] == [("weekly_check_in", "ended")]
+
+
+def test_silence_after_an_answer_on_the_screen_counts_though_no_text_ever_left(phone: Phone, here: World, now: datetime) -> None:
+    actor = Actor(here.staff("+84980000001"), here.unit_id, "case_worker")
+    start_dialogue.start(here.engine, here.vault, CONTENT, actor, "needs_check", owner(phone).code, now)
+    assert phone.dial("2", "1234", "1234", "1").goes_on
+    phone.now += timedelta(hours=73)
+    notice_silence.notice(here.engine, here.vault, CONTENT, queues.silent, phone.now)
+    assert (flags(here), here.value("SELECT status FROM sessions")) == (["info", "no_reply"], "with_person")
+
+
 def test_the_language_is_changed_for_screens_and_texts(phone: Phone, here: World) -> None:
     assert phone.dial("5").text.splitlines()[:3] == [f"{n} {language.name}" for n, language in enumerate(CONTENT.languages.values(), 1)]
     french = [*CONTENT.languages].index("fr") + 1

@@ -7,7 +7,7 @@ sayings.py     what a turn says, as a text like every other        precedence.py
 walk.py        `begin`, `step`, `back`, `suspend`, `resume`: pure, so that the same inputs always lead to the same states
 """
 
-from gateway.domain.dialogues.answers import REQUESTS, Heard, worded
+from gateway.domain.dialogues.answers import REQUESTS, Heard, as_taught
 from gateway.domain.dialogues.checks import Tongue, lint
 from gateway.domain.dialogues.definition import FILE, Dialogue, Silence, Step, parse, read, sections
 from gateway.domain.dialogues.drawing import draw
@@ -36,6 +36,7 @@ __all__ = [
     "Step",
     "Tongue",
     "Turn",
+    "as_taught",
     "back",
     "begin",
     "draw",
@@ -55,5 +56,4 @@ __all__ = [
     "sms",
     "step",
     "suspend",
-    "worded",
 ]

@@ -1,7 +1,7 @@
 """What was heard, and the value it has for a step."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from gateway.domain import cells
@@ -43,6 +43,13 @@ def read(dialogue: Dialogue, step: Step, heard: Heard, now: datetime) -> str | N
         case "text":
             return None if heard.wants & REQUESTS else heard.text.strip() or None
     return None
+
+
+def as_taught(dialogue: Dialogue, step: Step, heard: Heard) -> Heard:
+    """The same, without a doubt where the very words of an answer were typed: our question gave them. What is beyond doubt stays so."""
+    if heard.meaning.doubt is None or worded(dialogue, step, heard.text) is None:
+        return heard
+    return Heard(replace(heard.meaning, doubt=None, also_doubt=None), heard.text)
 
 
 def _is_number(heard: Heard, low: int, high: int) -> bool:

@@ -95,6 +95,7 @@ def step(dialogue: Dialogue, state: State, heard: Heard | None, now: datetime) -
     """
     if heard is None:
         return _wait(dialogue, state, now)
+    heard = answers.as_taught(dialogue, dialogue.steps[state.step], heard)
     if heard.wants & {"stop", "crisis"}:
         return _safety_first(dialogue, state, heard, now)
     if state.status in ("suspended", "stopped", "ended"):
