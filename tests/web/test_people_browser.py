@@ -47,6 +47,14 @@ def test_a_crisis_that_arrives_while_a_page_is_open_shows_and_sounds_until_it_is
     expect(page.locator("html")).to_have_attribute("data-alarm", "")
 
 
+def test_the_first_click_while_a_crisis_waits_is_not_lost(page: Page, office: Office) -> None:
+    office.flag(office.world.client(), "crisis")
+    page.goto("/flags/")
+    expect(page.locator("#urgent .mute")).to_be_visible()
+    page.get_by_role("link", name="Mine").click()  # the first touch, from which on the page sounds, moves nothing away from under it
+    expect(page).to_have_url(re.compile("show=mine"))
+
+
 def test_who_works_by_keyboard_keeps_their_place_while_a_page_renews_itself(page: Page, office: Office) -> None:
     crisis, other = office.flag(office.world.client(), "crisis"), office.flag(office.world.client())
     page.clock.install()

@@ -19,9 +19,9 @@
   function show() {
     const count = waiting(), mute = box()?.querySelector(".mute");
     document.title = count ? `(${count}!) ${title}` : title;
-    if (mute) mute.hidden = heard();
+    if (mute) mute.style.visibility = heard() ? "hidden" : ""; // it keeps its place: what is being clicked must not move away
     const called = document.getElementById("called"), words = count ? [...box().querySelectorAll("h2, li > a")].map((each) => each.textContent).join(" · ") : "";
-    if (called.textContent !== words) called.textContent = words; // read aloud once, and again when it is another
+    if (called && called.textContent !== words) called.textContent = words; // read aloud once, and again when it is another
     document.documentElement.dataset.alarm = count ? (heard() ? "sounding" : "silent") : "";
   }
   function sound() {

@@ -15,9 +15,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (byItself(event) && event.detail.xhr.status) stale(event.detail.xhr.status >= 400);
 });
 
-// What is wrong is where the reader goes on: said aloud, and before the form that it is about.
+// What is wrong is where the reader goes on, above the form that it is about, unless the page says where.
 const wrong = document.querySelector("#main > .error[role=alert], .narrow > .error[role=alert]");
-if (wrong) {
+if (wrong && !document.querySelector("[autofocus]")) {
   wrong.tabIndex = -1;
   wrong.focus();
 }
