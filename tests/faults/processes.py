@@ -81,10 +81,13 @@ class Processes:
     def wait_ready(self, name: str) -> None:
         """Wait until a started process does its work."""
         running = self._running[name]
-        word = READY.get(name.partition("-")[0])
-        until(lambda: running.child.poll() is not None or (word in running.log.read_text() if word else self._answers()),
-              60, f"the start of {name}")  # fmt: skip
+        until(lambda: running.child.poll() is not None or self.is_ready(name), 60, f"the start of {name}")
         assert running.child.poll() is None, f"{name} ended: {running.log.read_text()[-2000:]}"
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a started process does its work; of a clock: whether it leads."""
+        word = READY.get(name.partition("-")[0])
+        return word in self._running[name].log.read_text() if word else self._answers()
 
     def _answers(self) -> bool:
         try:
