@@ -376,6 +376,17 @@ def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> Non
     work.execute(_PAUSE, {"id": channel_id, "reason": reason, "until": until, "now": work.now})
 
 
+_OVER = text("""
+  UPDATE channels SET state = 'active', paused_until = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN 'country_off' END
+  WHERE id = :id AND state = 'paused' AND state_reason = :reason""")
+
+
+def over(work: Work, channel_id: UUID, reason: str) -> None:
+    """A fault that paused the channel is over: it sends again, unless something else has stopped it."""
+    if work.execute(_OVER, {"id": channel_id, "reason": reason}).rowcount:
+        look_again(work)
+
+
 def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = None) -> None:
     """active or disabled, by a person. All that held it back is forgotten: it gets all its clients again, and every country."""
     work.execute(
