@@ -1,5 +1,6 @@
 """Channels and the switch for sending, by command, on a real database and against the fake carrier."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -178,6 +179,16 @@ def test_the_doctor_names_a_box_in_the_house_that_nothing_may_be_sent_to(run: Ru
 
     assert "192.168.1.30" in "".join(said())
     assert said(GATEWAY_PRIVATE_HOSTS="sms.lan, 192.168.1.30") == []
+
+
+def test_the_doctor_says_that_nothing_answers_where_a_bind_leads(run: Run, environ: Mapping[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as smsc:
+        port = smsc.getsockname()[1]
+        run("channel", "add", "bind", "--kind", "smpp", "--unit", "P1", "--set", "host=127.0.0.1", "--set", f"port={port}", "--set", "system_id=x",
+            "--set", "password=p", "--set", "sender=+84900000001", "--as", "boss")  # fmt: skip
+        assert [(each.level, each.what) for each in doctor._channels(Settings.from_env(environ))] == [("ok", "bind (smpp)")]
+    (found,) = doctor._channels(Settings.from_env(environ))
+    assert found.level == "WRONG" and f"127.0.0.1:{port}" in found.what
 
 
 def test_the_doctor_misses_the_folder_of_a_modem_and_asks_for_no_address_where_nobody_posts(run: Run, environ: Mapping[str, str], tmp_path: Path) -> None:

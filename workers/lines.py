@@ -34,6 +34,9 @@ LOOK_SECONDS = 1.0
 BEAT_SECONDS = 5.0
 TELL_SECONDS = 60.0
 DRAIN_SECONDS = 8.0
+SHUT_SECONDS = 20.0
+"""A line that is shut for so long gives up its texts to other channels, and staff hear of it. With the clock's look that is less than half a minute."""
+LINE_SHUT = "line_shut"
 
 
 def main() -> int:
@@ -69,6 +72,7 @@ class Keeper:
         self._http = Wire(max_open=200, connect_s=settings.connect_timeout_seconds, read_s=settings.read_timeout_seconds).start()
         self._lines: dict[UUID, Line] = {}
         self._told: dict[UUID, float] = {}
+        self._shut: dict[UUID, float] = {}  # since when a line that is ours to hold cannot send
         self._wanted = 0
         self._stack = ExitStack()
         self._locks: Connection | None = None
@@ -134,6 +138,28 @@ class Keeper:
                 self._lines[channel_id] = self._opened(wanted[channel_id])
             except (OSError, ValueError) as error:  # a file of certificates or a folder that is not there, an address that is none
                 self._tell(channel_id, error)
+        self._mind({channel_id: wanted[channel_id] for channel_id in self._locked})
+
+    def _mind(self, ours: dict[UUID, channels.Channel]) -> None:
+        """Pause the channels whose lines stay shut, and let those send again whose lines have opened: nothing is claimed for a line that is shut."""
+        for channel_id in ours:
+            line = self._lines.get(channel_id)
+            if line is None or not line.wire.is_open:
+                self._shut.setdefault(channel_id, time.monotonic())
+            else:
+                self._shut.pop(channel_id, None)
+        self._shut = {channel_id: since for channel_id, since in self._shut.items() if channel_id in ours}
+        long_ago = time.monotonic() - SHUT_SECONDS
+        shut = [each for each in ours.values() if each.state != "paused" and self._shut.get(each.id, long_ago) < long_ago]
+        opened = [each for each in ours.values() if each.state_reason == LINE_SHUT and each.id not in self._shut]
+        if not shut and not opened:
+            return
+        with unit_of_work(self.gateway.engine, SYSTEM) as work:
+            for channel in shut:
+                channels.pause(work, channel.id, LINE_SHUT, None)
+                log.error("channel_down", channel=channel.id, reason=LINE_SHUT)
+            for channel in opened:
+                channels.over(work, channel.id, LINE_SHUT)
 
     def _tell(self, channel_id: UUID, error: Exception) -> None:
         """Tried again each second, said once a minute: whoever reads the log has to see the rest of it."""

@@ -56,6 +56,11 @@ def by_kind(kind: str) -> base.Channel:
 _CAN: dict[str, Callable[[base.Settings], base.Capabilities]] = {africastalking.kind: africastalking.can, generic.kind: generic.can}
 
 
+def vary(kind: str) -> bool:
+    """Whether what channels of that kind can do is said by their settings."""
+    return kind in _CAN
+
+
 def capabilities(kind: str, settings: base.Settings) -> base.Capabilities:
     """What a channel with these settings can do: all that its carrier can, unless they say less. Raises Refused."""
     return _CAN[kind](settings) if kind in _CAN else by_kind(kind).capabilities

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from gateway.vault import Vault, parse_keys
 
 LARGEST_SKEW = timedelta(seconds=5)
 SMALLEST_DISK_BYTES = 1_000_000_000
+CONNECT_SECONDS = 5
 WEEK_HOURS = 7 * 24
 MOST_UNITS = 10
 
@@ -233,6 +235,9 @@ def _channels(settings: Settings) -> Iterator[Finding]:
         elif folder := _no_folder(channel, settings):
             missing = _("{name}: there is no folder {folder}, which gammu-smsd and the process `lines` share (docs/gammu.md)")
             yield wrong("channels", missing.format(name=channel.name, folder=folder))
+        elif silent_at := _no_answer(channel):
+            silent = _("{name}: nothing answers at {address} from this machine: is the address right, and does the carrier let us in?")
+            yield wrong("channels", silent.format(name=channel.name, address=silent_at))
         elif channel.kind != "simulator" and registry.by_kind(channel.kind).capabilities.road == "http" and not settings.public_url.startswith("https://"):
             unreached = _("{name}: set GATEWAY_PUBLIC_URL to the https address the carrier reaches")
             yield note("channels", unreached.format(name=channel.name))
@@ -259,6 +264,18 @@ def _no_folder(channel: channels.Channel, settings: Settings) -> str | None:
     hold = registry.held(channel.kind).hold_request(channel.settings | {"callback_url": settings.local_url})
     folder: str = json.loads(hold.body)["folder"]
     return None if Path(folder).is_dir() else folder
+
+
+def _no_answer(channel: channels.Channel) -> str | None:
+    """The address that a channel's bind leads to and that takes no connection. Nothing is bound: a carrier may allow one bind alone."""
+    if registry.by_kind(channel.kind).capabilities.road != "smpp" or channel.state == "disabled":
+        return None
+    to = urlsplit(registry.held(channel.kind).hold_request(channel.settings | {"callback_url": ""}).url)
+    try:
+        socket.create_connection((to.hostname or "", to.port or 0), CONNECT_SECONDS).close()
+    except (OSError, UnicodeError):
+        return to.netloc
+    return None
 
 
 def _second_way(settings: Settings) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ WORDS = (
     N_("expired"), N_("suppressed"), N_("not_sent"), N_("refused"), N_("carrier_shows_none"), N_("reply"), N_("bulk"),
     # reasons of carriers (channels.base)
     N_("prompt"), N_("notice"), N_("answer"), N_("approved"),
-    N_("not_reached"), N_("rate_limited"), N_("queue_full"), N_("daily_limit"), N_("bad_number"), N_("landline"),
+    N_("not_reached"), N_("rate_limited"), N_("queue_full"), N_("daily_limit"), N_("daily_limit_reported"), N_("line_shut"), N_("bad_number"), N_("landline"),
     N_("unreachable"), N_("bad_text"), N_("unrecognised"), N_("opted_out"), N_("filtered"), N_("bad_credentials"),
     N_("bad_sender"), N_("country_off"), N_("suspended"), N_("misconfigured"), N_("no_answer"), N_("server_error"),
     N_("unreadable"), N_("channel_down"),

@@ -238,7 +238,7 @@ def set_replies_cost(work: Work, channel_id: UUID, cost: bool) -> None:
 
 
 _QUICK = text("""
-  SELECT c.kind, c.rate, c.state, c.paused_until, c.off, c.daily, CASE WHEN c.daily IS NOT NULL THEN (SELECT time_zone FROM units WHERE id = c.unit_id) END AS time_zone
+  SELECT c.kind, c.rate, c.state, c.state_reason, c.paused_until, c.off, c.daily, CASE WHEN c.daily IS NOT NULL THEN (SELECT time_zone FROM units WHERE id = c.unit_id) END AS time_zone
   FROM channels c WHERE c.id = :id""")
 _SLOT = text("""
   SELECT rate, reserved, state, paused_until, next_free_at, daily, daily_on, daily_used FROM channels WHERE id = :id FOR NO KEY UPDATE SKIP LOCKED""")
@@ -281,17 +281,19 @@ def room(work: Work, channel_id: UUID, wanted: int, kinds: Sequence[str]) -> Roo
 
     GCRA: the row keeps the instant at which the channel is next free. A share of each second stays reserved for the
     urgent and reply lanes. Nothing when the channel is paused, another claim holds it just now, or it is of none of these kinds.
+    At the carrier's own daily limit campaigns alone wait: what it refuses is not processed, and it may have room again at any moment.
     """
     quick = work.one(_QUICK, id=channel_id)
-    if quick is None or quick.kind not in kinds or not _is_open(quick, work.now):
+    is_open = quick is not None and _is_open(quick, work.now)
+    if quick is None or quick.kind not in kinds or not (is_open or _is_at_limit(quick)):
         return Room(0, 0)
-    off = tuple(quick.off)
+    off, for_bulk = tuple(quick.off), wanted if is_open else 0
     if quick.rate is None and quick.daily is None:
-        return Room(wanted, wanted, off=off)
+        return Room(wanted, for_bulk, off=off)
     row = work.one(_SLOT, id=channel_id)
     if row is None:
         return Room(0, 0)
-    most, bulk, parts, bulk_parts, left, bulk_left, day = wanted, wanted, None, None, None, None, None
+    most, bulk, parts, bulk_parts, left, bulk_left, day = wanted, for_bulk, None, None, None, None, None
     if row.rate is not None:
         parts, bulk_parts = _at_rate(row, work.now)
         most, bulk = min(most, parts), min(bulk, bulk_parts)
@@ -322,6 +324,10 @@ def _at_rate(row: Any, now: datetime) -> tuple[int, int]:
 
 def _is_open(row: Any, now: datetime) -> bool:
     return row.state == "active" or (row.state == "paused" and row.paused_until is not None and row.paused_until <= now)
+
+
+def _is_at_limit(row: Any) -> bool:
+    return bool(row.state == "paused" and row.state_reason == "daily_limit")
 
 
 _SPEND = text("""
@@ -355,13 +361,30 @@ def give_back(work: Work, tokens: Sequence[UUID]) -> None:
         work.execute(_GIVE_BACK, {"id": row.channel_id, "segments": row.segments, "day": day})
 
 
+_PAUSE = text("""
+  UPDATE channels SET state = 'paused', state_reason = :reason, paused_until = CAST(:until AS timestamptz), looked_to = NULL
+  WHERE id = :id AND state <> 'disabled' AND (state <> 'paused' OR (paused_until IS NOT NULL
+    AND (state_reason IS DISTINCT FROM :reason OR paused_until <= :now OR CAST(:until AS timestamptz) IS NULL)))""")
+
+
 def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> None:
-    """Stop claiming for the channel, for some seconds or until a person resumes it."""
+    """Stop claiming for the channel, for some seconds or until a person resumes it.
+
+    What waits for a person goes on waiting for them, and the same fault, met again by what was on its way, makes no pause longer.
+    """
     until = None if seconds is None else work.now + timedelta(seconds=seconds)
-    work.execute(
-        text("UPDATE channels SET state = 'paused', state_reason = :reason, paused_until = :until, looked_to = NULL WHERE id = :id AND state <> 'disabled'"),
-        {"id": channel_id, "reason": reason, "until": until},
-    )
+    work.execute(_PAUSE, {"id": channel_id, "reason": reason, "until": until, "now": work.now})
+
+
+_OVER = text("""
+  UPDATE channels SET state = 'active', paused_until = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN 'country_off' END
+  WHERE id = :id AND state = 'paused' AND state_reason = :reason""")
+
+
+def over(work: Work, channel_id: UUID, reason: str) -> None:
+    """A fault that paused the channel is over: it sends again, unless something else has stopped it."""
+    if work.execute(_OVER, {"id": channel_id, "reason": reason}).rowcount:
+        look_again(work)
 
 
 def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = None) -> None:
@@ -386,14 +409,14 @@ def turn_off(work: Work, channel_id: UUID, prefix: str, reason: str) -> None:
 _DUE = text("""
   SELECT c.id, (SELECT min(o.lane) FROM outbound o WHERE o.channel_id = c.id AND o.lane = ANY(:lanes) AND o.state = 'planned'
     AND o.waits_for IS NULL AND o.send_after <= :now) AS lane
-  FROM channels c WHERE c.kind = ANY(:kinds) AND (c.state = 'active' OR (c.state = 'paused' AND c.paused_until <= :now))""")
+  FROM channels c WHERE c.kind = ANY(:kinds) AND (c.state = 'active' OR (c.state = 'paused' AND (c.paused_until <= :now OR (:pressing AND c.state_reason = 'daily_limit'))))""")
 
 
 def due(work: Work, kinds: Sequence[str]) -> list[UUID]:
-    """Channels of these kinds with something due, those with urgent or reply rows first."""
+    """Channels of these kinds with something due that `room` lets leave, those with urgent or reply rows first."""
     first: list[UUID] = []
     for lane in (0, 1, 2):
-        rows = work.all(_DUE, lanes=[lane], now=work.now, kinds=list(kinds))
+        rows = work.all(_DUE, lanes=[lane], now=work.now, kinds=list(kinds), pressing=lane != 2)
         first += [row.id for row in rows if row.lane is not None and row.id not in first]
     return first
 

@@ -101,6 +101,7 @@ class Said:
     waits: bool = False  # for the client's answer to "you have a message"
     about_id: UUID | None = None
     segments: int = 0
+    channel_id: UUID | None = None
     channel_kind: str = ""
     country: str = ""  # how the phones begin of the country it went to
 
@@ -111,7 +112,7 @@ _HEARD = text("""
   WHERE i.client_id = :client AND i.received_at < :before ORDER BY i.received_at DESC, i.id LIMIT :most""")
 _TOLD = text("""
   SELECT o.id, o.created_at AS at, o.key_id, k.wrapped, o.body_enc, o.purpose, o.state, o.reason, o.code, o.state_at, o.send_after,
-    o.send_before, o.waits_for IS NOT NULL AND o.state = 'planned' AS waits, o.about_id, o.segments, c.kind AS channel_kind, o.to_enc
+    o.send_before, o.waits_for IS NOT NULL AND o.state = 'planned' AS waits, o.about_id, o.segments, o.channel_id, c.kind AS channel_kind, o.to_enc
   FROM outbound o JOIN channels c ON c.id = o.channel_id LEFT JOIN keys k ON k.id = o.key_id
   WHERE o.client_id = :client AND o.created_at < :before ORDER BY o.created_at DESC, o.id LIMIT :most""")
 
@@ -123,7 +124,7 @@ def conversation(work: Work, vault: Vault, client_id: UUID, before: datetime, mo
     told = [
         Said(row.id, False, row.at, _open(row, vault, "outbound.body"), purpose=row.purpose, state=row.state, reason=row.reason,
              code=row.code, state_at=row.state_at, send_after=row.send_after, send_before=row.send_before, waits=row.waits,
-             about_id=row.about_id, segments=row.segments, channel_kind=row.channel_kind, country=_country(row, vault))
+             about_id=row.about_id, segments=row.segments, channel_id=row.channel_id, channel_kind=row.channel_kind, country=_country(row, vault))
         for row in work.all(_TOLD, **asked)
     ]  # fmt: skip
     return sorted([*heard, *told], key=lambda said: (said.at, not said.incoming))[-most:]

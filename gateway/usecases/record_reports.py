@@ -17,6 +17,8 @@ from gateway.usecases import apply_effects, tell_worker
 _UNREACHABLE = frozenset({"bad_number", "landline", "unreachable", "filtered", "unrecognised"})
 # The whole account is meant, and all that leaves now is lost. Never until a person resumes it: reports of old texts go on coming.
 _PAUSE_SECONDS = {"suspended": 300, "daily_limit": 3600}
+# A carrier that takes a text and reports the limit later loses it: unlike one that refuses, it is not tried with alerts meanwhile.
+_PAUSED_AS = {"daily_limit": "daily_limit_reported"}
 
 
 def record(
@@ -41,7 +43,7 @@ def record(
                           about_id=row.id, dedupe_key=f"cannot_reach:{row.id}")  # fmt: skip
         stopped = {(row.channel_id, row.reason) for row in changed if row.state == "failed" and row.reason in _PAUSE_SECONDS}
         for channel_id, reason in stopped:
-            channels.pause(work, channel_id, reason, _PAUSE_SECONDS[reason])
+            channels.pause(work, channel_id, _PAUSED_AS.get(reason, reason), _PAUSE_SECONDS[reason])
             log.error("channel_down", channel=channel_id, reason=reason)
         routes.count_reports(work, Counter(row.channel_id for row in changed))  # after their channels, as outcomes are
     for channel_id, report in reports:

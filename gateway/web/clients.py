@@ -104,7 +104,7 @@ def _said(work: Work, gateway: Gateway, found: Found) -> dict[str, Any]:
     texts = look_at_client.conversation(work, gateway.vault, found, before, LATEST_TEXTS)
     _ = page.gettext()
     return {
-        "thread": [(text, spoken.state(text, work.now, _)) for text in texts],
+        "thread": spoken.thread(texts, work.now, _),
         "earlier": texts[0].at.isoformat() if len(texts) == LATEST_TEXTS else None, "is_past": _before() is not None,
         "why_not": reply_to_client.why_not(work, gateway.vault, gateway.content, found),
         "canned": reply_to_client.canned(work, gateway.vault, gateway.content, found),

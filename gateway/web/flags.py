@@ -106,7 +106,7 @@ def _about_client(work: Work, gateway: Gateway, found: Flag) -> dict[str, Any]:
     client, _ = clients.get(work, found.client_id), page.gettext()
     texts = look_at_client.conversation(work, gateway.vault, client, work.now + timedelta(days=1), LATEST_TEXTS)
     return {
-        "client": client, "thread": [(text, spoken.state(text, work.now, _)) for text in texts],
+        "client": client, "thread": spoken.thread(texts, work.now, _),
         "why_not": reply_to_client.why_not(work, gateway.vault, gateway.content, client),
         "canned": reply_to_client.canned(work, gateway.vault, gateway.content, client), "counted": segments.count(""),
     }  # fmt: skip

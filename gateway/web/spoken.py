@@ -1,11 +1,13 @@
 """What became of a text of ours, and what was done with a flag, in words that need no training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from gateway.channels import registry
+from gateway.channels import base, registry
 from gateway.domain.told import N_, Gettext
+from gateway.store import channels
 from gateway.store.threads import Said
 from gateway.web import page
 
@@ -16,7 +18,25 @@ _STATES = {
 }  # fmt: skip
 
 
-def state(said: Said, now: datetime, _: Gettext) -> str:
+def thread(texts: Sequence[Said], now: datetime, _: Gettext) -> list[tuple[Said, str]]:
+    """Texts, each with what became of it."""
+    can = _abilities({(said.channel_id, said.channel_kind) for said in texts if said.state == "delivered"})
+    return [(said, _state(said, now, can, _)) for said in texts]
+
+
+def _abilities(of: set[tuple[UUID | None, str]]) -> dict[UUID | None, base.Capabilities]:
+    """What channels can do; one of a kind that is no more is left out. Where settings say it they are read, as the system: they are secret."""
+    can: dict[UUID | None, base.Capabilities] = {}
+    for channel_id, kind in of:
+        if channel_id is not None and registry.vary(kind):
+            with page.system() as work:
+                can[channel_id] = registry.capabilities(kind, channels.get(work, page.gateway().vault, channel_id).settings)
+        elif kind in registry.kinds():
+            can[channel_id] = registry.by_kind(kind).capabilities
+    return can
+
+
+def _state(said: Said, now: datetime, can: Mapping[UUID | None, base.Capabilities], _: Gettext) -> str:
     """The state of a text of ours, with the moment or the reason that matters; "" of theirs."""
     if said.incoming:
         return ""
@@ -24,8 +44,8 @@ def state(said: Said, now: datetime, _: Gettext) -> str:
     if said.state == "planned":
         words = _planned(said, now, why, _)
     elif said.state == "delivered":
-        receipts = registry.by_kind(said.channel_kind).capabilities.receipts_of(said.country)
-        words = _("delivered to the phone") if receipts == "handset" else _("passed to the network")
+        is_there = said.channel_id in can and can[said.channel_id].receipts_of(said.country) == "handset"
+        words = _("delivered to the phone") if is_there else _("passed to the network")
         why = ""
     else:
         words = _(_STATES[said.state])

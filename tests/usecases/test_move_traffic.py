@@ -388,6 +388,35 @@ def test_a_daily_limit_of_the_carrier_ends_by_itself_and_then_only_the_rest_leav
     assert len(claim(here, after=timedelta(minutes=61))) == 3
 
 
+@pytest.mark.parametrize("lane", [0, 1])
+def test_at_the_carriers_daily_limit_without_a_spare_an_alert_or_answer_is_tried_on_while_campaigns_wait(here: World, lane: int) -> None:
+    ids = plan(here, 2)
+    end(here, claim(here, wanted=1), refused("daily_limit"))
+    pressing = plan(here, 1, lane=lane)
+    with unit_of_work(here.engine, now=here.now + MINUTE) as work:
+        assert channels.due(work, ["simulator"]) == [here.channel_id]
+    sends = claim(here, after=MINUTE)
+    assert [each.message_id for each in sends] == pressing
+    end(here, sends, refused("daily_limit"), after=MINUTE)
+    assert claim(here, after=MINUTE) == []
+    with unit_of_work(here.engine, now=here.now + MINUTE) as work:
+        assert channels.due(work, ["simulator"]) == []
+    end(here, claim(here, after=2 * MINUTE), ACCEPTED, after=2 * MINUTE)
+    assert here.value("SELECT state FROM outbound WHERE id = :id", id=pressing[0]) == "accepted"
+    assert here.rows("SELECT DISTINCT state FROM outbound WHERE id = ANY(:ids)", ids=ids)[0].state == "planned"
+    move(here, after=timedelta(minutes=60, seconds=1))
+    assert here.value("SELECT state FROM channels") == "active", "what was tried meanwhile did not make the hour longer"
+
+
+def test_a_fault_that_ends_by_itself_does_not_reopen_an_account_that_is_suspended(here: World) -> None:
+    plan(here, 2)
+    first, second = claim(here)
+    end(here, [first], refused("suspended"))
+    end(here, [second], refused("daily_limit"))
+    move(here, after=timedelta(hours=2))
+    assert [(row.state, row.state_reason) for row in here.rows("SELECT state, state_reason FROM channels")] == [("paused", "suspended")]
+
+
 def test_a_channel_that_flaps_each_minute_for_an_hour_moves_each_text_once_at_most(here: World, other: UUID) -> None:
     before: dict[UUID, UUID] = {}
     ids: list[UUID] = []

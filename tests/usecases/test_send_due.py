@@ -313,14 +313,16 @@ def test_a_suspended_account_pauses_the_channel(live: World, sender: Sender, car
     until(lambda: live.state(message) == "planned")
 
 
-@pytest.mark.parametrize(("reason", "pauses"), [("suspended", True), ("daily_limit", True), ("bad_sender", False), ("unreachable", False)])
-def test_a_report_that_the_account_is_stopped_pauses_the_channel_once(here: World, reason: str, pauses: bool) -> None:
+@pytest.mark.parametrize(("reason", "pauses"), [("suspended", "suspended"), ("daily_limit", "daily_limit_reported"), ("bad_sender", None), ("unreachable", None)])
+def test_a_report_that_the_account_is_stopped_pauses_the_channel_once(here: World, reason: str, pauses: str | None) -> None:
     message = here.planned(here.client())
     token = str(claim(here)[0].token)
     failed = (here.channel_id, Report(token, "SM1", "failed", "30002", reason))  # type: ignore[arg-type]
     record_reports.record(here.engine, [failed], here.now)
     assert here.state(message) == "failed"
-    assert (here.value("SELECT state_reason FROM channels") == reason) is pauses
+    assert here.value("SELECT state_reason FROM channels") == pauses
+    here.planned(here.client(), lane=URGENT)
+    assert bool(claim(here)) is (pauses is None), "what left now would be lost"
     here.run("UPDATE channels SET state = 'active', state_reason = NULL")
     record_reports.record(here.engine, [failed], here.now)
     assert here.value("SELECT state FROM channels") == "active", "the same report again stops nobody anew"

@@ -1,9 +1,12 @@
 """What pages say where a channel is one-way, stopped, or reports from the network alone."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.store import channels, flags
 from gateway.store.base import SYSTEM, unit_of_work
+from tests.builders import channel
 from tests.web.office import Office
 from tests.web.test_campaigns import WHAT, begin, fill, revision, running
 
@@ -47,6 +50,27 @@ def test_delivered_is_said_as_far_as_the_network_reports(office: Office) -> None
     assert "passed to the network" in html and "delivered to the phone" not in html
     office.world.run("UPDATE channels SET kind = 'simulator'")
     assert "delivered to the phone" in browser.read(f"/clients/{client}")
+
+
+@pytest.mark.parametrize(("described", "said", "not_said"), [
+    ("form-box", "delivered to the phone", "passed to the network"), ("json-aggregator", "passed to the network", "delivered to the phone"),
+])  # fmt: skip
+def test_delivered_is_said_as_far_as_the_description_of_a_carrier_says(office: Office, described: str, said: str, not_said: str) -> None:
+    settings = {"description": Path(f"examples/carriers/{described}.toml").read_text("utf-8")}
+    channel_id = channel(office.world.engine, office.world.vault, office.world.now, office.world.unit_id, kind="generic", name="box", settings=settings)
+    client = office.world.client()
+    office.world.planned(client, channel_id=channel_id)
+    office.world.run("UPDATE outbound SET state = 'delivered'")
+    html = office.browser("supervisor").read(f"/clients/{client}")
+    assert said in html and not_said not in html
+
+
+def test_a_conversation_can_be_read_whose_channel_is_of_a_kind_that_is_no_more(office: Office) -> None:
+    client = office.world.client()
+    office.world.planned(client, state="planned")
+    office.world.run("UPDATE outbound SET state = 'delivered'")
+    office.world.run("UPDATE channels SET kind = 'pigeon'")
+    assert "passed to the network" in office.browser("supervisor").read(f"/clients/{client}")
 
 
 def test_the_report_of_delivery_names_the_channels_that_know_of_the_network_alone(office: Office) -> None:

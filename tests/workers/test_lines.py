@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine
 
+from gateway.domain.messages import REPLY
 from gateway.queues import Bell
-from gateway.store import health
+from gateway.store import channels, health
+from gateway.store.base import unit_of_work
+from gateway.usecases import move_traffic
 from gateway.vault import Vault
 from tests import builders
 from tests.builders import World
@@ -101,6 +104,36 @@ def test_a_channel_whose_address_is_none_and_one_of_a_kind_that_is_no_more_keep_
     until(lambda: world.state(message) == "accepted", what="the acceptance")
     time.sleep(2.5)  # tried again each second
     assert processes.logs().count("line_not_opened") == 1
+
+
+def test_of_a_line_that_stays_shut_texts_leave_by_another_channel_staff_hear_of_it_and_it_sends_again_once_it_opens(
+    engine: Engine, vault: Vault, processes: Processes
+) -> None:
+    port = free_port()
+    world = world_of(engine, vault, port)
+    spare = builders.channel(engine, vault, world.now, world.unit_id, name="spare")
+    message, answer = plan(world), plan(world, lane=REPLY)
+    processes.start("lines")
+    state = "SELECT concat_ws(' ', state, state_reason) FROM channels WHERE id = :id"
+    until(lambda: world.value(state, id=world.channel_id) == "paused line_shut", 40, what="the word that the line is shut")
+    move_traffic.move_traffic(engine, vault, builders.CONTENT, lambda _: None)
+    assert [row.channel_id for row in world.rows("SELECT channel_id FROM outbound WHERE id = ANY(:ids)", ids=[message, answer])] == [spare, spare]
+    assert world.value("SELECT count(*) FROM flags WHERE reason = 'channel_stopped'") == 1
+    again = FakeSmsc(port).start()
+    try:
+        until(lambda: world.value(state, id=world.channel_id) == "active", 75, what="the line")
+    finally:
+        again.stop()
+
+
+def test_a_line_that_opens_does_not_put_to_use_again_what_another_fault_has_stopped(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
+    world = world_of(engine, vault, smsc.port)
+    with unit_of_work(engine) as work:
+        channels.pause(work, world.channel_id, "suspended", None)
+    processes.start("lines")
+    until(lambda: smsc.bound == 1, what="the bind")
+    time.sleep(2.5)  # it is looked at each second
+    assert world.value("SELECT state_reason FROM channels WHERE id = :id", id=world.channel_id) == "suspended"
 
 
 def test_a_disabled_channel_is_unbound(engine: Engine, vault: Vault, smsc: FakeSmsc, processes: Processes) -> None:
