@@ -13,6 +13,7 @@ INK, HIDDEN_WIDTH, DIGIT = "#1a1a1a", 26, 7.5
 
 SUMMARY = N_("{rows} rows; each bar shows {columns}. The table beside it says the same. Hidden: groups of fewer than {smallest}, and what would give them away.")
 HIDDEN = N_("hidden")
+NOTHING = N_("There is nothing to draw: no figure is above 0.")
 
 
 def draw(table: Table, _: Gettext, id: str = "chart") -> str:
@@ -20,7 +21,9 @@ def draw(table: Table, _: Gettext, id: str = "chart") -> str:
     report, rows = table.report, table.rows
     columns = [_(name) for name in report.columns.values()]
     title = f"{_(report.title)}: {table.unit_code}, {table.period}"
-    about = _(SUMMARY).format(rows=len(rows), columns=", ".join(columns), smallest=table.smallest)
+    if is_nothing := all(count == 0 for row in rows for count in row.counts):
+        rows = []
+    about = _(NOTHING) if is_nothing else _(SUMMARY).format(rows=len(rows), columns=", ".join(columns), smallest=table.smallest)
     legend, top = _legend(columns, _(HIDDEN), id)
     most = max([sum(filter(None, row.counts)) for row in rows] or [0]) or 1
     room = WIDTH - LEFT - RIGHT - HIDDEN_WIDTH
@@ -32,6 +35,8 @@ def draw(table: Table, _: Gettext, id: str = "chart") -> str:
         f'<rect width="6" height="6" fill="#fff"/><rect width="2" height="6" fill="{INK}"/></pattern></defs>',
         '<rect width="100%" height="100%" fill="#fff"/>', *legend,
     ]  # fmt: skip
+    if is_nothing:
+        parts.append(f'<text x="{LEFT}" y="{top + BAR - 6}" fill="{INK}">{escape(_(NOTHING))}</text>')
     for n, row in enumerate(rows):
         parts += _bar(row, columns, top + STEP * n, room / most, _(HIDDEN), id)
     return "\n".join([*parts, "</svg>", ""])
@@ -64,6 +69,8 @@ def _bar(row: Row, columns: Sequence[str], y: int, per_one: float, hidden: str, 
                 parts.append(f'<text x="{x + width / 2:.1f}" y="{middle}" text-anchor="middle" fill="#fff">{figure}</text>')
             parts.append("</g>")
             x += width
+    if not any(row.counts) and None not in row.counts:
+        parts.append(f'<text x="{LEFT + 2}" y="{middle}" fill="{INK}">0</text>')
     if None in row.counts:
         said = ", ".join(name for name, count in zip(columns, row.counts, strict=True) if count is None)
         parts.append(f'<g><title>{escape(f"{row.label}: {said}: {hidden}")}</title><rect x="{x:.1f}" y="{y}" width="{HIDDEN_WIDTH}" '

@@ -67,3 +67,16 @@ def test_every_report_is_drawn_in_every_language(name: str, language: str) -> No
 
 def test_an_empty_table_is_drawn_too() -> None:
     ElementTree.fromstring(charts.draw(Table("replies", "unit", "SV", "2026-01", [], None, 5), str))
+
+
+@pytest.mark.parametrize("rows", [[], [Row("SV-01", [0, 0, 0, 0], 0), Row("SV-02", [0, 0, 0, 0], 0)]])
+def test_where_there_is_nothing_it_says_so(rows: list[Row]) -> None:
+    said = "There is nothing to draw: no figure is above 0."
+    assert said in charts.draw(Table("attendance", "unit", "SV", "2026-01", rows, None, 5), str)
+    assert said not in charts.draw(TABLE, str)
+
+
+def test_what_is_hidden_is_not_nothing_and_a_row_of_zeros_beside_others_shows_a_zero() -> None:
+    hidden = Table("attendance", "unit", "SV", "2026-01", [Row("SV-01", [None, 0, None, 0], 0)], None, 5)
+    assert "There is nothing to draw: no figure is above 0." not in charts.draw(hidden, str)
+    assert [each.text for each in ElementTree.fromstring(charts.draw(TABLE, str)).iter(f"{SVG}text")].count("0") == 1
