@@ -19,12 +19,11 @@ def redact(engine: Engine, vault: Vault, wire: Wire, now: datetime | None = None
     with unit_of_work(engine, SYSTEM, now) as work:
         final = leftovers.unredacted(work, BATCH)
         by_id = {c.id: c for c in channels.list_all(work, vault)} if final else {}
-
     asked, blank = [], []
     for row in final:
         channel = by_id[row.channel_id]
         if channel.kind not in registry.kinds():  # it is no more, and must not hold up the others
-            return False
+            continue
         request = registry.of(channel.kind, channel.settings).redact_request(channel.settings, row.carrier_id)
         asked += [(row.id, request)] if request is not None else []
         blank += [row.id] if request is None else []
