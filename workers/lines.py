@@ -36,7 +36,6 @@ TELL_SECONDS = 60.0
 DRAIN_SECONDS = 8.0
 SHUT_SECONDS = 20.0
 """A line that is shut for so long gives up its texts to other channels, and staff hear of it. With the clock's look that is less than half a minute."""
-LINE_SHUT = "line_shut"
 
 
 def main() -> int:
@@ -151,15 +150,15 @@ class Keeper:
         self._shut = {channel_id: since for channel_id, since in self._shut.items() if channel_id in ours}
         long_ago = time.monotonic() - SHUT_SECONDS
         shut = [each for each in ours.values() if each.state != "paused" and self._shut.get(each.id, long_ago) < long_ago]
-        opened = [each for each in ours.values() if each.state_reason == LINE_SHUT and each.id not in self._shut]
+        opened = [each for each in ours.values() if each.state_reason == channels.LINE_SHUT and each.id not in self._shut]
         if not shut and not opened:
             return
         with unit_of_work(self.gateway.engine, SYSTEM) as work:
             for channel in shut:
-                channels.pause(work, channel.id, LINE_SHUT, None)
-                log.error("channel_down", channel=channel.id, reason=LINE_SHUT)
+                channels.pause(work, channel.id, channels.LINE_SHUT, None)
+                log.error("channel_down", channel=channel.id, reason=channels.LINE_SHUT)
             for channel in opened:
-                channels.over(work, channel.id, LINE_SHUT)
+                channels.over(work, channel.id, channels.LINE_SHUT)
 
     def _tell(self, channel_id: UUID, error: Exception) -> None:
         """Tried again each second, said once a minute: whoever reads the log has to see the rest of it."""

@@ -27,6 +27,8 @@ SLOW_SECONDS = 5.0
 
 REPORTS_TAKE, SILENCE = timedelta(minutes=10), timedelta(minutes=30)
 """Of texts that left longer ago than the one, reports are to be there; it is looked at what left, and what came, within the other."""
+UNHELD = timedelta(seconds=30)
+"""When no process that holds lines was heard of for so long, nothing leaves by them."""
 MANY, USUAL = 50, 0.5
 """Only of a channel is silence trouble that, the day before, brought this share of reports for so many texts: phones that are off explain the rest."""
 

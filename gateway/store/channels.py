@@ -376,6 +376,8 @@ def pause(work: Work, channel_id: UUID, reason: str, seconds: int | None) -> Non
     work.execute(_PAUSE, {"id": channel_id, "reason": reason, "until": until, "now": work.now})
 
 
+LINE_SHUT = "line_shut"
+"""Why a channel is paused whose line is not open; who holds it says when that is over."""
 _OVER = text("""
   UPDATE channels SET state = 'active', paused_until = NULL, state_reason = CASE WHEN cardinality(off) > 0 THEN 'country_off' END
   WHERE id = :id AND state = 'paused' AND state_reason = :reason""")
@@ -395,6 +397,16 @@ def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = Non
         {"id": channel_id, "state": state, "reason": reason, "now": work.now},
     )
     look_again(work)
+
+
+_UNHELD = text("""
+  SELECT id FROM channels WHERE kind = ANY(:kinds) AND state = 'active' AND EXISTS (SELECT FROM heartbeats WHERE name = 'lines' AND beat_at < :before)""")
+
+
+def pause_unheld(work: Work, kinds: Sequence[str], silent: timedelta) -> None:
+    """Pause the channels of these kinds when the processes that hold their lines have been silent so long."""
+    for row in work.all(_UNHELD, kinds=list(kinds), before=work.now - silent):
+        pause(work, row.id, LINE_SHUT, None)
 
 
 _TURN_OFF = text("""

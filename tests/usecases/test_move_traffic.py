@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from gateway.channels.base import Report, SendResult, refused
 from gateway.domain import health
 from gateway.store import channels, routes
+from gateway.store import health as health_rows
 from gateway.store.base import unit_of_work
 from gateway.usecases import move_traffic, record_outcomes, record_reports, send_due
 from gateway.usecases.record_outcomes import Ended
@@ -406,6 +407,19 @@ def test_at_the_carriers_daily_limit_without_a_spare_an_alert_or_answer_is_tried
     assert here.rows("SELECT DISTINCT state FROM outbound WHERE id = ANY(:ids)", ids=ids)[0].state == "planned"
     move(here, after=timedelta(minutes=60, seconds=1))
     assert here.value("SELECT state FROM channels") == "active", "what was tried meanwhile did not make the hour longer"
+
+
+def test_when_the_process_that_holds_the_lines_is_gone_their_texts_leave_by_another_channel(here: World) -> None:
+    bind = channel(here.engine, here.vault, here.now, here.unit_id, kind="smpp", name="z")
+    ids = plan(here, 1, channel_id=bind)
+    with unit_of_work(here.engine, now=here.now) as work:
+        health_rows.beat(work, "lines", "lines-1")
+    move(here, after=timedelta(seconds=20))
+    assert on(here, ids) == [bind]
+    move(here, after=timedelta(seconds=31))
+    assert on(here, ids) == [here.channel_id]
+    assert here.value("SELECT state_reason FROM channels WHERE id = :id", id=bind) == "line_shut"
+    assert flags(here, "channel_stopped") == 1
 
 
 def test_a_fault_that_ends_by_itself_does_not_reopen_an_account_that_is_suspended(here: World) -> None:
