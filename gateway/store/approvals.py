@@ -47,11 +47,22 @@ _NEXT = text("""
   WHERE a.settled_at IS NULL ORDER BY a.asked_at LIMIT 1""")
 
 
+def under_way() -> Refused:
+    """Why nothing else is done with the campaign meanwhile."""
+    return Refused("its approval is under way already: wait for what comes of it")
+
+
 def ask(work: Work, campaign_id: UUID, unit_id: UUID, of_all: int) -> None:
     """Have the clock start the campaign as the actor. Raises Refused while somebody's approval is under way."""
     values = {"campaign": campaign_id, "unit": unit_id, "by": work.actor.staff_id, "now": work.now, "of_all": of_all}
     if not work.execute(_ASK, values).rowcount:
-        raise Refused("its approval is under way already: wait for what comes of it")
+        raise under_way()
+
+
+def waits(work: Work, campaign_id: UUID) -> bool:
+    """Whether one is under way."""
+    found = of(work, campaign_id)
+    return found is not None and found.settled_at is None
 
 
 def of(work: Work, campaign_id: UUID) -> Approval | None:

@@ -67,6 +67,11 @@ class Campaign:
     versions: Mapping[str, str]
     steps: tuple[Step, ...]
 
+    @property
+    def edition(self) -> str:
+        """Another one each time the draft is kept."""
+        return str(self.steps[0].id)
+
 
 _CAMPAIGN = """SELECT c.id, c.unit_id, c.kind, c.consent_purpose, c.state, c.spec, c.created_by, c.approved_by, c.started_at,
     (SELECT json_agg(json_build_array(s.id, s.purpose, s.version, s.timing) ORDER BY s.position)

@@ -14,7 +14,18 @@ from gateway.domain.campaigns import Spec
 from gateway.domain.errors import NotAllowed, Refused
 from gateway.domain.routing import NO_ANSWER
 from gateway.domain.told import N_, Word
-from gateway.store import audit, campaigns, clients, occurrences, routes, sessions, staff, templates, units
+from gateway.store import (
+    approvals,
+    audit,
+    campaigns,
+    clients,
+    occurrences,
+    routes,
+    sessions,
+    staff,
+    templates,
+    units,
+)
 from gateway.store.base import SYSTEM, Actor, Work, unit_of_work, untangled
 from gateway.store.campaigns import Audience, Campaign, Counts
 from gateway.usecases import compose, current_texts, plan_due, preview_campaign
@@ -31,6 +42,8 @@ def create(work: Work, content: Content, spec: Spec, campaign_id: UUID | None = 
     """Keep a draft, for the actor's units only, in place of the draft of this id. Raises Refused with what is wrong; nothing is kept then."""
     made = draw_up(work, content, spec, campaign_id)
     campaigns.add(work, made)
+    if approvals.waits(work, made.id):
+        raise approvals.under_way()  # what was approved is what is sent
     audit.add(work, "campaign.create", "campaign", made.id, made.unit_id)
     return campaigns.by_name(work, spec.name)
 

@@ -118,7 +118,7 @@ def _deeds(paths: Blueprint, gateway: Gateway) -> None:
         """Back into the making, under the same id: what is kept there takes its place."""
         with page.work() as work:
             found = _get(work, campaign)
-            if found.state != "draft" or _under_way(work, found.id):
+            if found.state != "draft" or approvals.waits(work, found.id):
                 raise Refused("only a draft is changed; copy this one instead")
             drafts.add(work, found.id, found.unit_id, rules.written(found.spec))
         return page.go("maker.who", draft=found.id)
@@ -168,7 +168,7 @@ def _done(gateway: Gateway, found: Campaign, deed: Callable[[], object], told: s
     """Do it if the campaign is still in the state in which its button was shown; else show how it is now."""
     try:
         if request.form.get("state") != found.state:
-            raise Refused("this campaign has changed since the page was opened: look at it again first")
+            raise _changed()
         deed()
     except Refused as refused:
         return _page(gateway, found.id, refused.told(page.gettext())), 400
@@ -177,20 +177,22 @@ def _done(gateway: Gateway, found: Campaign, deed: Callable[[], object], told: s
     return page.go("campaigns.look", campaign=found.id)
 
 
+def _changed() -> Refused:
+    return Refused("this campaign has changed since the page was opened: look at it again first")
+
+
 def _ask(gateway: Gateway, found: Campaign) -> None:
     limit = gateway.settings.self_approval_up_to
     with page.work() as work:
+        found = campaigns.by_name(work, found.spec.name, lock=True)
+        if request.form.get("seen") != found.edition:
+            raise _changed()
         people = occurrences.count_people(work, found)
         reached = preview_campaign.exclusions(work, found)[None]
         if found.created_by == work.actor.staff_id and found.kind != "programme" and reached > limit:
             raise launch_campaign.not_its_maker(reached, limit)
         approvals.ask(work, found.id, found.unit_id, people)
         audit.add(work, "campaign.ask", "campaign", found.id, found.unit_id)
-
-
-def _under_way(work: Work, campaign_id: UUID) -> bool:
-    approval = approvals.of(work, campaign_id)
-    return approval is not None and approval.settled_at is None
 
 
 def _page(gateway: Gateway, campaign_id: UUID, error: str = "") -> str:

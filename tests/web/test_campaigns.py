@@ -63,9 +63,21 @@ def run_clock(office: Office, most: int = 500) -> None:
         pass
 
 
+def seen(html: str) -> str:
+    """Which campaign a page shows, as its button to approve says."""
+    found = re.search(r'name="seen" value="([^"]+)"', html)
+    assert found
+    return found[1]
+
+
+def ask(browser: Browser, path: str) -> str:
+    """Press "approve" on the page as it is now, and follow."""
+    return browser.press(f"{path}/approve", state="draft", seen=seen(browser.read(path)))
+
+
 def approve(office: Office, browser: Browser, path: str, most: int = 500) -> None:
     """Ask for it, and have the clock do it."""
-    browser.press(f"{path}/approve", state="draft")
+    ask(browser, path)
     run_clock(office, most)
 
 
@@ -105,7 +117,7 @@ def test_a_campaign_is_made_and_approved_by_a_second_person(office: Office) -> N
     maker, second = office.browser("supervisor"), office.browser("administrator")
     path = make(maker)
     assert "As it stands" not in second.read(path)
-    assert "Every text is written and checked" in second.press(f"{path}/approve", state="draft")
+    assert "Every text is written and checked" in ask(second, path)
     run_clock(office)
     assert state(office) == "running"
     assert "accepted by the carrier" in maker.read(path)
@@ -145,8 +157,9 @@ def test_two_clicks_on_approve_approve_once(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")
     path = make(browser)
-    assert browser.post(f"{path}/approve", state="draft").status_code == 303
-    again = browser.post(f"{path}/approve", state="draft")
+    form = {"state": "draft", "seen": seen(browser.read(path))}
+    assert browser.post(f"{path}/approve", **form).status_code == 303
+    again = browser.post(f"{path}/approve", **form)
     assert (again.status_code, "under way already" in again.get_data(as_text=True)) == (400, True)
 
 
@@ -175,6 +188,35 @@ def test_a_button_of_a_page_left_open_does_nothing_when_the_campaign_moved_on(of
     answer = office.browser("administrator").post(f"{path}/{deed}", state="running")
     assert (answer.status_code, "changed since the page was opened" in answer.get_data(as_text=True)) == (400, True)
     assert state(office) == "draft"
+
+
+def test_a_second_person_approves_what_they_saw_and_not_what_it_became(office: Office) -> None:
+    office.world.client()
+    maker, second = office.browser("supervisor"), office.browser("administrator")
+    path = make(maker)
+    shown = seen(second.read(path))
+    draft = str(maker.post(f"{path}/change").location).removesuffix("/who")
+    fill(maker, f"{draft}/when", **{"at-0": "10:00", "do": "keep"})
+    for form in ({"seen": shown}, {}):
+        answer = second.post(f"{path}/approve", state="draft", **form)
+        assert (answer.status_code, "changed since the page was opened" in answer.get_data(as_text=True)) == (400, True)
+    run_clock(office)
+    assert state(office) == "draft"
+
+
+def test_what_was_approved_is_not_changed_before_the_clock_starts_it(office: Office) -> None:
+    office.world.client()
+    maker, second = office.browser("supervisor"), office.browser("administrator")
+    path = make(maker)
+    draft = str(maker.post(f"{path}/change").location).removesuffix("/who")
+    kept = {"revision": revision(maker.read(f"{draft}/when")), "do": "keep"}
+    ask(second, path)
+    was = office.world.value("SELECT spec FROM campaigns")
+    answer = maker.post(f"{draft}/when", **kept)
+    assert (answer.status_code, "under way already" in answer.get_data(as_text=True)) == (400, True)
+    assert office.world.value("SELECT spec FROM campaigns") == was
+    run_clock(office)
+    assert state(office) == "running"
 
 
 def test_pausing_resuming_and_cancelling_say_what_happened(office: Office) -> None:
@@ -322,7 +364,7 @@ def test_a_killed_clock_leaves_the_approval_to_be_done(office: Office) -> None:
     office.world.client()
     browser = office.browser("supervisor")
     path = make(browser)
-    browser.press(f"{path}/approve", state="draft")
+    ask(browser, path)
     with unit_of_work(office.world.engine, SYSTEM) as work:
         assert work.connection is not None
     assert "checked: 0 of 1" in browser.read(path)

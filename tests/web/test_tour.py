@@ -13,7 +13,7 @@ from gateway.config import Settings
 from gateway.web.roles import CARE
 from tests import builders
 from tests.web.office import Browser, Office
-from tests.web.test_campaigns import begin, fill, run_clock
+from tests.web.test_campaigns import ask, begin, fill, run_clock
 from tests.web.test_imports import _work as work_imports
 
 
@@ -48,7 +48,7 @@ def test_each_step_is_seen_from_what_was_done(office: Office) -> None:
     world.appointment(client, world.now + timedelta(days=3))
     campaign = make_reminders(browser)
     assert done(browser) == [1, 2]
-    supervisor.press(f"/campaigns/{campaign}/approve", state="draft")
+    ask(supervisor, f"/campaigns/{campaign}")
     run_clock(office)
     assert done(browser) == [1, 2, 3]
     html = browser.read("/tour/")
@@ -89,7 +89,7 @@ def make_reminders(browser: Browser) -> UUID:
 def test_ones_own_approval_is_no_second_persons(office: Office) -> None:
     office.world.appointment(office.world.client(), office.world.now + timedelta(days=3))
     browser = office.browser("supervisor")
-    browser.press(f"/campaigns/{make_reminders(browser)}/approve", state="draft")
+    ask(browser, f"/campaigns/{make_reminders(browser)}")
     run_clock(office)
     assert done(browser) == [2]
 
@@ -109,7 +109,7 @@ def test_the_phone_to_practise_on_is_one_that_gets_the_reminder(office: Office) 
         world.appointment(client, world.now + timedelta(days=3, hours=hours))
     for client, sql in silent.items():
         world.run(sql, id=client)
-    office.browser("supervisor").press(f"/campaigns/{make_reminders(browser)}/approve", state="draft")
+    ask(office.browser("supervisor"), f"/campaigns/{make_reminders(browser)}")
     run_clock(office)
     assert world.value("SELECT count(*) FROM occurrences WHERE state IN ('waiting', 'planned')") == 7
     assert set(re.findall(r"client=([0-9a-f-]{36})", browser.read("/tour/"))) == {str(reached)}
