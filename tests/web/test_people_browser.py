@@ -60,16 +60,16 @@ def test_who_works_by_keyboard_keeps_their_place_while_a_page_renews_itself(page
     page.clock.install()
     page.goto("/flags/")
     page.keyboard.press("Tab")
-    expect(page.locator("#called")).to_contain_text("danger to life")  # read aloud
+    expect(page.locator("#called")).to_contain_text("danger to life", timeout=20 * SECONDS)  # read aloud
     for focused in (page.locator("#urgent").get_by_role("button", name=f"Take flag {crisis}"), page.locator(f"#flag-{other} a"), page.locator(f"#flag-{other} button")):
         before = focused.element_handle()
         focused.focus()
         page.clock.run_for(21 * SECONDS)
         page.wait_for_function("old => !old.isConnected", arg=before)
-        expect(focused).to_be_focused()
+        expect(focused).to_be_focused(timeout=20 * SECONDS)
     office.world.run("UPDATE flags SET owner_id = (SELECT min(id::text)::uuid FROM staff)")
     page.clock.run_for(21 * SECONDS)
-    expect(page.locator("#flags")).to_be_focused()  # not on another flag's button
+    expect(page.locator("#flags")).to_be_focused(timeout=20 * SECONDS)  # not on another flag's button
     page.goto("/clients/")
     page.locator("#wanted").press("Enter")
     expect(page.locator("main .error")).to_be_focused()
