@@ -219,6 +219,7 @@ class _Batch:
     live: defaultdict[UUID, list[Any]] = field(default_factory=lambda: defaultdict(list))  # sessions, by client
     begun: dict[UUID, sessions.New] = field(default_factory=dict)  # by client
     giving_way: dict[UUID, str] = field(default_factory=dict)
+    behind: dict[UUID, str] = field(default_factory=dict)  # sessions that begin suspended
 
 
 class _NotNow(Exception):
@@ -256,6 +257,7 @@ def _plan_batch(
     sessions.give_way(work, batch.giving_way)
     messages.add(work, vault, [*batch.pings.values(), *batch.news])
     sessions.add(work, [*batch.begun.values()])
+    sessions.give_way(work, batch.behind)
     if batch.pings:
         occurrences.gather_behind(work, {client_id: ping.id for client_id, ping in batch.pings.items()})
     occurrences.settle(work, batch.settled)
@@ -312,14 +314,21 @@ def _write_one(writer: Writer, campaign: Campaign, row: Any, batch: _Batch) -> s
 
 
 def _open_session(new: messages.New, row: Any, dialogue: Dialogue, batch: _Batch) -> messages.New:
-    """The text as the first of a session, which begins with it. Raises Refused when another dialogue goes first."""
+    """The text as the first of a session, which begins with it. Raises Refused when another dialogue goes first.
+
+    While a more urgent question is open the session begins suspended, and its text is cancelled: it is asked when its turn has come.
+    """
     live = batch.live[row.client_id]
     if row.client_id in batch.begun or not all(each.held for each in live):
         raise _NotNow
+    state = dialogues.begin(dialogue, uuid5(row.id, "session"), row.client_id, new.language, batch.now).state
+    if dialogues.waits_behind(dialogue, live):
+        live = [each for each in live if each.status == "suspended"]
+        state = dialogues.suspend(state, timedelta(0))
+        batch.behind[state.session_id] = "suspended"
     batch.giving_way |= dialogues.make_room(dialogue, live)
-    turn = dialogues.begin(dialogue, uuid5(row.id, "session"), row.client_id, new.language, batch.now)
-    batch.begun[row.client_id] = sessions.New(turn.state, new.unit_id, new.key_id, new.key, dialogue, new.id)
-    return replace(new, about_id=turn.state.session_id)
+    batch.begun[row.client_id] = sessions.New(state, new.unit_id, new.key_id, new.key, dialogue, new.id)
+    return replace(new, about_id=state.session_id)
 
 
 def _reason(notes: str | None, is_held: bool) -> str | None:

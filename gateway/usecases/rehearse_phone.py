@@ -22,6 +22,7 @@ from gateway.vault import DataKey
 
 A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
 GAVE_WAY = "another question takes its place"
+LIVE = ("waiting", "with_person", "suspended")
 
 
 @dataclass(slots=True)
@@ -114,11 +115,13 @@ class Phone:
         if definition is None:
             return None
         mine = self.talks.setdefault(row.client_id, [])
-        becoming = dialogues.make_room(definition, [talk for talk in mine if talk.status in ("waiting", "with_person", "suspended")])
+        behind = dialogues.waits_behind(definition, mine)
+        becoming = dialogues.make_room(definition, [talk for talk in mine if talk.status in (("suspended",) if behind else LIVE)])
         for talk in mine:
             if talk.id in becoming:
                 talk.state = replace(talk.state, status=becoming[talk.id])  # type: ignore[arg-type]
-        talk = Talk(dialogues.begin(definition, uuid4(), row.client_id, row.language, at).state, definition)
+        state = dialogues.begin(definition, uuid4(), row.client_id, row.language, at).state
+        talk = Talk(dialogues.suspend(state, timedelta(0)) if behind else state, definition)
         mine.append(talk)
         self._listen(talk, row)
         return talk

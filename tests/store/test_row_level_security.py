@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -408,6 +409,64 @@ def test_what_a_lead_writes_no_case_worker_writes(two: Two, deed: str) -> None:
             work.execute(text(deed), values)
     with unit_of_work(two.world.engine, _role(two, "supervisor")) as work:
         work.execute(text(deed), values)
+
+
+CAMPAIGN = """INSERT INTO campaigns (id, unit_id, name, kind, consent_purpose, spec, state, created_by, approved_by, created_at)
+              VALUES (gen_random_uuid(), :unit, 'New', 'one_off', 'reminder', '{}', :state, :maker, :approver, now())"""
+START = "UPDATE campaigns SET state = 'running', approved_by = :me"
+ASK = """INSERT INTO approvals (campaign_id, unit_id, asked_by, asked_at, of_all) SELECT id, unit_id, :me, now(), 0 FROM campaigns
+         ON CONFLICT (campaign_id) DO UPDATE SET asked_by = :me, settled_at = NULL"""
+
+
+def _do(two: Two, role: str, deed: str, **values: Any) -> None:
+    named = {"me": two.staff_id, "unit": two.world.unit_id} | values
+    with unit_of_work(two.world.engine, _role(two, role)) as work:
+        assert work.execute(text(deed), {name: value for name, value in named.items() if f":{name}" in deed}).rowcount == 1
+
+
+@pytest.mark.parametrize("role", ["case_worker", "reviewer"])
+@pytest.mark.parametrize("deed", [START, ASK])
+def test_a_campaign_is_started_by_nobody_but_a_lead(two: Two, role: str, deed: str) -> None:
+    with pytest.raises(DBAPIError, match=r"may not do that|row-level security"):
+        _do(two, role, deed)
+    _do(two, "supervisor", deed)
+
+
+def test_a_lead_starts_a_campaign_in_the_own_name_alone(two: Two) -> None:
+    other = two.world.staff("+84919000001", role="supervisor")
+    for deed in (START, ASK):
+        with pytest.raises(DBAPIError, match=r"may not do that|row-level security"):
+            _do(two, "supervisor", deed, me=other)
+
+
+def test_a_draft_is_kept_in_the_own_name_and_has_not_begun(two: Two) -> None:
+    other = two.world.staff("+84919000001")
+    for state, maker, approver in (("running", two.staff_id, two.staff_id), ("draft", other, None), ("draft", None, None), ("draft", two.staff_id, other)):
+        with pytest.raises(DBAPIError, match="may not do that"):
+            _do(two, "administrator", CAMPAIGN, state=state, maker=maker, approver=approver)
+    _do(two, "case_worker", CAMPAIGN, state="draft", maker=two.staff_id, approver=None)
+
+
+@pytest.mark.parametrize("deed", [
+    "UPDATE campaigns SET spec = spec || '{\"audience\": 1}'", "UPDATE campaigns SET created_by = :me", "UPDATE campaigns SET approved_by = NULL",
+    "UPDATE campaigns SET state = 'draft'", "UPDATE campaigns SET state = 'done'", "UPDATE campaigns SET kind = 'reminders'",
+])  # fmt: skip
+def test_what_was_approved_is_what_is_sent_whoever_would_change_it(two: Two, deed: str) -> None:
+    _do(two, "supervisor", START)
+    with pytest.raises(DBAPIError, match="may not do that"):
+        _do(two, "administrator", deed)
+    for other in ("UPDATE campaign_steps SET purpose = 'x'", "DELETE FROM campaign_steps"):
+        with unit_of_work(two.world.engine, _role(two, "administrator")) as work:
+            assert work.execute(text(other)).rowcount == 0
+
+
+def test_anybody_stops_a_campaign_and_a_lead_lets_it_go_on(two: Two) -> None:
+    _do(two, "supervisor", START)
+    _do(two, "case_worker", "UPDATE campaigns SET state = 'paused', state_reason = 'x'")
+    with pytest.raises(DBAPIError, match="may not do that"):
+        _do(two, "case_worker", "UPDATE campaigns SET state = 'running'")
+    _do(two, "supervisor", "UPDATE campaigns SET state = 'running'")
+    _do(two, "case_worker", "UPDATE campaigns SET state = 'cancelled', spec = spec || '{\"to_do\": {\"cancel\": true}}'")
 
 
 def test_a_role_that_only_the_program_believes_in_opens_nothing(two: Two) -> None:

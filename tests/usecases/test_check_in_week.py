@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from gateway import queues
 from gateway.domain import campaigns as rules
 from gateway.domain.errors import Refused
-from gateway.store import campaigns, clients, enrolments
+from gateway.store import campaigns, clients, enrolments, flags
 from gateway.store.base import Actor, unit_of_work
 from gateway.usecases import launch_campaign, notice_silence, plan_due, preview_campaign
 from gateway.vault import Vault
@@ -111,6 +111,53 @@ def test_a_more_urgent_campaign_suspends_and_what_was_to_be_sent_is_cancelled(ta
     pass_time(talk, 1)
     assert statuses(talk) == {"suspended": 1, "waiting": 1}
     assert talk.world.value("SELECT count(*) FROM outbound WHERE state = 'cancelled'") == 1
+
+
+def test_a_less_urgent_campaign_asks_once_the_open_question_is_answered(talk: Talk) -> None:
+    talk.start("daily_visit")
+    talk.leave()
+    launch(talk)
+    pass_time(talk, 3)
+    assert statuses(talk) == {"waiting": 1, "suspended": 1}
+    assert [row.state for row in weekly(talk)] == ["cancelled"]
+    talk.say("1")
+    pass_time(talk, 1)
+    assert statuses(talk) == {"ended": 1, "waiting": 1}
+    talk.say("1")
+    assert statuses(talk) == {"ended": 2}
+
+
+def test_a_less_urgent_campaign_asks_though_the_open_question_is_never_answered(talk: Talk) -> None:
+    talk.start("daily_visit")
+    talk.leave()
+    launch(talk)
+    pass_time(talk, 72)
+    assert flagged(talk, "day_not_confirmed")
+    close_flags(talk)
+    pass_time(talk, 2)
+    assert [row.state for row in weekly(talk)] == ["cancelled", "delivered"]
+
+
+def test_a_question_that_waits_behind_another_leaves_nothing_after_a_stop(talk: Talk) -> None:
+    talk.start("daily_visit")
+    talk.leave()
+    launch(talk)
+    pass_time(talk, 1)
+    talk.say("STOP")
+    pass_time(talk, 72)
+    assert statuses(talk) == {"stopped": 2}
+    assert [row.state for row in weekly(talk)] == ["cancelled"]
+
+
+def weekly(talk: Talk) -> list[Any]:
+    """The texts that put the weekly question."""
+    return talk.world.rows("SELECT state FROM outbound WHERE purpose = 'dialogues/weekly_check_in' ORDER BY created_at, id")
+
+
+def close_flags(talk: Talk) -> None:
+    with unit_of_work(talk.world.engine, boss(talk), talk.now) as work:
+        for flag in flags.list_open(work):
+            flags.close(work, flag.id, "spoke_to_client")
 
 
 def test_a_client_who_answers_just_now_is_left_for_the_next_batch(talk: Talk) -> None:

@@ -12,7 +12,7 @@ from gateway.domain.dialogues.checks import Tongue, lint
 from gateway.domain.dialogues.definition import FILE, Dialogue, Silence, Step, parse, read, sections
 from gateway.domain.dialogues.drawing import draw
 from gateway.domain.dialogues.effects import CloseFlag, Effect, KeepAnswer, RequestReferral, SendInformation
-from gateway.domain.dialogues.precedence import goes_on, make_room
+from gateway.domain.dialogues.precedence import goes_on, make_room, waits_behind
 from gateway.domain.dialogues.sayings import name_of, purpose, say
 from gateway.domain.dialogues.skins import SCREEN, Limits, Navigation, pressed, screens, sms
 from gateway.domain.dialogues.walk import MoveSession, State, Turn, back, begin, due_at, resume, step, suspend
@@ -56,4 +56,5 @@ __all__ = [
     "sms",
     "step",
     "suspend",
+    "waits_behind",
 ]

@@ -39,6 +39,11 @@ def make_room(dialogue: Dialogue, live: Iterable[Live]) -> dict[UUID, str]:
     return becoming
 
 
+def waits_behind(dialogue: Dialogue, live: Iterable[Live]) -> bool:
+    """Whether a question of its own accord is put only once a more urgent one is over, that waits for its answer now."""
+    return any(each.status == "waiting" and each.urgency < dialogue.urgency for each in live)
+
+
 ASKS_NOTHING = frozenset({"crisis", "crisis_in_doubt", "stop_in_doubt", "deciding_failed", "wrong_number"})
 """Why persons look that keeps every question back, for as long as they have not said what came of it."""
 

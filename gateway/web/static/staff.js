@@ -26,17 +26,18 @@ if (wrong && !document.querySelector("[autofocus]")) {
 // Where that thing is gone, on the part: not on the button beside it, which does the same to somebody else.
 const alike = (part, key) => [...part.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")].filter((each) => named(each) === key);
 const named = (each) => [each.tagName, each.href, each.form?.action, each.name, each.value, each.tabIndex].join(" ");
-let held = null;
+const held = new Map(); // by part: two may renew themselves at the same moment
 document.addEventListener("htmx:beforeSwap", (event) => {
   const part = event.detail.target, here = document.activeElement;
-  held = part.contains(here) ? { id: part.id, key: named(here), at: alike(part, named(here)).indexOf(here), itself: here === part } : null;
+  if (part.contains(here)) held.set(part.id, { key: named(here), at: alike(part, named(here)).indexOf(here), itself: here === part });
 });
 document.addEventListener("htmx:afterSettle", () => {
-  const part = held && document.getElementById(held.id), here = document.activeElement;
-  if (part && (here === null || here === document.body)) {
-    const same = held.itself ? part : alike(part, held.key)[held.at];
+  for (const [id, { key, at, itself }] of held) {
+    const part = document.getElementById(id), here = document.activeElement;
+    if (!part || (here !== null && here !== document.body)) continue;
+    const same = itself ? part : alike(part, key)[at];
     if (!same) part.tabIndex = -1;
     (same ?? part).focus({ preventScroll: true });
   }
-  held = null;
+  held.clear();
 });
