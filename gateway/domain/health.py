@@ -27,8 +27,9 @@ SLOW_SECONDS = 5.0
 
 REPORTS_TAKE, SILENCE = timedelta(minutes=10), timedelta(minutes=30)
 """Of texts that left longer ago than the one, reports are to be there; it is looked at what left, and what came, within the other."""
-UNHELD = timedelta(seconds=30)
-"""When no process that holds lines was heard of for so long, nothing leaves by them."""
+UNHELD, SURE = timedelta(seconds=20), timedelta(seconds=10)
+"""When no process that holds lines was heard of for so long, nothing leaves by them; it is seen twice, so far apart, since after an
+outage or a night all processes have been silent and the clock may be the first to speak."""
 MANY, USUAL = 50, 0.5
 """Only of a channel is silence trouble that, the day before, brought this share of reports for so many texts: phones that are off explain the rest."""
 

@@ -399,13 +399,16 @@ def set_state(work: Work, channel_id: UUID, state: str, reason: str | None = Non
     look_again(work)
 
 
+_SILENT = text("UPDATE heartbeats SET told_at = :now WHERE name = 'lines' AND beat_at < :before AND (told_at IS NULL OR told_at < beat_at)")
 _UNHELD = text("""
-  SELECT id FROM channels WHERE kind = ANY(:kinds) AND state = 'active' AND EXISTS (SELECT FROM heartbeats WHERE name = 'lines' AND beat_at < :before)""")
+  SELECT id FROM channels WHERE kind = ANY(:kinds) AND state = 'active'
+    AND EXISTS (SELECT FROM heartbeats WHERE name = 'lines' AND beat_at < :before AND told_at <= :seen_before)""")
 
 
-def pause_unheld(work: Work, kinds: Sequence[str], silent: timedelta) -> None:
-    """Pause the channels of these kinds when the processes that hold their lines have been silent so long."""
-    for row in work.all(_UNHELD, kinds=list(kinds), before=work.now - silent):
+def pause_unheld(work: Work, kinds: Sequence[str], silent: timedelta, sure: timedelta) -> None:
+    """Pause the channels of these kinds when the processes that hold their lines have been silent so long, and were so `sure` ago."""
+    work.execute(_SILENT, {"before": work.now - silent, "now": work.now})
+    for row in work.all(_UNHELD, kinds=list(kinds), before=work.now - silent, seen_before=work.now - sure):
         pause(work, row.id, LINE_SHUT, None)
 
 

@@ -49,7 +49,7 @@ def _weigh(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
 def _faults(work: Work) -> Iterator[tuple[UUID, UUID, str, str]]:
     """The channels that a fault has stopped, of which staff did not hear yet; once a day for each fault."""
     routes.reopen(work)
-    channels.pause_unheld(work, (*registry.of_road("smpp"), *registry.of_road("files")), health.UNHELD)
+    channels.pause_unheld(work, (*registry.of_road("smpp"), *registry.of_road("files")), health.UNHELD, health.SURE)
     for row in routes.faults(work):
         fault = " ".join([row.state_reason or "", *row.off]).strip() if row.state == "paused" or row.off else None
         if fault != row.told:

@@ -414,12 +414,27 @@ def test_when_the_process_that_holds_the_lines_is_gone_their_texts_leave_by_anot
     ids = plan(here, 1, channel_id=bind)
     with unit_of_work(here.engine, now=here.now) as work:
         health_rows.beat(work, "lines", "lines-1")
-    move(here, after=timedelta(seconds=20))
-    assert on(here, ids) == [bind]
+    for seconds in (15, 21, 30):
+        move(here, after=timedelta(seconds=seconds))
+        assert on(here, ids) == [bind]
     move(here, after=timedelta(seconds=31))
     assert on(here, ids) == [here.channel_id]
     assert here.value("SELECT state_reason FROM channels WHERE id = :id", id=bind) == "line_shut"
     assert flags(here, "channel_stopped") == 1
+
+
+def test_after_a_night_the_clock_may_be_the_first_to_speak_and_nobody_is_told(here: World) -> None:
+    bind = channel(here.engine, here.vault, here.now, here.unit_id, kind="smpp", name="z")
+    ids = plan(here, 1, channel_id=bind)
+    for night in (0, 1):
+        for seconds, beats in ((0, True), (9 * 3600, False), (9 * 3600 + 5, True), (9 * 3600 + 20, False)):
+            after = timedelta(days=night, seconds=seconds)
+            if beats:
+                with unit_of_work(here.engine, now=here.now + after) as work:
+                    health_rows.beat(work, "lines", "lines-1")
+            move(here, after=after)
+    assert on(here, ids) == [bind]
+    assert flags(here, "channel_stopped") == 0
 
 
 def test_a_fault_that_ends_by_itself_does_not_reopen_an_account_that_is_suspended(here: World) -> None:
